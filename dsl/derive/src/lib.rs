@@ -1,0 +1,1 @@
+//! `#[derive(Data)]`: says how a type travels through a topology.

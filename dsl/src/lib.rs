@@ -1,0 +1,4 @@
+//! Describes computations.
+pub mod record;
+pub mod serde;
+pub mod state;

@@ -1,0 +1,368 @@
+//! Records as bytes: what logs store and tasks read.
+//!
+//! ```text
+//! record v1   timestamp i64 | key_len i32 | value_len i32 | headers_len u32 | key | value | headers
+//! headers     (name_len u16 | name | value_len i32 | value)*
+//! ```
+//! Little-endian. A length of -1 means absent: no key, or a tombstone. The records of a batch have consecutive
+//! offsets, so a batch of `n` records needs none stored: record `i` has the batch's base offset + `i`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Headers, Offset, Timestamp};
+
+const FIXED: usize = 8 + 4 + 4 + 4;
+const ABSENT: i32 = -1;
+
+/// Consecutive records of one partition. Immutable; share it in an `Arc`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Batch {
+    base: Offset,
+    count: u32,
+    bytes: Box<[u8]>,
+}
+
+impl Batch {
+    /// A batch from stored bytes, which are checked record by record.
+    pub fn decode(base: Offset, count: u32, bytes: Box<[u8]>) -> Result<Batch, BatchError> {
+        let (mut rest, mut left) = (&*bytes, count);
+        while left > 0 {
+            let (_, after) = StoredRecord::split(rest)?;
+            (rest, left) = (after, left - 1);
+        }
+        if rest.is_empty() { Ok(Batch { base, count, bytes }) } else { Err(BatchError("bytes follow the last record")) }
+    }
+
+    /// The offset of the first record.
+    pub fn base(&self) -> Offset {
+        self.base
+    }
+
+    /// The offset after the last record.
+    pub fn end(&self) -> Offset {
+        self.base.plus(u64::from(self.count))
+    }
+
+    /// How many records the batch has; never 0 in a log.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The records' bytes, in the format that the module's documentation gives.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same records from another offset on.
+    #[must_use]
+    pub fn rebased(self, base: Offset) -> Batch {
+        Batch { base, ..self }
+    }
+
+    /// The records in order.
+    pub fn records(self: &Arc<Self>) -> Records {
+        Records { batch: self.clone(), at: 0, index: 0 }
+    }
+
+    /// The record at byte `at` and the byte at which the next one begins; `None` behind the last one.
+    fn record_at(&self, at: usize) -> Option<(StoredRecord<'_>, usize)> {
+        let rest = &self.bytes[at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let (record, after) = StoredRecord::split(rest).expect("a batch is checked when it is made");
+        Some((record, self.bytes.len() - after.len()))
+    }
+
+    /// Visits every record with its offset.
+    pub fn for_each<E>(&self, mut visit: impl FnMut(Offset, StoredRecord<'_>) -> Result<(), E>) -> Result<(), E> {
+        let (mut at, mut offset) = (0, self.base);
+        while let Some((record, next)) = self.record_at(at) {
+            visit(offset, record)?;
+            (at, offset) = (next, offset.next());
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({}..{}, {} bytes)", self.base, self.end(), self.bytes.len())
+    }
+}
+
+/// A reader's place in a batch. Owns a share of the batch, so it can be kept.
+#[derive(Clone, Debug)]
+pub struct Records {
+    batch: Arc<Batch>,
+    at: usize,
+    index: u64,
+}
+
+impl Records {
+    /// The offset of the record that `peek` shows.
+    pub fn offset(&self) -> Offset {
+        self.batch.base.plus(self.index)
+    }
+
+    /// The record at this place; `None` behind the last one.
+    pub fn peek(&self) -> Option<StoredRecord<'_>> {
+        self.batch.record_at(self.at).map(|(record, _)| record)
+    }
+
+    /// Goes on to the next record.
+    pub fn advance(&mut self) {
+        if let Some((_, next)) = self.batch.record_at(self.at) {
+            (self.at, self.index) = (next, self.index + 1);
+        }
+    }
+
+    /// Goes on to the record at `offset`, if it lies further on in this batch.
+    pub fn skip_to(&mut self, offset: Offset) {
+        while self.offset() < offset && self.peek().is_some() {
+            self.advance();
+        }
+    }
+
+    /// How many records are left, the one that `peek` shows included.
+    pub fn remaining(&self) -> u64 {
+        u64::from(self.batch.count) - self.index
+    }
+}
+
+/// One record as it is stored: bytes, lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredRecord<'a> {
+    /// The record's time, possibly negative when a foreign program wrote it.
+    pub timestamp: Timestamp,
+    /// The key's bytes.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    headers: &'a [u8],
+}
+
+impl<'a> StoredRecord<'a> {
+    fn split(bytes: &'a [u8]) -> Result<(StoredRecord<'a>, &'a [u8]), BatchError> {
+        let (fixed, rest) = bytes.split_first_chunk::<FIXED>().ok_or(BatchError("a record is cut off"))?;
+        let word = |at: usize| i32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+        let timestamp = i64::from_le_bytes(*fixed.first_chunk::<8>().expect("the fixed part has 20 bytes"));
+        let (key, rest) = take(rest, word(8))?;
+        let (value, rest) = take(rest, word(12))?;
+        let (headers, rest) = take(rest, word(16))?;
+        let headers = headers.ok_or(BatchError("a record's headers have a negative length"))?;
+        Ok((StoredRecord { timestamp: Timestamp::from_millis(timestamp), key, value, headers }, rest))
+    }
+
+    /// The headers; an error when their bytes are wrong.
+    pub fn headers(&self) -> Result<Headers, BatchError> {
+        let (mut headers, mut rest) = (Headers::default(), self.headers);
+        while let Some((length, tail)) = rest.split_first_chunk::<2>() {
+            let (name, tail) = take(tail, i32::from(u16::from_le_bytes(*length)))?;
+            let name = std::str::from_utf8(name.unwrap_or_default())
+                .map_err(|_| BatchError("a header's name is not UTF-8"))?;
+            let (length, tail) = tail.split_first_chunk::<4>().ok_or(BatchError("a header is cut off"))?;
+            let (value, tail) = take(tail, i32::from_le_bytes(*length))?;
+            headers.add(name, value.map(bytes::Bytes::copy_from_slice));
+            rest = tail;
+        }
+        if rest.is_empty() { Ok(headers) } else { Err(BatchError("a header is cut off")) }
+    }
+
+    /// Whether the record has headers.
+    pub fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+}
+
+fn take(bytes: &[u8], length: i32) -> Result<(Option<&[u8]>, &[u8]), BatchError> {
+    if length == ABSENT {
+        return Ok((None, bytes));
+    }
+    let length = usize::try_from(length).map_err(|_| BatchError("a length is negative"))?;
+    let (head, tail) = bytes.split_at_checked(length).ok_or(BatchError("a record is cut off"))?;
+    Ok((Some(head), tail))
+}
+
+/// Collects records into a batch, writing values straight into its buffer.
+#[derive(Debug, Default, Clone)]
+pub struct BatchBuilder {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl BatchBuilder {
+    /// Whether no record was added since the start or the last `finish`.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many records were added since the start or the last `finish`.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The size of what was added, in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, timestamp: Timestamp, key: Option<&[u8]>, value: Option<&[u8]>, headers: &Headers) {
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(value.unwrap_or_default());
+            Ok::<_, std::convert::Infallible>(value.is_some())
+        };
+        match self.push_with(timestamp, key, headers, write) {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+
+    /// Adds a record whose value `write` appends to the buffer it is given; `write` says whether there is a value.
+    ///
+    /// When `write` fails, the batch is as it was before.
+    pub fn push_with<E>(
+        &mut self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        headers: &Headers,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&timestamp.as_millis().to_le_bytes());
+        self.bytes.extend_from_slice(&length(key).to_le_bytes());
+        self.bytes.extend_from_slice(&[0; 8]);
+        self.bytes.extend_from_slice(key.unwrap_or_default());
+        let value_at = self.bytes.len();
+        let present = match write(&mut self.bytes) {
+            Ok(present) => present,
+            Err(error) => {
+                self.bytes.truncate(start);
+                return Err(error);
+            }
+        };
+        let value_len = if present { as_length(self.bytes.len() - value_at) } else { ABSENT };
+        if !present {
+            self.bytes.truncate(value_at);
+        }
+        let headers_at = self.bytes.len();
+        write_headers(headers, &mut self.bytes);
+        let headers_len = as_length(self.bytes.len() - headers_at);
+        self.bytes[start + 12..start + 16].copy_from_slice(&value_len.to_le_bytes());
+        self.bytes[start + 16..start + 20].copy_from_slice(&headers_len.to_le_bytes());
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Adds a stored record as it is.
+    pub fn push_stored(&mut self, record: &StoredRecord<'_>) {
+        self.bytes.extend_from_slice(&record.timestamp.as_millis().to_le_bytes());
+        self.bytes.extend_from_slice(&length(record.key).to_le_bytes());
+        self.bytes.extend_from_slice(&length(record.value).to_le_bytes());
+        self.bytes.extend_from_slice(&as_length(record.headers.len()).to_le_bytes());
+        self.bytes.extend_from_slice(record.key.unwrap_or_default());
+        self.bytes.extend_from_slice(record.value.unwrap_or_default());
+        self.bytes.extend_from_slice(record.headers);
+        self.count += 1;
+    }
+
+    /// Adds all records of a batch.
+    pub fn extend(&mut self, batch: &Batch) {
+        self.bytes.extend_from_slice(&batch.bytes);
+        self.count += batch.count;
+    }
+
+    /// The records added since the last `finish`, beginning at offset `base`.
+    pub fn finish(&mut self, base: Offset) -> Batch {
+        let batch = Batch { base, count: self.count, bytes: self.bytes.as_slice().into() };
+        self.clear();
+        batch
+    }
+
+    /// Forgets what was added, and keeps the buffer.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+}
+
+fn length(bytes: Option<&[u8]>) -> i32 {
+    bytes.map_or(ABSENT, |b| as_length(b.len()))
+}
+
+fn as_length(length: usize) -> i32 {
+    i32::try_from(length).expect("keys, values and headers are shorter than 2 GiB")
+}
+
+fn write_headers(headers: &Headers, out: &mut Vec<u8>) {
+    for (name, value) in headers.iter() {
+        let name_len = u16::try_from(name.len()).expect("header names are shorter than 64 KiB");
+        out.extend_from_slice(&name_len.to_le_bytes());
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(&length(value).to_le_bytes());
+        out.extend_from_slice(value.unwrap_or_default());
+    }
+}
+
+/// Stored bytes are not a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchError(&'static str);
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BatchError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_as_they_were_added() {
+        let mut builder = BatchBuilder::default();
+        let headers = Headers::default().with("h", "1");
+        builder.push(Timestamp::from_millis(5), Some(b"k"), Some(b"value"), &headers);
+        builder.push(Timestamp::from_millis(-1), None, None, &Headers::NONE);
+        let failed = builder.push_with(Timestamp::ZERO, None, &Headers::NONE, |out| {
+            out.push(1);
+            Err("no")
+        });
+        assert_eq!(failed, Err("no"));
+        let batch = Arc::new(builder.finish(Offset::new(7)));
+        assert_eq!((batch.base(), batch.end(), batch.count()), (Offset::new(7), Offset::new(9), 2));
+
+        let mut records = batch.records();
+        let first = records.peek().unwrap();
+        assert_eq!((first.timestamp.as_millis(), first.key, first.value), (5, Some(&b"k"[..]), Some(&b"value"[..])));
+        assert_eq!(first.headers().unwrap(), headers);
+        records.advance();
+        assert_eq!(records.offset(), Offset::new(8));
+        let second = records.peek().unwrap();
+        assert_eq!((second.timestamp.as_millis(), second.key, second.value), (-1, None, None));
+        records.advance();
+        assert!(records.peek().is_none());
+    }
+
+    #[test]
+    fn wrong_bytes_are_an_error_and_never_a_panic() {
+        let mut builder = BatchBuilder::default();
+        builder.push(Timestamp::ZERO, Some(b"key"), Some(b"value"), &Headers::default().with("h", "1"));
+        let good = builder.finish(Offset::ZERO).bytes().to_vec();
+        for cut in 0..good.len() {
+            assert!(Batch::decode(Offset::ZERO, 1, good[..cut].into()).is_err(), "cut at {cut}");
+        }
+        assert!(Batch::decode(Offset::ZERO, 2, good.clone().into()).is_err());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0xff;
+            if let Ok(batch) = Batch::decode(Offset::ZERO, 1, bad.into()) {
+                let _ = batch.for_each(|_, record| record.headers().map(|_| ()));
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What travels: records, their times, headers and batches.
+
+mod batch;
+mod headers;
+mod place;
+mod time;
+mod view;
+
+pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
+pub use headers::Headers;
+pub use place::{Offset, TopicName, TopicPartition};
+pub use time::Timestamp;
+pub use view::{Change, Record};

@@ -1,0 +1,41 @@
+//! Why a value could not be written or read.
+
+use std::error::Error;
+use std::fmt;
+
+/// A value has no bytes, or bytes are no value of the expected type.
+#[derive(Debug)]
+pub struct SerdeError {
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl SerdeError {
+    /// An error that says `message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        SerdeError { message: message.into(), source: None }
+    }
+
+    /// The error for a null where the type has no place for one.
+    pub fn unexpected_null() -> Self {
+        SerdeError::new("unexpected null: declare the type as `Option`, or drop nulls with `skip_nulls()`")
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        SerdeError { source: Some(source.into()), ..self }
+    }
+}
+
+impl fmt::Display for SerdeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for SerdeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,48 @@
+//! How values become bytes and back, with Kafka's own formats for the built-in types.
+
+mod data;
+mod error;
+mod reference;
+
+pub use data::{Data, DefaultSerde};
+pub use error::SerdeError;
+pub use reference::SerdeRef;
+
+/// Writes values of one type as bytes and reads them back.
+///
+/// Null (an absent key, a tombstone) is not bytes: [`Serde::is_null`] and [`Serde::null`] speak of it, and only serdes of
+/// types that can be absent (`Option<T>`, `()`) do anything there.
+pub trait Serde<T>: Send + Sync + 'static {
+    /// Appends the bytes of `value` to `out`, which may hold other bytes already. Not called for a null.
+    fn write(&self, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError>;
+
+    /// The value that `bytes` stand for.
+    fn read(&self, bytes: &[u8]) -> Result<T, SerdeError>;
+
+    /// Whether `value` is written as null.
+    fn is_null(&self, _value: &T) -> bool {
+        false
+    }
+
+    /// What a null reads as; an error for types that cannot be absent.
+    fn null(&self) -> Result<T, SerdeError> {
+        Err(SerdeError::unexpected_null())
+    }
+
+    /// The format's name, for messages and fingerprints: `string`, `json`, `i64`.
+    fn name(&self) -> String;
+
+    /// Writes `value` to `out`; `false`, and nothing written, when it is null.
+    fn write_nullable(&self, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
+        if self.is_null(value) {
+            return Ok(false);
+        }
+        self.write(value, out)?;
+        Ok(true)
+    }
+
+    /// Reads bytes or a null.
+    fn read_nullable(&self, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        bytes.map_or_else(|| self.null(), |bytes| self.read(bytes))
+    }
+}

@@ -1,0 +1,116 @@
+//! The checkpoint of a store: rows as bytes, written in batches together with the changelog offset they reflect.
+
+use std::error::Error;
+use std::fmt;
+use std::ops::Bound;
+
+use crate::record::Offset;
+
+/// Keys between two bounds, in the order of their unsigned bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// Where the range begins.
+    pub from: Bound<Vec<u8>>,
+    /// Where it ends.
+    pub to: Bound<Vec<u8>>,
+}
+
+impl KeyRange {
+    /// Every key.
+    pub const ALL: KeyRange = KeyRange { from: Bound::Unbounded, to: Bound::Unbounded };
+
+    /// The keys that begin with `prefix`.
+    pub fn prefix(prefix: &[u8]) -> Self {
+        // The first key behind them is the prefix with its last byte below 255 raised by one.
+        let to = prefix.iter().rposition(|byte| *byte < u8::MAX).map_or(Bound::Unbounded, |last| {
+            let mut end = prefix[..=last].to_vec();
+            end[last] += 1;
+            Bound::Excluded(end)
+        });
+        KeyRange { from: Bound::Included(prefix.to_vec()), to }
+    }
+
+    /// Whether no key can lie between the bounds: an inverted range, which is empty and no error.
+    pub fn is_empty(&self) -> bool {
+        match (&self.from, &self.to) {
+            (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        }
+    }
+}
+
+/// In which order a range is walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// From the lowest key up.
+    #[default]
+    Forward,
+    /// From the greatest key down.
+    Backward,
+}
+
+/// Rows of a range, one after another: key and value bytes.
+pub type Rows<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + 'a>;
+
+/// One change in a write: a key, and its new value or `None` for a delete.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreWrite<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The new value; `None`: the row goes.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Rows of one store of one task, as bytes, with the changelog offset that they reflect.
+///
+/// Only committed rows are ever written here, and seldom; a crash between two writes loses nothing, because the
+/// changelog has it.
+pub trait ByteStore: Send {
+    /// The value of a key, appended to `out`; `false` when there is none.
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError>;
+
+    /// The rows of a range in the order of the keys' unsigned bytes.
+    fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError>;
+
+    /// Writes rows and the offset they reflect in one atomic step. The writes come sorted by key, no key twice.
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError>;
+
+    /// The changelog offset after the last change that the rows reflect; `None` for a new store.
+    fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
+
+    /// Removes all rows and the checkpoint.
+    fn wipe(&mut self) -> Result<(), StoreError>;
+}
+
+/// A store's bytes could not be read or written.
+#[derive(Debug)]
+pub struct StoreError {
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error that says `message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        StoreError { message: message.into(), source: None }
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StoreError { source: Some(source.into()), ..self }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,3 @@
+//! tidemill
+pub mod log;
+pub use tidemill_dsl::record;

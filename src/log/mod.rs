@@ -1,0 +1,151 @@
+//! Where records lie: topics of partitions, appended to atomically, read in order.
+//!
+//! Rule: what one `append` or one `commit` writes, over however many partitions, is there as a whole or not at all.
+//! Everybody sees committed records only; an application's own [`Session`] may see its own staged ones at once.
+
+mod error;
+mod topic;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+
+pub use error::{LogError, LogErrorKind};
+pub use topic::{Cleanup, TopicConfig, TopicSpec};
+
+/// The first offset that is kept and the one that the next committed record gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The first record that can be read.
+    pub start: Offset,
+    /// The offset after the last committed record.
+    pub end: Offset,
+}
+
+/// Records for one partition; they get the next offsets, the batch's own base is ignored.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Where the records go.
+    pub to: TopicPartition,
+    /// The records.
+    pub records: Batch,
+}
+
+/// Small named values that are stored in the same atomic step as records: an application's times, an importer's place.
+pub type Notes = BTreeMap<String, Vec<u8>>;
+
+/// How far an application has read a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputProgress {
+    /// The next offset to process.
+    pub next: Offset,
+    /// The greatest record time processed so far.
+    pub partition_time: Option<Timestamp>,
+}
+
+/// How far an application is. Given to a commit it names only what changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Place in every input partition.
+    pub inputs: BTreeMap<TopicPartition, InputProgress>,
+    /// The application's notes: stream times, operator times.
+    pub notes: Notes,
+}
+
+/// When an application's own readers see what it staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnRecords {
+    /// At once: memory and embedded log.
+    AtOnce,
+    /// After the commit: Kafka.
+    AtCommit,
+}
+
+/// Topics of partitions. One suite, `tidemill_testkit::conformance`, says what every log does.
+pub trait Log: Send + Sync + 'static {
+    /// Creates a topic. A topic that exists with the same number of partitions is fine; with another number it is an
+    /// error ([`LogErrorKind::Invalid`]).
+    fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
+
+    /// What a topic was created with; `None` when there is none of this name.
+    fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError>;
+
+    /// All topics, by name.
+    fn topics(&self) -> Result<Vec<TopicSpec>, LogError>;
+
+    /// Start and end of the committed records of a partition.
+    fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError>;
+
+    /// Committed batches from `from` on, in order: the first one contains `from` (or begins after it, where records were
+    /// removed), and together they have at most `bytes_max` bytes, but at least one batch comes when there is one.
+    ///
+    /// `from` at the end gives nothing; beyond the end or before the start is an error ([`LogErrorKind::OutOfRange`]).
+    fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError>;
+
+    /// Appends records and stores notes under `scope`, atomically, outside any session; returns when the durability
+    /// policy of the log is met. The result has the first offset of each append, in order.
+    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError>;
+
+    /// The notes that `append` stored under `scope`.
+    fn notes(&self, scope: &str) -> Result<Notes, LogError>;
+
+    /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
+    /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].
+    fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError>;
+}
+
+/// One application's reading and writing: what it stages is committed together with how far it has read.
+///
+/// An epoch is what lies between two commits. Dropping a session aborts its open epoch.
+pub trait Session: Send + Sync {
+    /// When this session's readers see what it stages.
+    fn own_records(&self) -> OwnRecords;
+
+    /// How far the application was at its last commit, whichever session made it.
+    fn progress(&self) -> Result<Progress, LogError>;
+
+    /// As [`Log::read`]; with [`OwnRecords::AtOnce`] the session's staged records come too, in their place.
+    fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError>;
+
+    /// The offset after the last record that `read` of this session would give.
+    fn end(&self, partition: &TopicPartition) -> Result<Offset, LogError>;
+
+    /// A shared view of [`Session::end`] that can be asked for every record: it is never behind what this session has
+    /// staged.
+    fn end_watch(&self, partition: &TopicPartition) -> Result<EndWatch, LogError>;
+
+    /// Adds records to the open epoch and says at which offset they will stand.
+    fn stage(&self, append: Append) -> Result<Offset, LogError>;
+
+    /// Ends the epoch: everything staged, and `progress` merged into what was there, becomes visible in one atomic step.
+    /// After an error other than [`LogErrorKind::Fenced`] nobody knows whether it did: end the session, begin another.
+    fn commit(&self, progress: &Progress) -> Result<(), LogError>;
+
+    /// Ends the epoch and drops what was staged.
+    fn abort(&self) -> Result<(), LogError>;
+
+    /// Waits until something was appended, staged or committed since `seen`, or [`Session::wake`] was called, or `limit`
+    /// is over. The result is the new value for `seen`; begin with 0.
+    fn wait(&self, seen: u64, limit: Duration) -> u64;
+
+    /// Ends a `wait` of another thread.
+    fn wake(&self);
+}
+
+/// The end of a partition, readable from any thread without a lock.
+#[derive(Clone, Debug)]
+pub struct EndWatch(Arc<std::sync::atomic::AtomicU64>);
+
+impl EndWatch {
+    /// A watch on a counter that the log keeps.
+    pub fn new(counter: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        EndWatch(counter)
+    }
+
+    /// The offset after the last record.
+    pub fn get(&self) -> Offset {
+        Offset::new(self.0.load(std::sync::atomic::Ordering::Acquire))
+    }
+}
