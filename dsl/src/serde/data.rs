@@ -58,7 +58,7 @@ impl<T: Data<Plain = T>> Data for Option<T> {
 
 /// Implements `Data` for types that are never absent.
 macro_rules! plain_data {
-    ($($(<$p:ident>)? $type:ty),* $(,)?) => {$(
+    ($([$($p:ident)?] $type:ty),* $(,)?) => {$(
         impl$(<$p: Data>)? Data for $type {
             type Plain = Self;
             const NULLABLE: bool = false;
@@ -82,5 +82,7 @@ macro_rules! plain_data {
     )*};
 }
 
-plain_data!((), bool, u8, i16, i32, i64, u16, u32, u64, f32, f64, String, bytes::Bytes, uuid::Uuid, serde_json::Value);
-plain_data!(<T> Vec<T>);
+plain_data!(
+    [] (), [] bool, [] u8, [] i16, [] i32, [] i64, [] u16, [] u32, [] u64, [] f32, [] f64,
+    [] String, [] bytes::Bytes, [] uuid::Uuid, [] serde_json::Value, [T] Vec<T>,
+);
