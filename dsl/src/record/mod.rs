@@ -1,12 +1,14 @@
 //! What travels: records, their times, headers and batches.
 
 mod batch;
+mod canonical;
 mod headers;
 mod place;
 mod time;
 mod view;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
+pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;
 pub use place::{Offset, TopicName, TopicPartition};
 pub use time::Timestamp;

@@ -1,5 +1,17 @@
 //! State of operators: what stores are, and the typed rows over them.
+//!
+//! Rule: hot rows live typed and are updated in place; the changelog is the write-ahead log; the bytes below are a
+//! checkpoint of it, written now and then together with the changelog offset that they reflect.
 
 mod byte_store;
+mod cells;
+mod key_value;
+mod spec;
+mod state_store;
+mod store;
 
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+pub use key_value::{CellId, KeyValueState};
+pub use spec::{Changelog, Persistence, StoreSpec};
+pub use state_store::{ChangelogOut, StateStore};
+pub use store::Store;

@@ -1,0 +1,54 @@
+//! Records that were dropped, counted by reason: nothing disappears without a trace.
+
+use std::fmt;
+
+/// Why a record was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The operator needs a key and the record has none.
+    NullKey,
+    /// The operator needs a value and the record has none.
+    NullValue,
+    /// The record's time, or the time that an extractor gave it, is negative.
+    InvalidTimestamp,
+    /// A partitioner said that the record goes nowhere.
+    NoPartition,
+}
+
+impl DropReason {
+    /// All reasons.
+    pub const ALL: [DropReason; 4] =
+        [DropReason::NullKey, DropReason::NullValue, DropReason::InvalidTimestamp, DropReason::NoPartition];
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DropReason::NullKey => "null key",
+            DropReason::NullValue => "null value",
+            DropReason::InvalidTimestamp => "invalid timestamp",
+            DropReason::NoPartition => "no partition",
+        })
+    }
+}
+
+/// How many records a task has dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropCounts([u64; DropReason::ALL.len()]);
+
+impl DropCounts {
+    /// Records dropped for this reason.
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Records dropped for any reason.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    pub(crate) fn add(&mut self, reason: DropReason) {
+        self.0[reason as usize] += 1;
+    }
+}

@@ -1,0 +1,85 @@
+//! A failure on a record's way: any error of user code, with the node and the record it struck.
+
+use std::fmt;
+
+use super::Address;
+
+/// Any error, boxed.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a step on a record's way gives.
+pub type Flow = Result<(), ProcessError>;
+
+/// Processing of a record failed. Made from any error by `?`.
+///
+/// It is no `std::error::Error` itself, so that `?` can turn every error into it; the error that an application reports
+/// has its text and its cause.
+pub struct ProcessError(Box<Inner>);
+
+struct Inner {
+    cause: BoxError,
+    node: Option<Box<str>>,
+    address: Option<Address>,
+}
+
+impl ProcessError {
+    /// The cause.
+    pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0.cause
+    }
+
+    /// The cause, owned.
+    pub fn into_cause(self) -> BoxError {
+        self.0.cause
+    }
+
+    /// The innermost node that failed, if it is known.
+    pub fn node(&self) -> Option<&str> {
+        self.0.node.as_deref()
+    }
+
+    /// The record that was being processed, if it is known.
+    pub fn address(&self) -> Option<&Address> {
+        self.0.address.as_ref()
+    }
+
+    /// Names the node, unless one is named already: the innermost stays.
+    #[must_use]
+    pub fn at_node(mut self, node: &str) -> Self {
+        self.0.node.get_or_insert_with(|| node.into());
+        self
+    }
+
+    /// Names the record, unless one is named already.
+    #[must_use]
+    pub fn at_record(mut self, address: &Address) -> Self {
+        self.0.address.get_or_insert_with(|| address.clone());
+        self
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for ProcessError {
+    fn from(cause: E) -> Self {
+        ProcessError(Box::new(Inner { cause: cause.into(), node: None, address: None }))
+    }
+}
+
+impl fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.0.node {
+            write!(f, "node `{node}` failed")?;
+        } else {
+            write!(f, "processing failed")?;
+        }
+        if let Some(address) = &self.0.address {
+            write!(f, " on {address}")?;
+        }
+        write!(f, ": {}", self.0.cause)
+    }
+}
+
+impl fmt::Debug for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProcessError({self})")
+    }
+}

@@ -1,0 +1,29 @@
+//! What runs between the nodes of a topology: operators, processors and what they may do.
+//!
+//! Rule: the compiled program is immutable and shared by all tasks; everything that changes lies in [`TaskState`].
+//! An [`Operator`] is a node that keeps nothing of its own; a [`Processor`] is a node with an instance per task. The
+//! builder's verbs are operators, and nothing that they use is hidden from yours.
+
+mod context;
+mod dropped;
+mod edge;
+mod error;
+mod instance;
+mod operator;
+mod outlet;
+mod outputs;
+mod task_state;
+
+pub(crate) use context::NodeHead;
+pub use context::{Context, NodeContext, StoreAccess};
+pub use dropped::{DropCounts, DropReason};
+pub use edge::{Edge, StreamOf, TableOf};
+pub use error::{BoxError, Flow, ProcessError};
+pub use instance::{CannotSnapshot, Processor, SnapshotBytes};
+pub(crate) use instance::{Instance, ProcessorInstance, ProcessorNode};
+pub use operator::Operator;
+pub(crate) use operator::OperatorNode;
+pub use outlet::{Outlet, Push};
+pub use outputs::{Outputs, PartitionCounts};
+pub use task_state::{Address, SnapshotError, TaskState};
+pub(crate) use task_state::{HeadRecord, TaskParts};

@@ -1,0 +1,26 @@
+//! Nodes without state of their own.
+
+use super::context::NodeHead;
+use super::{Edge, Flow, NodeContext, Outlet, Push, TaskState};
+
+/// A node that keeps nothing between two calls but what lies in stores; one instance serves all tasks.
+///
+/// It takes items of one kind and forwards any number of another. The verbs of the builder are such operators.
+pub trait Operator<In: Edge, Out: Edge>: Send + Sync + 'static {
+    /// Takes one item; forwards through `ctx` and only while it runs.
+    fn process(&self, item: In::Item<'_>, ctx: &mut NodeContext<'_, Out>) -> Flow;
+}
+
+/// An operator with its children: what parents push into.
+pub(crate) struct OperatorNode<O, Out: Edge> {
+    pub(crate) head: NodeHead,
+    pub(crate) operator: O,
+    pub(crate) outlet: Outlet<Out>,
+}
+
+impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, Out> {
+    fn push(&self, item: In::Item<'_>, task: &mut TaskState) -> Flow {
+        let mut context = NodeContext::new(&self.head, &self.outlet, task);
+        self.operator.process(item, &mut context).map_err(|error| error.at_node(&self.head.name))
+    }
+}

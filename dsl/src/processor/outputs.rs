@@ -1,0 +1,248 @@
+//! Collects what a task writes, per topic and partition, until its driver takes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::ProcessError;
+use crate::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of};
+use crate::serde::{Serde, SerdeError};
+
+/// Says how many partitions a topic has.
+pub trait PartitionCounts: Send + Sync {
+    /// The number of partitions of a topic; `None` when there is no such topic.
+    fn partitions(&self, topic: &str) -> Option<u32>;
+}
+
+/// Records on their way out of a task, as bytes.
+pub struct Outputs {
+    topics: Vec<OutputTopic>,
+    numbers: HashMap<TopicName, usize>,
+    /// Partitions with records, in the order of their first one.
+    written: Vec<(usize, u32)>,
+    /// Whether one of them is read by this application itself.
+    looped: bool,
+    counts: Arc<dyn PartitionCounts>,
+    key_buffer: Vec<u8>,
+}
+
+struct OutputTopic {
+    name: TopicName,
+    own_input: bool,
+    partitions: Vec<BatchBuilder>,
+}
+
+impl Outputs {
+    /// Buffers for `topics`, each with whether the application reads it itself.
+    pub(crate) fn new(
+        topics: impl IntoIterator<Item = (TopicName, bool)>,
+        counts: Arc<dyn PartitionCounts>,
+    ) -> Result<Self, UnknownTopic> {
+        let mut outputs = Outputs {
+            topics: Vec::new(),
+            numbers: HashMap::default(),
+            written: Vec::new(),
+            looped: false,
+            counts,
+            key_buffer: Vec::new(),
+        };
+        for (name, own_input) in topics {
+            outputs.add_topic(name, own_input)?;
+        }
+        Ok(outputs)
+    }
+
+    fn add_topic(&mut self, name: TopicName, own_input: bool) -> Result<usize, UnknownTopic> {
+        let partitions = self.counts.partitions(&name).ok_or_else(|| UnknownTopic(name.clone()))?;
+        let partitions = (0..partitions).map(|_| BatchBuilder::default()).collect();
+        self.numbers.insert(name.clone(), self.topics.len());
+        self.topics.push(OutputTopic { name, own_input, partitions });
+        Ok(self.topics.len() - 1)
+    }
+
+    /// The number of a topic that was not known when the topology was built.
+    pub(crate) fn number_of(&mut self, topic: &str) -> Result<usize, ProcessError> {
+        match self.numbers.get(topic) {
+            Some(number) => Ok(*number),
+            None => self.add_topic(topic.into(), false).map_err(ProcessError::from),
+        }
+    }
+
+    pub(crate) fn partition_count(&self, topic: usize) -> u32 {
+        u32::try_from(self.topics[topic].partitions.len()).expect("partition numbers are 32 bits")
+    }
+
+    pub(crate) fn topic_name(&self, topic: usize) -> &TopicName {
+        &self.topics[topic].name
+    }
+
+    /// Adds a record whose partition follows from its key's bytes, or where there is no key from its value's.
+    pub(crate) fn send<K, V>(
+        &mut self,
+        topic: usize,
+        serdes: (&dyn Serde<K>, &dyn Serde<V>),
+        record: (&K, &V, Timestamp, &Headers),
+    ) -> Result<(), ProcessError> {
+        let count = self.partition_count(topic);
+        let partition = if count == 1 { 0 } else { self.default_partition(topic, serdes, record, count)? };
+        self.send_to(topic, partition, serdes, record)
+    }
+
+    /// Kafka's rule: murmur2 of the key's bytes. Kafka's producer scatters records without a key; here their value
+    /// decides, so that the same records go the same way in every run.
+    pub(crate) fn default_partition<K, V>(
+        &mut self,
+        topic: usize,
+        (key_serde, value_serde): (&dyn Serde<K>, &dyn Serde<V>),
+        (key, value, ..): (&K, &V, Timestamp, &Headers),
+        count: u32,
+    ) -> Result<u32, ProcessError> {
+        let mut bytes = std::mem::take(&mut self.key_buffer);
+        bytes.clear();
+        let name = &self.topics[topic].name;
+        if !key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", name, e))? {
+            value_serde.write_nullable(value, &mut bytes).map_err(|e| Unwritable::new("value", name, e))?;
+        }
+        let partition = partition_of(&bytes, count);
+        self.key_buffer = bytes;
+        Ok(partition)
+    }
+
+    /// Adds a record to a partition.
+    pub(crate) fn send_to<K, V>(
+        &mut self,
+        topic: usize,
+        partition: u32,
+        (key_serde, value_serde): (&dyn Serde<K>, &dyn Serde<V>),
+        (key, value, timestamp, headers): (&K, &V, Timestamp, &Headers),
+    ) -> Result<(), ProcessError> {
+        let mut bytes = std::mem::take(&mut self.key_buffer);
+        bytes.clear();
+        let name = self.topics[topic].name.clone();
+        let has_key = key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", &name, e))?;
+        let write = |out: &mut Vec<u8>| value_serde.write_nullable(value, out);
+        let result = self.append_with(topic, partition, timestamp, has_key.then_some(&bytes[..]), headers, write);
+        self.key_buffer = bytes;
+        result.map_err(|e| Unwritable::new("value", &name, e).into())
+    }
+
+    /// Adds a record with a key's bytes and a value that `write` appends; `write` says whether there is one.
+    pub(crate) fn append_with<E>(
+        &mut self,
+        topic: usize,
+        partition: u32,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        headers: &Headers,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let OutputTopic { own_input, partitions, .. } = &mut self.topics[topic];
+        let builder = &mut partitions[partition as usize];
+        let first = builder.is_empty();
+        builder.push_with(timestamp, key, headers, write)?;
+        if first {
+            self.written.push((topic, partition));
+            self.looped |= *own_input;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    /// Whether records wait that this application itself reads.
+    #[inline]
+    pub fn has_own_input(&self) -> bool {
+        self.looped
+    }
+
+    /// Takes the records for topics that this application reads itself, partitions in the order of their first record.
+    pub fn take_own_input(&mut self) -> Vec<(TopicPartition, Batch)> {
+        self.looped = false;
+        let topics = &self.topics;
+        let (taken, rest) = self.written.iter().partition(|(topic, _)| topics[*topic].own_input);
+        self.written = rest;
+        self.finish(taken)
+    }
+
+    /// Takes everything, partitions in the order of their first record.
+    pub fn take_all(&mut self) -> Vec<(TopicPartition, Batch)> {
+        self.looped = false;
+        let written = std::mem::take(&mut self.written);
+        self.finish(written)
+    }
+
+    fn finish(&mut self, written: Vec<(usize, u32)>) -> Vec<(TopicPartition, Batch)> {
+        let take = |(topic, partition): (usize, u32)| {
+            let OutputTopic { name, partitions, .. } = &mut self.topics[topic];
+            let batch = partitions[partition as usize].finish(Offset::ZERO);
+            (TopicPartition { topic: name.clone(), partition }, batch)
+        };
+        written.into_iter().map(take).collect()
+    }
+
+    /// Drops everything that waits.
+    pub fn clear(&mut self) {
+        drop(self.take_all());
+    }
+
+    /// Copies of what waits, in the order of `take_all`: for snapshots.
+    pub(crate) fn waiting(&self) -> Vec<(TopicPartition, BatchBuilder)> {
+        let copy = |(topic, partition): &(usize, u32)| {
+            let OutputTopic { name, partitions, .. } = &self.topics[*topic];
+            (TopicPartition { topic: name.clone(), partition: *partition }, partitions[*partition as usize].clone())
+        };
+        self.written.iter().map(copy).collect()
+    }
+
+    /// Adds the records of a batch as they are: how a snapshot comes back.
+    pub(crate) fn append_batch(&mut self, to: &TopicPartition, batch: &Batch) -> Result<(), ProcessError> {
+        let topic = self.number_of(&to.topic)?;
+        let OutputTopic { own_input, partitions, .. } = &mut self.topics[topic];
+        partitions[to.partition as usize].extend(batch);
+        self.written.push((topic, to.partition));
+        self.looped |= *own_input;
+        Ok(())
+    }
+}
+
+/// A record goes to a topic that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownTopic(TopicName);
+
+impl fmt::Display for UnknownTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "topic `{}` does not exist: create it before the application starts", self.0)
+    }
+}
+
+impl std::error::Error for UnknownTopic {}
+
+/// A key or value has no bytes.
+#[derive(Debug)]
+struct Unwritable {
+    part: &'static str,
+    topic: TopicName,
+    cause: SerdeError,
+}
+
+impl Unwritable {
+    fn new(part: &'static str, topic: &TopicName, cause: SerdeError) -> Self {
+        Unwritable { part, topic: topic.clone(), cause }
+    }
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} of a record for topic `{}` cannot be written: {}", self.part, self.topic, self.cause)
+    }
+}
+
+impl std::error::Error for Unwritable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}

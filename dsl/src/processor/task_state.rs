@@ -1,0 +1,276 @@
+//! Everything of a task that changes while it runs, in slots that the immutable program refers to by number.
+//!
+//! Invariant: no clock, no socket, no thread. Times and records are handed in; what the task writes is taken out.
+
+use std::any::Any;
+use std::fmt;
+
+use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
+use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
+use crate::state::{ChangelogOut, KeyValueState, StateStore, StoreError};
+
+/// Which record is being processed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Its topic.
+    pub topic: TopicName,
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record {} of topic `{}` partition {}", self.offset, self.topic, self.partition)
+    }
+}
+
+/// A record at the head of a queue, read and waiting for its turn.
+pub(crate) struct HeadRecord<K, V>(pub(crate) Option<(K, V, Timestamp, Headers)>);
+
+/// What a task state is made of.
+pub(crate) struct TaskParts {
+    pub(crate) partition: u32,
+    /// By the program's number of the store; `None` for stores of other sub-topologies.
+    pub(crate) stores: Vec<Option<Box<dyn StateStore>>>,
+    /// The changelog's number among the outputs, by the program's number of the store.
+    pub(crate) changelogs: Vec<Option<usize>>,
+    pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
+    /// One per queue of the task.
+    pub(crate) heads: Vec<Box<dyn Any + Send>>,
+    pub(crate) outputs: Outputs,
+}
+
+/// The changing part of a task: stores, processor instances, times, outputs.
+pub struct TaskState {
+    parts: TaskParts,
+    address: Option<Address>,
+    stream_time: Option<Timestamp>,
+    now: Timestamp,
+    dropped: DropCounts,
+}
+
+impl TaskState {
+    pub(crate) fn new(parts: TaskParts) -> Self {
+        TaskState { parts, address: None, stream_time: None, now: Timestamp::ZERO, dropped: DropCounts::default() }
+    }
+
+    /// The partition number that this task works on.
+    pub fn partition(&self) -> u32 {
+        self.parts.partition
+    }
+
+    /// The record being processed; `None` between two records.
+    pub fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+
+    /// Says which record is being processed.
+    pub fn set_address(&mut self, address: Option<Address>) {
+        self.address = address;
+    }
+
+    /// Says that the record being processed is the one at `offset` of the partition that the last address named.
+    #[inline]
+    pub(crate) fn set_offset(&mut self, offset: Offset) {
+        if let Some(address) = &mut self.address {
+            address.offset = offset;
+        }
+    }
+
+    /// The greatest record time that the task has processed; `None` before the first record.
+    pub fn stream_time(&self) -> Option<Timestamp> {
+        self.stream_time
+    }
+
+    /// Moves the stream time on. It never moves back.
+    #[inline]
+    pub fn advance_stream_time(&mut self, time: Timestamp) {
+        self.stream_time = self.stream_time.max(Some(time));
+    }
+
+    /// The wall-clock time, as it was last told.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Tells the task what time it is.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Records dropped so far, by reason.
+    pub fn dropped(&self) -> DropCounts {
+        self.dropped
+    }
+
+    /// Counts a dropped record.
+    pub fn drop_record(&mut self, reason: DropReason) {
+        self.dropped.add(reason);
+    }
+
+    /// What the task has written.
+    pub fn outputs(&mut self) -> &mut Outputs {
+        &mut self.parts.outputs
+    }
+
+    /// The stores of this task with their numbers.
+    pub fn stores(&self) -> impl Iterator<Item = (usize, &dyn StateStore)> {
+        self.parts.stores.iter().enumerate().filter_map(|(number, store)| store.as_deref().map(|store| (number, store)))
+    }
+
+    /// A store by its number.
+    pub fn store_mut(&mut self, number: usize) -> Option<&mut Box<dyn StateStore>> {
+        self.parts.stores.get_mut(number)?.as_mut()
+    }
+
+    /// A store by its name.
+    pub fn store_named(&mut self, name: &str) -> Option<&mut Box<dyn StateStore>> {
+        self.parts.stores.iter_mut().flatten().find(|store| &**store.name() == name)
+    }
+
+    /// A typed key-value store and the place for its changes.
+    #[inline]
+    pub(crate) fn key_value<K: 'static, V: Send + 'static>(
+        &mut self,
+        slot: usize,
+    ) -> (&mut KeyValueState<K, V>, ChangelogOut<'_>) {
+        let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
+        let any: &mut dyn Any = &mut **stores[slot].as_mut().expect("a store that is lent is not used below");
+        let typed = any.downcast_mut().expect("a slot keeps its type");
+        (typed, ChangelogOut { outputs, topic: changelogs[slot], partition: *partition })
+    }
+
+    /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
+    pub(crate) fn take_key_value<K: 'static, V: Send + 'static>(&mut self, slot: usize) -> Box<KeyValueState<K, V>> {
+        let any: Box<dyn Any> = self.parts.stores[slot].take().expect("a store is lent only once at a time");
+        any.downcast().expect("a slot keeps its type")
+    }
+
+    pub(crate) fn return_store(&mut self, slot: usize, store: Box<dyn StateStore>) {
+        self.parts.stores[slot] = Some(store);
+    }
+
+    /// The place for the changes of a store that was taken out.
+    pub(crate) fn changelog(&mut self, slot: usize) -> ChangelogOut<'_> {
+        let TaskParts { outputs, changelogs, partition, .. } = &mut self.parts;
+        ChangelogOut { outputs, topic: changelogs[slot], partition: *partition }
+    }
+
+    pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
+        self.parts.instances[slot].take().expect("a processor is not entered twice")
+    }
+
+    pub(crate) fn return_instance(&mut self, slot: usize, instance: Box<dyn ProcessorInstance>) {
+        self.parts.instances[slot] = Some(instance);
+    }
+
+    /// The typed head of a queue.
+    #[inline]
+    pub(crate) fn head<K: 'static, V: 'static>(&mut self, queue: usize) -> &mut HeadRecord<K, V> {
+        self.parts.heads[queue].downcast_mut().expect("a slot keeps its type")
+    }
+
+    /// Writes to the changelogs what a commit owes them. Call it once before taking the outputs for a commit.
+    pub fn prepare_commit(&mut self) -> Result<(), StoreError> {
+        let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
+        for (store, topic) in stores.iter_mut().zip(changelogs) {
+            if let Some(store) = store {
+                store.log_changes(&mut ChangelogOut { outputs, topic: *topic, partition: *partition })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends everything that a copy of the task needs, as canonical bytes: equal states give equal bytes.
+    ///
+    /// Dropped-record counts and the wall clock are not part of the state. Queues belong to the task's driver side.
+    pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
+        let mut out = Encoder(out);
+        out.option(self.stream_time, Encoder::time);
+        for store in self.parts.stores.iter_mut().flatten() {
+            out.filled(|bytes| store.snapshot(bytes))?;
+        }
+        for instance in self.parts.instances.iter().flatten() {
+            out.filled(|bytes| instance.snapshot(bytes))?;
+        }
+        let waiting = self.parts.outputs.waiting();
+        out.number(waiting.len() as u64);
+        for (to, mut records) in waiting {
+            out.bytes(to.topic.as_bytes());
+            out.number(to.partition.into());
+            out.number(records.count().into());
+            out.bytes(records.finish(Offset::ZERO).bytes());
+        }
+        Ok(())
+    }
+
+    /// Sets the state from what `snapshot` of a task of the same program and partition wrote.
+    pub fn restore(&mut self, bytes: &mut Decoder<'_>) -> Result<(), SnapshotError> {
+        self.stream_time = bytes.option(Decoder::time)?;
+        for store in self.parts.stores.iter_mut().flatten() {
+            store.restore(bytes.bytes()?)?;
+        }
+        for instance in self.parts.instances.iter_mut().flatten() {
+            instance.restore(bytes.bytes()?)?;
+        }
+        self.parts.outputs.clear();
+        for _ in 0..bytes.number()? {
+            let topic = std::str::from_utf8(bytes.bytes()?).map_err(ProcessError::from)?.into();
+            let partition = u32::try_from(bytes.number()?).map_err(ProcessError::from)?;
+            let count = u32::try_from(bytes.number()?).map_err(ProcessError::from)?;
+            let batch = crate::record::Batch::decode(Offset::ZERO, count, bytes.bytes()?.into());
+            let to = crate::record::TopicPartition { topic, partition };
+            self.parts.outputs.append_batch(&to, &batch.map_err(ProcessError::from)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// A task could not be copied.
+#[derive(Debug)]
+pub enum SnapshotError {
+    /// A processor has state outside its stores and does not implement `Processor::snapshot`.
+    Processor(CannotSnapshot),
+    /// A store or a processor could not write or read its part.
+    Failed(ProcessError),
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SnapshotError::Processor(_) => f.write_str(
+                "a processor keeps state in its fields and cannot be copied: implement `snapshot` and `restore`, or \
+                 move the state into a store",
+            ),
+            SnapshotError::Failed(error) => write!(f, "a task's state cannot be copied: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
+
+impl From<CannotSnapshot> for SnapshotError {
+    fn from(cause: CannotSnapshot) -> Self {
+        SnapshotError::Processor(cause)
+    }
+}
+
+impl From<ProcessError> for SnapshotError {
+    fn from(cause: ProcessError) -> Self {
+        SnapshotError::Failed(cause)
+    }
+}
+
+impl From<StoreError> for SnapshotError {
+    fn from(cause: StoreError) -> Self {
+        SnapshotError::Failed(cause.into())
+    }
+}
+
+impl From<crate::record::CutOff> for SnapshotError {
+    fn from(cause: crate::record::CutOff) -> Self {
+        SnapshotError::Failed(cause.into())
+    }
+}

@@ -1,0 +1,147 @@
+//! Typed rows in memory, found by the bytes of their key.
+//!
+//! Equality of keys is that of their bytes, as in Kafka Streams, so a key needs neither `Hash` nor `Eq` nor `Clone`.
+//! Keys of up to 16 bytes lie in the cell itself. An ordered index exists from the first range query on.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::record::Timestamp;
+
+/// The bytes of a key.
+pub(super) type KeyBytes = SmallVec<[u8; 16]>;
+
+/// A row in memory. A cell without value is a row that is not there.
+pub(super) struct Cell<V> {
+    pub(super) key: KeyBytes,
+    pub(super) value: Option<V>,
+    pub(super) timestamp: Timestamp,
+    /// Changed since the changelog last had it.
+    pub(super) unlogged: bool,
+    /// Changed since the bytes below last had it.
+    pub(super) unflushed: bool,
+    /// Used since the last sweep.
+    pub(super) used: bool,
+}
+
+impl<V> Cell<V> {
+    pub(super) fn new(key: KeyBytes, value: Option<V>, timestamp: Timestamp) -> Self {
+        Cell { key, value, timestamp, unlogged: false, unflushed: false, used: true }
+    }
+}
+
+/// The cells of a store.
+pub(super) struct Cells<V> {
+    cells: Vec<Cell<V>>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    order: Option<BTreeMap<KeyBytes, u32>>,
+    // Keys come from outside, so the seed is a random one. No order of hashes shows anywhere.
+    hash: foldhash::fast::RandomState,
+}
+
+impl<V> Cells<V> {
+    pub(super) fn new() -> Self {
+        Cells {
+            cells: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            order: None,
+            hash: foldhash::fast::RandomState::default(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Cell<V> {
+        &self.cells[id as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: u32) -> &mut Cell<V> {
+        &mut self.cells[id as usize]
+    }
+
+    fn hash(state: &foldhash::fast::RandomState, key: &[u8]) -> u64 {
+        let mut hasher = state.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
+        let hash = Self::hash(&self.hash, key);
+        self.index.find(hash, |id| self.cells[*id as usize].key.as_slice() == key).copied()
+    }
+
+    /// Adds a cell whose key is not there yet.
+    pub(super) fn insert(&mut self, cell: Cell<V>) -> u32 {
+        let hash = Self::hash(&self.hash, &cell.key);
+        if let Some(order) = &mut self.order {
+            order.insert(cell.key.clone(), self.free.last().copied().unwrap_or(Self::id(self.cells.len())));
+        }
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.cells[id as usize] = cell;
+                id
+            }
+            None => {
+                self.cells.push(cell);
+                Self::id(self.cells.len() - 1)
+            }
+        };
+        let (cells, state) = (&self.cells, &self.hash);
+        self.index.insert_unique(hash, id, |id| Self::hash(state, &cells[*id as usize].key));
+        id
+    }
+
+    fn id(index: usize) -> u32 {
+        u32::try_from(index).expect("a task's store has fewer than 2^32 rows in memory")
+    }
+
+    /// Removes a cell.
+    pub(super) fn remove(&mut self, id: u32) {
+        let key = std::mem::take(&mut self.cells[id as usize].key);
+        let hash = Self::hash(&self.hash, &key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+        if let Some(order) = &mut self.order {
+            order.remove(&key);
+        }
+        self.cells[id as usize].value = None;
+        self.free.push(id);
+    }
+
+    /// Removes the cells for which `leave` holds.
+    pub(super) fn remove_where(&mut self, mut leave: impl FnMut(&mut Cell<V>) -> bool) {
+        let ids: Vec<u32> = self.index.iter().copied().collect();
+        for id in ids {
+            if leave(&mut self.cells[id as usize]) {
+                self.remove(id);
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.cells.clear();
+        self.free.clear();
+        self.index.clear();
+        self.order = None;
+    }
+
+    /// The cells' keys in order; made at the first call and kept up to date from then on.
+    pub(super) fn order(&mut self) -> &BTreeMap<KeyBytes, u32> {
+        let (index, cells) = (&self.index, &self.cells);
+        self.order.get_or_insert_with(|| index.iter().map(|id| (cells[*id as usize].key.clone(), *id)).collect())
+    }
+
+    /// As `order`, without making it.
+    pub(super) fn order_made(&self) -> Option<&BTreeMap<KeyBytes, u32>> {
+        self.order.as_ref()
+    }
+}

@@ -1,0 +1,67 @@
+//! What a task does with a store, whatever its types are.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::{Changelog, StoreError};
+use crate::processor::Outputs;
+use crate::record::{Headers, Offset, StoredRecord, Timestamp};
+
+/// A store of a task, type erased. Its rows change only through the typed stores, such as
+/// [`KeyValueState`](super::KeyValueState).
+pub trait StateStore: Any + Send {
+    /// The store's name.
+    fn name(&self) -> &Arc<str>;
+
+    /// What the changelog gets.
+    fn changelog(&self) -> Changelog;
+
+    /// Writes what a commit owes the changelog. Called once before each commit.
+    fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError>;
+
+    /// Applies a record of the changelog.
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError>;
+
+    /// How many changed rows the bytes below do not have yet; always 0 for a store in memory.
+    fn unflushed(&self) -> usize;
+
+    /// Writes changed rows to the bytes below, with the changelog offset that they reflect. Only between a commit and the
+    /// next change.
+    fn flush(&mut self, next: Offset) -> Result<(), StoreError>;
+
+    /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
+    fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
+
+    /// Removes all rows.
+    fn wipe(&mut self) -> Result<(), StoreError>;
+
+    /// Appends all rows, and what is still owed to the changelog, as canonical bytes.
+    fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError>;
+
+    /// Sets rows and debts from what `snapshot` wrote.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+}
+
+/// Where a store's changes go.
+pub struct ChangelogOut<'a> {
+    pub(crate) outputs: &'a mut Outputs,
+    /// The changelog's number among the outputs; `None` when the store has none.
+    pub(crate) topic: Option<usize>,
+    pub(crate) partition: u32,
+}
+
+impl ChangelogOut<'_> {
+    pub(super) fn write<E>(
+        &mut self,
+        key: &[u8],
+        timestamp: Timestamp,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        match self.topic {
+            Some(topic) => {
+                self.outputs.append_with(topic, self.partition, timestamp, Some(key), &Headers::NONE, value)
+            }
+            None => Ok(()),
+        }
+    }
+}

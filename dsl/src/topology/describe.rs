@@ -1,0 +1,113 @@
+//! `describe()`: the text that Kafka Streams prints for the same topology, to the last byte.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::java_order::hash_map_order;
+use super::{NodeKind, NodeView, SinkTopic, SourceTopics, Subtopology, Topology};
+
+impl Topology {
+    /// The topology in the words of Kafka Streams' `Topology#describe()`, so that tools which read or compare that text
+    /// work unchanged.
+    pub fn describe(&self) -> String {
+        let mut text = String::from("Topologies:\n");
+        for (position, sub) in self.subtopologies().iter().enumerate() {
+            let indent = if position == 0 { "   " } else { "  " };
+            let _ = writeln!(text, "{indent}Sub-topology: {}", sub.id);
+            for (node, links) in self.described(sub) {
+                describe_node(&mut text, node, &links);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The nodes of a sub-topology in the order of the text.
+    fn described<'a>(&'a self, sub: &'a Subtopology) -> Vec<(&'a NodeView, Links<'a>)> {
+        let nodes: BTreeMap<&str, &NodeView> = self.nodes_of(sub).map(|node| (&*node.name, node)).collect();
+        // Kafka Streams collects the names of a sub-topology sources first, each kind sorted, in a hash set.
+        let (mut names, others): (Vec<&str>, Vec<&str>) =
+            nodes.keys().partition(|name| matches!(nodes[**name].kind, NodeKind::Source(_)));
+        names.extend(others);
+        let mut links: BTreeMap<&str, Links<'_>> = nodes.keys().map(|name| (*name, Links::default())).collect();
+        for name in hash_map_order(&names) {
+            for parent in &nodes[name].parents {
+                connect(&mut links, parent, name);
+            }
+        }
+        let mut order: Vec<&str> = nodes.keys().copied().collect();
+        order.sort_by(|a, b| links[b].size.cmp(&links[a].size).then(a.cmp(b)));
+        order.into_iter().filter_map(|name| links.remove(name).map(|links| (nodes[name], links))).collect()
+    }
+}
+
+/// A node's neighbours in the order of the text, and the size of what lies below it.
+struct Links<'a> {
+    size: usize,
+    parents: Vec<&'a str>,
+    children: Vec<&'a str>,
+}
+
+impl Default for Links<'_> {
+    fn default() -> Self {
+        Links { size: 1, parents: Vec::new(), children: Vec::new() }
+    }
+}
+
+fn connect<'a>(links: &mut BTreeMap<&'a str, Links<'a>>, parent: &'a str, child: &'a str) {
+    insert(links, child, parent, |links| &mut links.parents);
+    insert(links, parent, child, |links| &mut links.children);
+    let size = links[child].size;
+    grow(links, parent, size);
+}
+
+/// Adds `added` to a neighbour list of `node`, which is sorted by the sizes known at this moment, as in the original.
+fn insert<'a>(
+    links: &mut BTreeMap<&'a str, Links<'a>>,
+    node: &str,
+    added: &'a str,
+    list: fn(&mut Links<'a>) -> &mut Vec<&'a str>,
+) {
+    let Some(mut sorted) = links.get_mut(node).map(|links| std::mem::take(list(links))) else { return };
+    let place = |name: &&str| links[added].size.cmp(&links[*name].size).then_with(|| name.cmp(&added));
+    if let Err(at) = sorted.binary_search_by(place) {
+        sorted.insert(at, added);
+    }
+    if let Some(links) = links.get_mut(node) {
+        *list(links) = sorted;
+    }
+}
+
+fn grow(links: &mut BTreeMap<&str, Links<'_>>, node: &str, by: usize) {
+    let parents = match links.get_mut(node) {
+        Some(links) => {
+            links.size += by;
+            links.parents.clone()
+        }
+        None => return,
+    };
+    for parent in parents {
+        grow(links, parent, by);
+    }
+}
+
+fn describe_node(text: &mut String, node: &NodeView, links: &Links<'_>) {
+    let name = &node.name;
+    let _ = match &node.kind {
+        NodeKind::Source(SourceTopics::Named(topics)) => {
+            let topics: Vec<&str> = topics.iter().map(|topic| &**topic.name()).collect();
+            writeln!(text, "    Source: {name} (topics: [{}])", topics.join(", "))
+        }
+        NodeKind::Source(SourceTopics::Matching(pattern)) => writeln!(text, "    Source: {name} (topics: {pattern})"),
+        NodeKind::Processor => writeln!(text, "    Processor: {name} (stores: [{}])", node.stores.join(", ")),
+        NodeKind::Sink(SinkTopic::Fixed(topic)) => writeln!(text, "    Sink: {name} (topic: {})", topic.name()),
+        NodeKind::Sink(SinkTopic::Chosen) => writeln!(text, "    Sink: {name} (extractor class: *)"),
+    };
+    let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    if !matches!(node.kind, NodeKind::Sink(_)) {
+        let _ = writeln!(text, "      --> {}", list(&links.children));
+    }
+    if !matches!(node.kind, NodeKind::Source(_)) {
+        let _ = writeln!(text, "      <-- {}", list(&links.parents));
+    }
+}

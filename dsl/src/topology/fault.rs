@@ -1,0 +1,131 @@
+//! What can be wrong with a topology, each with its remedy.
+
+use std::fmt;
+use std::sync::Arc;
+
+type Name = Arc<str>;
+
+/// One fault of a topology. Its text says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are the names that the texts below put into sentences")]
+pub enum Fault {
+    DuplicateNode { name: Name },
+    DuplicateStore { name: Name },
+    UnknownParent { node: Name, parent: Name },
+    SinkAsParent { node: Name, parent: Name },
+    NoParent { node: Name },
+    UnknownStore { node: Name, store: Name },
+    UnknownProcessor { store: Name, node: Name },
+    UnusedStore { store: Name },
+    StoreType { node: Name, store: Name, wanted: &'static str, shape: String },
+    NotConnected { node: Name, store: Name },
+    EdgeType { parent: Name, gives: &'static str, node: Name, takes: &'static str },
+    TopicReadTwice { topic: Name, first: Name, second: Name },
+    NoTopics { node: Name },
+    Pattern { pattern: Name, cause: String },
+    NoSource,
+    BadName { what: &'static str, name: Name },
+    OtherBuilder { verb: &'static str },
+    NotCopartitioned { left: Name, left_partitions: u32, right: Name, right_partitions: u32 },
+    NoPartitions { topic: Name },
+    MissingTopic { topic: Name, reads: bool },
+    ExplicitNames { names: Vec<Name> },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::DuplicateNode { name } => {
+                write!(f, "two nodes are named `{name}`: names identify nodes, give one of them another name")
+            }
+            Fault::DuplicateStore { name } => {
+                write!(f, "two stores are named `{name}`: each would write the changelog of the other; rename one")
+            }
+            Fault::UnknownParent { node, parent } => {
+                write!(f, "node `{node}` has the parent `{parent}`, which does not exist: add `{parent}` first, or correct the name")
+            }
+            Fault::SinkAsParent { node, parent } => {
+                write!(f, "node `{node}` has the sink `{parent}` as parent: a sink has no children, connect `{node}` to the sink's parent")
+            }
+            Fault::NoParent { node } => {
+                write!(f, "node `{node}` has no parent, so nothing ever reaches it: name its parents")
+            }
+            Fault::UnknownStore { node, store } => {
+                write!(f, "node `{node}` uses the store `{store}`, which does not exist: add it with `add_store`, or correct the name")
+            }
+            Fault::UnknownProcessor { store, node } => {
+                write!(f, "store `{store}` is connected to `{node}`, which does not exist: add the processor first, or correct the name")
+            }
+            Fault::UnusedStore { store } => {
+                write!(f, "store `{store}` is connected to no processor, so no task would have it: connect it, or leave it out")
+            }
+            Fault::StoreType { node, store, wanted, shape } => {
+                write!(f, "node `{node}` opens store `{store}` as `{wanted}`, but it is a {shape} store: use the descriptor that the store was added with")
+            }
+            Fault::NotConnected { node, store } => {
+                write!(f, "node `{node}` is not connected to store `{store}`: name the store where the node is added")
+            }
+            Fault::EdgeType { parent, gives, node, takes } => {
+                write!(f, "node `{parent}` gives `{gives}`, but its child `{node}` takes `{takes}`: put a node that converts between them")
+            }
+            Fault::TopicReadTwice { topic, first, second } => {
+                write!(f, "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source")
+            }
+            Fault::NoTopics { node } => write!(f, "source `{node}` reads no topic: name at least one"),
+            Fault::Pattern { pattern, cause } => {
+                write!(f, "the topic pattern `{pattern}` is no regular expression: {cause}")
+            }
+            Fault::NoSource => f.write_str("the topology has no source, so nothing would ever run: add a stream or a table"),
+            Fault::BadName { what, name } => {
+                write!(f, "the {what} name `{name}` is not allowed: use 1 to 200 ASCII letters, digits, `.`, `_` and `-`, other than `.` and `..`")
+            }
+            Fault::OtherBuilder { verb } => {
+                write!(f, "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`")
+            }
+            Fault::NotCopartitioned { left, left_partitions, right, right_partitions } => {
+                write!(f, "cannot join `{left}` ({left_partitions} partitions) with `{right}` ({right_partitions} partitions): equal keys would live in different tasks; repartition one side like the other")
+            }
+            Fault::NoPartitions { topic } => {
+                write!(f, "nothing says how many partitions `{topic}` should have: give `repartition` a number of partitions")
+            }
+            Fault::MissingTopic { topic, reads } => {
+                let verb = if *reads { "reads" } else { "writes" };
+                write!(f, "the topology {verb} the topic `{topic}`, which does not exist: create it, or let the application create its topics")
+            }
+            Fault::ExplicitNames { names } => {
+                write!(f, "these stores and topics have no name of their own, so theirs would move when an operator is added upstream: {}; name them", names.join(", "))
+            }
+        }
+    }
+}
+
+/// All faults of a topology. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopologyErrors(Vec<Fault>);
+
+impl TopologyErrors {
+    /// `Ok` when there are no faults.
+    pub(crate) fn check(faults: Vec<Fault>) -> Result<(), TopologyErrors> {
+        if faults.is_empty() { Ok(()) } else { Err(TopologyErrors(faults)) }
+    }
+
+    /// The faults, in the order in which they were found.
+    pub fn faults(&self) -> &[Fault] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopologyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            [fault] => write!(f, "the topology is wrong: {fault}"),
+            faults => {
+                write!(f, "the topology has {} faults:", faults.len())?;
+                faults.iter().try_for_each(|fault| write!(f, "\n  - {fault}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for TopologyErrors {}

@@ -1,0 +1,235 @@
+//! The built topology: an immutable graph with its compiled nodes.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::unionfind::UnionFind;
+use petgraph::visit::Dfs;
+
+use super::builder::DeclaredStore;
+use super::nodes::{Kind, Node};
+use super::wiring::{ProgramParts, Supplier};
+use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, TopologyErrors, Wiring};
+use crate::state::StoreSpec;
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    /// Reads topics.
+    Source(SourceTopics),
+    /// Processes.
+    Processor,
+    /// Writes to a topic.
+    Sink(SinkTopic),
+}
+
+/// A node as one sees it from outside. Parents, children and stores stand in the order in which they were connected.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// The name.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Names of the nodes that push into it.
+    pub parents: Vec<Arc<str>>,
+    /// Names of the nodes that it pushes into.
+    pub children: Vec<Arc<str>>,
+    /// Names of the stores that it is connected to.
+    pub stores: Vec<Arc<str>>,
+}
+
+/// Nodes that belong to one task: those connected by edges or by shared stores.
+#[derive(Clone, Debug)]
+pub struct Subtopology {
+    /// Its number, the first half of a task's id.
+    pub id: usize,
+    /// Its nodes, by their numbers in the order in which they were added.
+    pub(crate) nodes: Vec<usize>,
+}
+
+/// An immutable, checked topology. Cheap to clone: all clones and all tasks share it.
+#[derive(Clone)]
+pub struct Topology {
+    pub(super) program: Arc<Program>,
+}
+
+pub(super) struct Program {
+    pub(super) nodes: Vec<NodeView>,
+    pub(super) subtopologies: Vec<Subtopology>,
+    pub(super) sources: BTreeMap<usize, Arc<dyn SourceRunner>>,
+    pub(super) stores: Vec<StoreSpec>,
+    /// Makers of processor instances, with the number of their node.
+    pub(super) suppliers: Vec<(usize, Supplier)>,
+    pub(super) outputs: Vec<TopicRef>,
+    pub(super) copartitioned: Vec<Vec<Arc<str>>>,
+    pub(super) partitions: BTreeMap<Arc<str>, u32>,
+}
+
+impl Topology {
+    pub(super) fn assemble(builder: TopologyBuilder) -> Result<Topology, TopologyErrors> {
+        let TopologyBuilder { nodes, stores, copartitioned, partitions, .. } = builder;
+        let graph = draw_graph(&nodes);
+        let views = view(&nodes, &graph);
+        let subtopologies = subtopologies(&nodes, &stores, &graph);
+        let specs: Vec<StoreSpec> = stores.into_iter().map(|store| store.spec).collect();
+        let (mut parts, mut sources, mut faults) = (ProgramParts::default(), BTreeMap::new(), Vec::new());
+        let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
+        let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
+        // Children are added after their parents, so backwards every node finds its children ready.
+        for (number, node) in nodes.into_iter().enumerate().rev() {
+            let children = children(&graph, number);
+            let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
+            let mut wiring = Wiring {
+                node: &node.name,
+                node_number: number,
+                children,
+                stores: &specs,
+                connected: &node.stores,
+                used_below: &below[number],
+                parts: &mut parts,
+            };
+            match (node.assemble)(&mut wiring) {
+                Ok(Assembled::Node(push)) => built[number] = Some(push),
+                Ok(Assembled::Source(runner)) => {
+                    sources.insert(number, runner);
+                }
+                // Its parents are not put together either; what is wrong with them shows at the next build.
+                Err(fault) => {
+                    faults.push(fault);
+                    break;
+                }
+            }
+        }
+        TopologyErrors::check(faults)?;
+        let ProgramParts { suppliers, outputs } = parts;
+        let partitions = partitions.into_iter().collect();
+        let program =
+            Program { nodes: views, subtopologies, sources, stores: specs, suppliers, outputs, copartitioned, partitions };
+        Ok(Topology { program: Arc::new(program) })
+    }
+
+    /// The nodes in the order in which they were added.
+    pub fn nodes(&self) -> &[NodeView] {
+        &self.program.nodes
+    }
+
+    /// The sub-topologies by their number.
+    pub fn subtopologies(&self) -> &[Subtopology] {
+        &self.program.subtopologies
+    }
+
+    /// The nodes of a sub-topology.
+    pub fn nodes_of<'a>(&'a self, subtopology: &'a Subtopology) -> impl Iterator<Item = &'a NodeView> {
+        subtopology.nodes.iter().map(|number| &self.program.nodes[*number])
+    }
+
+    /// The stores in the order in which they were added.
+    pub fn stores(&self) -> &[StoreSpec] {
+        &self.program.stores
+    }
+
+    /// The sub-topology that a store belongs to.
+    pub fn subtopology_of_store(&self, store: &str) -> Option<&Subtopology> {
+        let uses = |node: &NodeView| node.stores.iter().any(|name| **name == *store);
+        self.subtopologies().iter().find(|sub| self.nodes_of(sub).any(uses))
+    }
+
+    /// The topics that sinks write, without those chosen for each record.
+    pub fn sink_topics(&self) -> Vec<&TopicRef> {
+        let topic = |node: &'_ NodeView| match &node.kind {
+            NodeKind::Sink(SinkTopic::Fixed(topic)) => Some(topic),
+            _ => None,
+        };
+        self.nodes().iter().filter_map(topic).collect()
+    }
+
+    /// The topics that sources read by name.
+    pub fn source_topics(&self) -> Vec<&TopicRef> {
+        let topics = self.nodes().iter().filter_map(|node| match &node.kind {
+            NodeKind::Source(SourceTopics::Named(topics)) => Some(topics),
+            _ => None,
+        });
+        topics.flatten().collect()
+    }
+}
+
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+fn draw_graph(nodes: &[Node]) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::with_capacity(nodes.len(), nodes.len());
+    for _ in nodes {
+        graph.add_node(());
+    }
+    for (number, node) in nodes.iter().enumerate() {
+        for parent in &node.parents {
+            if let Some(parent) = nodes[..number].iter().position(|earlier| earlier.name == *parent) {
+                graph.add_edge(NodeIndex::new(parent), NodeIndex::new(number), ());
+            }
+        }
+    }
+    graph
+}
+
+/// Children in the order in which they were connected.
+fn children(graph: &DiGraph<(), ()>, node: usize) -> Vec<usize> {
+    let mut edges: Vec<_> = graph.edges(NodeIndex::new(node)).collect();
+    edges.sort_by_key(petgraph::visit::EdgeRef::id);
+    edges.iter().map(|edge| petgraph::visit::EdgeRef::target(edge).index()).collect()
+}
+
+fn view(nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<NodeView> {
+    let view = |(number, node): (usize, &Node)| NodeView {
+        name: node.name.clone(),
+        kind: match &node.kind {
+            Kind::Source(topics) => NodeKind::Source(topics.clone()),
+            Kind::Processor => NodeKind::Processor,
+            Kind::Sink(topic) => NodeKind::Sink(topic.clone()),
+        },
+        parents: node.parents.clone(),
+        children: children(graph, number).into_iter().map(|child| nodes[child].name.clone()).collect(),
+        stores: node.stores.clone(),
+    };
+    nodes.iter().enumerate().map(view).collect()
+}
+
+fn stores_below(number: usize, nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<Arc<str>> {
+    let (mut walk, mut stores) = (Dfs::new(graph, NodeIndex::new(number)), Vec::new());
+    while let Some(below) = walk.next(graph) {
+        if below.index() != number {
+            stores.extend(nodes[below.index()].stores.iter().cloned());
+        }
+    }
+    stores
+}
+
+/// Numbers them as Kafka Streams does: by the sorted names of their sources.
+fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), ()>) -> Vec<Subtopology> {
+    let mut groups = UnionFind::new(nodes.len());
+    for edge in graph.raw_edges() {
+        groups.union(edge.source().index(), edge.target().index());
+    }
+    for store in stores {
+        let users: Vec<usize> = (0..nodes.len()).filter(|number| store.users.contains(&nodes[*number].name)).collect();
+        for pair in users.windows(2) {
+            groups.union(pair[0], pair[1]);
+        }
+    }
+    let mut sources: Vec<usize> = (0..nodes.len()).filter(|n| matches!(nodes[*n].kind, Kind::Source(_))).collect();
+    sources.sort_by(|a, b| nodes[*a].name.cmp(&nodes[*b].name));
+    let mut roots: Vec<usize> = Vec::new();
+    for source in sources {
+        let root = groups.find(source);
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    let members = |root: usize| (0..nodes.len()).filter(|number| groups.find(*number) == root).collect();
+    roots.iter().enumerate().map(|(id, root)| Subtopology { id, nodes: members(*root) }).collect()
+}

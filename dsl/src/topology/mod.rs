@@ -1,0 +1,27 @@
+//! The explicit layer: sources, processors, sinks and stores by name, built into an immutable [`Topology`].
+//!
+//! Rule: `build` reports every fault at once; what it returns is complete, checked, and shared by all tasks.
+
+mod builder;
+mod describe;
+mod draw;
+mod fault;
+mod graph;
+mod instantiate;
+mod java_order;
+mod nodes;
+mod partitions;
+mod sink;
+mod source;
+mod wiring;
+
+pub use builder::TopologyBuilder;
+pub use fault::{Fault, TopologyErrors};
+pub use graph::{NodeKind, NodeView, Subtopology, Topology};
+pub use instantiate::{InstantiateError, SourceQueue, TaskSpec};
+pub use nodes::{SinkTopic, SourceTopics, TopicPattern, TopicRef};
+pub use partitions::{TopicNeed, TopicPlan};
+pub use sink::{RecordContext, Sink};
+pub use source::{LoadError, Source, SourceRunner, TimestampExtractor};
+pub use wiring::Wiring;
+pub(crate) use wiring::{Assembled, StoreSlot};

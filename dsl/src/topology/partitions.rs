@@ -1,0 +1,170 @@
+//! Decides how many partitions the topics of an application have, and checks that joined topics agree.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::instantiate::changelog_topic;
+use super::{Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicRef, Topology, TopologyErrors};
+use crate::processor::PartitionCounts;
+use crate::record::TopicName;
+use crate::state::Changelog;
+
+/// A topic of the application's own: what it needs to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicNeed {
+    /// The full name.
+    pub name: TopicName,
+    /// The number of partitions.
+    pub partitions: u32,
+    /// Whether only the last record of each key need be kept: a changelog.
+    pub compacted: bool,
+}
+
+/// The topics that an application makes for itself, and how many tasks its sub-topologies have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Repartition topics and changelogs, by name.
+    pub internal: Vec<TopicNeed>,
+    /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads.
+    pub tasks: Vec<u32>,
+}
+
+/// Numbers of partitions known so far, by topic.
+type Known = BTreeMap<TopicRef, u32>;
+
+impl Topology {
+    /// Plans the application's own topics, given the topics that exist.
+    ///
+    /// Rules of Kafka Streams: a repartition topic without a number of its own gets the greatest number of the topics that
+    /// its records come from; topics that a join brings together have equal numbers, and repartition topics follow the
+    /// others.
+    pub fn plan(
+        &self,
+        application: &str,
+        changelog: Changelog,
+        topics: &[TopicName],
+        counts: &dyn PartitionCounts,
+    ) -> Result<TopicPlan, TopologyErrors> {
+        let mut faults = Vec::new();
+        let mut known = self.external_partitions(counts, &mut faults);
+        TopologyErrors::check(std::mem::take(&mut faults))?;
+        for (name, partitions) in &self.program.partitions {
+            known.insert(TopicRef::Internal(name.clone()), *partitions);
+        }
+        self.derive_partitions(&mut known, &mut faults);
+        self.align(&mut known, &mut faults);
+        TopologyErrors::check(faults)?;
+        let tasks: Vec<u32> = self.subtopologies().iter().map(|sub| self.tasks(sub, &known, topics, counts)).collect();
+        Ok(TopicPlan { internal: self.internal(application, changelog, &known, &tasks), tasks })
+    }
+
+    fn external_partitions(&self, counts: &dyn PartitionCounts, faults: &mut Vec<Fault>) -> Known {
+        let mut known = Known::new();
+        let reads = self.source_topics().into_iter().map(|topic| (topic, true));
+        for (topic, reads) in reads.chain(self.sink_topics().into_iter().map(|topic| (topic, false))) {
+            let TopicRef::External(name) = topic else { continue };
+            match counts.partitions(name) {
+                Some(partitions) => {
+                    known.insert(topic.clone(), partitions);
+                }
+                None if faults.iter().any(|f| matches!(f, Fault::MissingTopic { topic, .. } if topic == name)) => {}
+                None => faults.push(Fault::MissingTopic { topic: name.clone(), reads }),
+            }
+        }
+        known
+    }
+
+    /// Gives every repartition topic the greatest number upstream, until nothing more follows.
+    fn derive_partitions(&self, known: &mut Known, faults: &mut Vec<Fault>) {
+        loop {
+            let open: Vec<&TopicRef> =
+                self.source_topics().into_iter().filter(|topic| !known.contains_key(topic)).collect();
+            let found: Vec<(TopicRef, u32)> =
+                open.iter().filter_map(|topic| self.upstream(topic, known).map(|count| ((*topic).clone(), count))).collect();
+            if found.is_empty() {
+                faults.extend(open.iter().map(|topic| Fault::NoPartitions { topic: topic.name().clone() }));
+                return;
+            }
+            known.extend(found);
+        }
+    }
+
+    /// The greatest number among the topics that the writers of `topic` read, if all of them are known.
+    fn upstream(&self, topic: &TopicRef, known: &Known) -> Option<u32> {
+        let writes = |sub: &&Subtopology| {
+            self.nodes_of(sub).any(|node| matches!(&node.kind, NodeKind::Sink(SinkTopic::Fixed(to)) if to == topic))
+        };
+        let sources = self.subtopologies().iter().filter(writes).flat_map(|sub| self.topics_of(sub));
+        sources.map(|source| known.get(source).copied()).collect::<Option<Vec<u32>>>()?.into_iter().max()
+    }
+
+    fn topics_of<'a>(&'a self, sub: &'a Subtopology) -> impl Iterator<Item = &'a TopicRef> {
+        self.nodes_of(sub).flat_map(|node| match &node.kind {
+            NodeKind::Source(SourceTopics::Named(topics)) => topics.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// Makes the topics of each join equal where that is ours to decide, and reports where it is not.
+    fn align(&self, known: &mut Known, faults: &mut Vec<Fault>) {
+        for sources in &self.program.copartitioned {
+            let topics: Vec<TopicRef> = sources.iter().flat_map(|source| self.topics_of_source(source)).cloned().collect();
+            let free = |topic: &TopicRef| {
+                matches!(topic, TopicRef::Internal(name) if !self.program.partitions.contains_key(name))
+            };
+            let (follow, fixed): (Vec<_>, Vec<_>) = topics.into_iter().partition(free);
+            let count = |topic: &TopicRef| known.get(topic).copied().unwrap_or_default();
+            if let Some((first, rest)) = fixed.split_first() {
+                for other in rest.iter().filter(|other| count(other) != count(first)) {
+                    faults.push(Fault::NotCopartitioned {
+                        left: first.name().clone(),
+                        left_partitions: count(first),
+                        right: other.name().clone(),
+                        right_partitions: count(other),
+                    });
+                }
+            }
+            let common = fixed.first().map(&count).or_else(|| follow.iter().map(&count).max());
+            if let Some(common) = common {
+                known.extend(follow.into_iter().map(|topic| (topic, common)));
+            }
+        }
+    }
+
+    fn topics_of_source(&self, source: &Arc<str>) -> &[TopicRef] {
+        match self.nodes().iter().find(|node| node.name == *source).map(|node| &node.kind) {
+            Some(NodeKind::Source(SourceTopics::Named(topics))) => topics,
+            _ => &[],
+        }
+    }
+
+    fn tasks(&self, sub: &Subtopology, known: &Known, topics: &[TopicName], counts: &dyn PartitionCounts) -> u32 {
+        let named = self.topics_of(sub).filter_map(|topic| known.get(topic).copied());
+        let matching = self.nodes_of(sub).filter_map(|node| match &node.kind {
+            NodeKind::Source(SourceTopics::Matching(pattern)) => Some(pattern),
+            _ => None,
+        });
+        let matching = matching.flat_map(|pattern| topics.iter().filter(|topic| pattern.matches(topic)));
+        named.chain(matching.filter_map(|topic| counts.partitions(topic))).max().unwrap_or(0)
+    }
+
+    fn internal(&self, application: &str, changelog: Changelog, known: &Known, tasks: &[u32]) -> Vec<TopicNeed> {
+        let internal = known.iter().filter(|(topic, _)| matches!(topic, TopicRef::Internal(_)));
+        let mut needs: Vec<TopicNeed> = internal
+            .map(|(topic, partitions)| TopicNeed {
+                name: topic.resolve(application),
+                partitions: *partitions,
+                compacted: false,
+            })
+            .collect();
+        for store in self.stores() {
+            if store.changelog_declared().unwrap_or(changelog) == Changelog::Off {
+                continue;
+            }
+            let partitions = self.subtopology_of_store(store.name()).map_or(0, |sub| tasks[sub.id]);
+            needs.push(TopicNeed { name: changelog_topic(application, store.name()), partitions, compacted: true });
+        }
+        needs.sort_by(|a, b| a.name.cmp(&b.name));
+        needs
+    }
+}

@@ -1,0 +1,123 @@
+//! Sinks: where records leave, as bytes.
+
+use std::sync::Arc;
+
+use super::{SinkTopic, TopicRef};
+use crate::processor::{Address, DropReason, Flow, Push, StreamOf, TaskState};
+use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
+use crate::serde::SerdeRef;
+use crate::topic::Topic;
+
+/// What a function that chooses a sink's topic may look at besides key and value.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordContext<'a> {
+    /// Topic, partition and offset of the record that is being processed.
+    pub address: Option<&'a Address>,
+    /// The time of the record that is written.
+    pub timestamp: Timestamp,
+    /// Its headers.
+    pub headers: &'a Headers,
+}
+
+pub(crate) type ChooseTopic<K, V> = dyn Fn(&K, &V, RecordContext<'_>) -> String + Send + Sync;
+
+/// Where a sink node writes, and how.
+pub struct Sink<K: 'static, V: 'static> {
+    pub(crate) to: Target<K, V>,
+    pub(crate) key: SerdeRef<K>,
+    pub(crate) value: SerdeRef<V>,
+    pub(crate) partitioner: Option<Partitioner<K, V>>,
+}
+
+pub(crate) enum Target<K, V> {
+    Fixed(TopicRef),
+    Chosen(Arc<ChooseTopic<K, V>>),
+}
+
+impl<K: 'static, V: 'static> Sink<K, V> {
+    /// Writes to one topic.
+    pub fn topic(topic: &Topic<K, V>) -> Self {
+        Sink::new(Target::Fixed(TopicRef::External(topic.name().into())), topic.key_serde(), topic.value_serde())
+    }
+
+    /// Writes each record to the topic that `choose` names. It must exist.
+    pub fn chosen(
+        choose: impl Fn(&K, &V, RecordContext<'_>) -> String + Send + Sync + 'static,
+        key: &SerdeRef<K>,
+        value: &SerdeRef<V>,
+    ) -> Self {
+        Sink::new(Target::Chosen(Arc::new(choose)), key, value)
+    }
+
+    pub(crate) fn internal(name: &str, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Sink::new(Target::Fixed(TopicRef::Internal(name.into())), key, value)
+    }
+
+    fn new(to: Target<K, V>, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Sink { to, key: key.clone(), value: value.clone(), partitioner: None }
+    }
+
+    /// Chooses partitions otherwise than by the key's bytes.
+    #[must_use]
+    pub fn partitioner(self, partitioner: Partitioner<K, V>) -> Self {
+        Sink { partitioner: Some(partitioner), ..self }
+    }
+
+    pub(crate) fn kind(&self) -> SinkTopic {
+        match &self.to {
+            Target::Fixed(topic) => SinkTopic::Fixed(topic.clone()),
+            Target::Chosen(_) => SinkTopic::Chosen,
+        }
+    }
+}
+
+pub(crate) struct SinkNode<K: 'static, V: 'static> {
+    pub(crate) name: Arc<str>,
+    /// The topic's number among the program's outputs; `None`: chosen for each record.
+    pub(crate) output: Option<usize>,
+    pub(crate) sink: Sink<K, V>,
+}
+
+impl<K: 'static, V: 'static> SinkNode<K, V> {
+    fn send(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
+        let topic = match (&self.sink.to, self.output) {
+            (Target::Chosen(choose), _) => {
+                let context =
+                    RecordContext { address: task.address(), timestamp: record.timestamp, headers: record.headers };
+                let name = choose(record.key, record.value, context);
+                task.outputs().number_of(&name)?
+            }
+            (Target::Fixed(_), output) => output.expect("a fixed topic is numbered when the program is made"),
+        };
+        let serdes = (&*self.sink.key, &*self.sink.value);
+        let parts = (record.key, record.value, record.timestamp, record.headers);
+        let Some(partitioner) = &self.sink.partitioner else {
+            return task.outputs().send(topic, serdes, parts);
+        };
+        let outputs = task.outputs();
+        let count = outputs.partition_count(topic);
+        match partitioner.partitions(outputs.topic_name(topic), record.key, record.value, count) {
+            Partitions::Default => outputs.send(topic, serdes, parts),
+            Partitions::Drop => {
+                task.drop_record(DropReason::NoPartition);
+                Ok(())
+            }
+            Partitions::These(list) => list.into_iter().try_for_each(|partition| {
+                if partition >= count {
+                    let topic = outputs.topic_name(topic);
+                    return Err(format!(
+                        "the partitioner chose partition {partition} of topic `{topic}`, which has {count} partitions"
+                    )
+                    .into());
+                }
+                outputs.send_to(topic, partition, serdes, parts)
+            }),
+        }
+    }
+}
+
+impl<K: 'static, V: 'static> Push<StreamOf<K, V>> for SinkNode<K, V> {
+    fn push(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
+        self.send(record, task).map_err(|error| error.at_node(&self.name))
+    }
+}

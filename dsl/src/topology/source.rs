@@ -1,0 +1,201 @@
+//! Sources: where records enter, get their types and their time.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Fault, SourceTopics, TopicPattern, TopicRef};
+use crate::processor::{Address, DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
+use crate::record::{Record, StoredRecord, Timestamp};
+use crate::serde::{SerdeError, SerdeRef};
+use crate::topic::Topic;
+
+/// Chooses a record's time. Given the record and the greatest time that its partition has had so far.
+type ChooseTime<K, V> = dyn Fn(&Record<'_, K, V>, Option<Timestamp>) -> Timestamp + Send + Sync;
+
+/// Where a record's time comes from. A record whose time is negative in the end is dropped and counted.
+///
+/// The first four are Kafka Streams' `FailOnInvalidTimestamp`, `LogAndSkipOnInvalidTimestamp`,
+/// `UsePartitionTimeOnInvalidTimestamp` and `WallclockTimestampExtractor`.
+pub enum TimestampExtractor<K: 'static, V: 'static> {
+    /// The stored time; a negative one fails the task.
+    FailOnInvalid,
+    /// The stored time; a record with a negative one is dropped.
+    SkipInvalid,
+    /// The stored time; in place of a negative one the greatest of the partition so far, without one the task fails.
+    PartitionTimeOnInvalid,
+    /// The time at which the record is processed.
+    WallClock,
+    /// What a function says.
+    Custom(Arc<ChooseTime<K, V>>),
+}
+
+impl<K, V> TimestampExtractor<K, V> {
+    /// The time that `choose` says, given the record and the greatest time that its partition has had so far.
+    pub fn custom(choose: impl Fn(&Record<'_, K, V>, Option<Timestamp>) -> Timestamp + Send + Sync + 'static) -> Self {
+        TimestampExtractor::Custom(Arc::new(choose))
+    }
+
+    fn time(
+        &self,
+        record: &Record<'_, K, V>,
+        partition_time: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Timestamp, &'static str> {
+        let stored = record.timestamp;
+        match self {
+            TimestampExtractor::FailOnInvalid if !stored.is_valid() => {
+                Err("its time is negative: use another timestamp extractor to skip or mend such records")
+            }
+            TimestampExtractor::FailOnInvalid | TimestampExtractor::SkipInvalid => Ok(stored),
+            TimestampExtractor::PartitionTimeOnInvalid if !stored.is_valid() => {
+                partition_time.ok_or("its time is negative, and its partition has had no time before")
+            }
+            TimestampExtractor::PartitionTimeOnInvalid => Ok(stored),
+            TimestampExtractor::WallClock => Ok(now),
+            TimestampExtractor::Custom(choose) => Ok(choose(record, partition_time)),
+        }
+    }
+}
+
+impl<K, V> Clone for TimestampExtractor<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            TimestampExtractor::FailOnInvalid => TimestampExtractor::FailOnInvalid,
+            TimestampExtractor::SkipInvalid => TimestampExtractor::SkipInvalid,
+            TimestampExtractor::PartitionTimeOnInvalid => TimestampExtractor::PartitionTimeOnInvalid,
+            TimestampExtractor::WallClock => TimestampExtractor::WallClock,
+            TimestampExtractor::Custom(choose) => TimestampExtractor::Custom(choose.clone()),
+        }
+    }
+}
+
+/// What a source node reads, and how.
+pub struct Source<K: 'static, V: 'static> {
+    pub(crate) topics: Result<SourceTopics, Fault>,
+    pub(crate) key: SerdeRef<K>,
+    pub(crate) value: SerdeRef<V>,
+    pub(crate) timestamps: TimestampExtractor<K, V>,
+}
+
+impl<K: 'static, V: 'static> Source<K, V> {
+    /// Reads one topic.
+    pub fn topic(topic: &Topic<K, V>) -> Self {
+        let topics = SourceTopics::Named(vec![TopicRef::External(topic.name().into())]);
+        Source::new(Ok(topics), topic.key_serde(), topic.value_serde())
+    }
+
+    /// Reads several topics with the same types through one node; the serdes are those of the first.
+    pub fn topics(first: &Topic<K, V>, others: &[&Topic<K, V>]) -> Self {
+        let names = std::iter::once(first).chain(others.iter().copied());
+        let topics = names.map(|topic| TopicRef::External(topic.name().into())).collect();
+        Source::new(Ok(SourceTopics::Named(topics)), first.key_serde(), first.value_serde())
+    }
+
+    /// Reads every topic whose whole name matches a regular expression.
+    pub fn matching(pattern: &str, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Source::new(TopicPattern::parse(pattern).map(SourceTopics::Matching), key, value)
+    }
+
+    pub(crate) fn internal(name: &str, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Source::new(Ok(SourceTopics::Named(vec![TopicRef::Internal(name.into())])), key, value)
+    }
+
+    fn new(topics: Result<SourceTopics, Fault>, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Source { topics, key: key.clone(), value: value.clone(), timestamps: TimestampExtractor::FailOnInvalid }
+    }
+
+    /// Takes the records' times from elsewhere; by default they are the stored ones, and a negative one fails the task.
+    #[must_use]
+    pub fn timestamps(self, timestamps: TimestampExtractor<K, V>) -> Self {
+        Source { timestamps, ..self }
+    }
+}
+
+/// A compiled source. A task loads the record at the head of a queue, and runs it when its turn comes.
+pub trait SourceRunner: Send + Sync {
+    /// An empty place for the head of a queue.
+    fn new_head(&self) -> Box<dyn Any + Send>;
+
+    /// Reads a record into the head of `queue` and gives its time; `None` when it is dropped.
+    fn load(
+        &self,
+        queue: usize,
+        record: &StoredRecord<'_>,
+        address: &Address,
+        partition_time: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Option<Timestamp>, ProcessError>;
+
+    /// Takes the record at the head of `queue` through everything below.
+    fn run(&self, queue: usize, task: &mut TaskState) -> Flow;
+}
+
+pub(crate) struct SourceNode<K: 'static, V: 'static> {
+    pub(crate) key: SerdeRef<K>,
+    pub(crate) value: SerdeRef<V>,
+    pub(crate) timestamps: TimestampExtractor<K, V>,
+    pub(crate) outlet: Outlet<StreamOf<K, V>>,
+}
+
+impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
+    fn new_head(&self) -> Box<dyn Any + Send> {
+        Box::new(HeadRecord::<K, V>(None))
+    }
+
+    fn load(
+        &self,
+        queue: usize,
+        stored: &StoredRecord<'_>,
+        address: &Address,
+        partition_time: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Option<Timestamp>, ProcessError> {
+        let fail = |part, cause: SerdeError| LoadError::new(part, address, cause);
+        let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
+        let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
+        let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
+        let record = Record { key: &key, value: &value, timestamp: stored.timestamp, headers: &headers };
+        let time = self
+            .timestamps
+            .time(&record, partition_time, task.now())
+            .map_err(|reason| fail("time", SerdeError::new(reason)))?;
+        if !time.is_valid() {
+            task.drop_record(DropReason::InvalidTimestamp);
+            return Ok(None);
+        }
+        task.head::<K, V>(queue).0 = Some((key, value, time, headers));
+        Ok(Some(time))
+    }
+
+    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
+        let (key, value, timestamp, headers) = task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
+        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+    }
+}
+
+/// A stored record cannot be read: the text names topic, partition, offset and cause.
+#[derive(Debug)]
+pub struct LoadError {
+    part: &'static str,
+    address: Address,
+    cause: SerdeError,
+}
+
+impl LoadError {
+    fn new(part: &'static str, address: &Address, cause: SerdeError) -> Self {
+        LoadError { part, address: address.clone(), cause }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} of {} cannot be read: {}", self.part, self.address, self.cause)
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}

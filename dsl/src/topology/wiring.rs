@@ -1,0 +1,100 @@
+//! Puts a declared node together with its children, its stores and its place in the program.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::{Fault, SourceRunner, TopicRef};
+use crate::processor::{Edge, NodeHead, Outlet, ProcessorInstance, Push};
+use crate::state::StoreSpec;
+
+/// A node put together.
+pub(crate) enum Assembled {
+    /// An `Arc<dyn Push<E>>`, type erased; the edge types were checked before.
+    Node(Box<dyn Any>),
+    Source(Arc<dyn SourceRunner>),
+}
+
+impl Assembled {
+    pub(crate) fn node<E: Edge>(node: impl Push<E> + 'static) -> Self {
+        let node: Arc<dyn Push<E>> = Arc::new(node);
+        Assembled::Node(Box::new(node))
+    }
+}
+
+/// The place of a typed store in a task.
+pub(crate) struct StoreSlot<K, V> {
+    pub(crate) index: usize,
+    /// Whether a node further down uses the store too, so that its rows cannot be lent while they are pushed there.
+    pub(crate) used_below: bool,
+    types: PhantomData<fn(K, V)>,
+}
+
+pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + Sync>;
+
+/// What a program collects while its nodes are put together.
+#[derive(Default)]
+pub(crate) struct ProgramParts {
+    pub(crate) suppliers: Vec<(usize, Supplier)>,
+    pub(crate) outputs: Vec<TopicRef>,
+}
+
+/// What an operator can ask for when it is put into a topology.
+pub struct Wiring<'a> {
+    pub(crate) node: &'a Arc<str>,
+    pub(crate) node_number: usize,
+    pub(crate) children: Vec<&'a dyn Any>,
+    /// All stores of the topology.
+    pub(crate) stores: &'a [StoreSpec],
+    /// Stores that the node is connected to.
+    pub(crate) connected: &'a [Arc<str>],
+    /// Stores that the nodes below it are connected to.
+    pub(crate) used_below: &'a [Arc<str>],
+    pub(crate) parts: &'a mut ProgramParts,
+}
+
+impl Wiring<'_> {
+    /// The node's name.
+    pub fn node_name(&self) -> &str {
+        self.node
+    }
+
+    pub(crate) fn head(&self) -> NodeHead {
+        let slot = |name: &Arc<str>| self.stores.iter().position(|spec| spec.name() == name);
+        let stores = self.connected.iter().filter_map(|name| slot(name).map(|slot| (name.clone(), slot))).collect();
+        NodeHead { name: self.node.clone(), stores }
+    }
+
+    pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
+        let child = |child: &&dyn Any| child.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone();
+        Outlet::new(self.children.iter().map(child).collect())
+    }
+
+    pub(crate) fn store<K: 'static, V: 'static>(&self, name: &str) -> Result<StoreSlot<K, V>, Fault> {
+        let node = || self.node.clone();
+        let index = self.stores.iter().position(|spec| **spec.name() == *name);
+        let index = index.ok_or_else(|| Fault::UnknownStore { node: node(), store: name.into() })?;
+        if !self.connected.iter().any(|connected| **connected == *name) {
+            return Err(Fault::NotConnected { node: node(), store: name.into() });
+        }
+        if !self.stores[index].holds::<K, V>() {
+            let (wanted, shape) = (std::any::type_name::<(K, V)>(), self.stores[index].shape().to_owned());
+            return Err(Fault::StoreType { node: node(), store: name.into(), wanted, shape });
+        }
+        let used_below = self.used_below.iter().any(|used| **used == *name);
+        Ok(StoreSlot { index, used_below, types: PhantomData })
+    }
+
+    pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {
+        self.parts.suppliers.push((self.node_number, supplier));
+        self.parts.suppliers.len() - 1
+    }
+
+    pub(crate) fn output(&mut self, topic: &TopicRef) -> usize {
+        let outputs = &mut self.parts.outputs;
+        outputs.iter().position(|known| known == topic).unwrap_or_else(|| {
+            outputs.push(topic.clone());
+            outputs.len() - 1
+        })
+    }
+}
