@@ -2,12 +2,14 @@
 
 mod batch;
 mod headers;
+mod partitioner;
 mod place;
 mod time;
 mod view;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use headers::Headers;
+pub use partitioner::{PartitionSet, Partitioner, Partitions, default_partition, murmur2, partition_of};
 pub use place::{Offset, TopicName, TopicPartition};
 pub use time::Timestamp;
 pub use view::{Change, Record};
