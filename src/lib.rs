@@ -1,3 +1,4 @@
 //! tidemill
 pub mod log;
 pub use tidemill_dsl::record;
+pub use tidemill_dsl::serde;

@@ -3,6 +3,7 @@
 mod batch;
 mod canonical;
 mod headers;
+mod partitioner;
 mod place;
 mod time;
 mod view;
@@ -10,6 +11,7 @@ mod view;
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;
+pub use partitioner::{PartitionSet, Partitioner, Partitions, default_partition, murmur2, partition_of};
 pub use place::{Offset, TopicName, TopicPartition};
 pub use time::Timestamp;
 pub use view::{Change, Record};

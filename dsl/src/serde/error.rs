@@ -21,6 +21,14 @@ impl SerdeError {
         SerdeError::new("unexpected null: declare the type as `Option`, or drop nulls with `skip_nulls()`")
     }
 
+    /// The error for bytes that are too few or too many for the type that `name` stands for.
+    pub fn wrong_length(name: &str, expected: usize, came: usize) -> Self {
+        let unit = if expected == 1 { "byte" } else { "bytes" };
+        SerdeError::new(format!(
+            "`{name}` expects {expected} {unit}, and {came} came: was this written with another serde?"
+        ))
+    }
+
     /// The same with its cause.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

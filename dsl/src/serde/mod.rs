@@ -1,12 +1,39 @@
 //! How values become bytes and back, with Kafka's own formats for the built-in types.
+//!
+//! | type | name | bytes |
+//! |---|---|---|
+//! | `String` | `string` | UTF-8 |
+//! | `bool` | `bool` | 1 byte, 0 or 1 |
+//! | `u8`, `i16` .. `u64`, `f32`, `f64` | as the type | big-endian |
+//! | `Uuid` | `uuid` | its text, 36 bytes |
+//! | `Vec<u8>`, `Bytes` | `bytes` | as they are |
+//! | `()` | `void` | always null |
+//! | `Option<T>` | as `T` | null, or as `T` |
+//! | `Vec<T>` | `list<..>` | Kafka's list format, see [`List`] |
+//! | `serde_json::Value`, types with `#[data(json)]` | `json` | compact JSON |
 
 mod data;
 mod error;
+mod fixed;
+mod json;
+mod list;
+mod nullable;
+mod raw;
 mod reference;
+#[cfg(test)]
+mod testing;
+mod text;
 
 pub use data::{Data, DefaultSerde};
 pub use error::SerdeError;
+pub use fixed::BigEndian;
+pub use json::Json;
+pub use list::List;
+pub use nullable::Nullable;
+pub use raw::{Raw, Void};
 pub use reference::SerdeRef;
+pub use text::{Utf8, UuidText};
+pub use tidemill_derive::Data;
 
 /// Writes values of one type as bytes and reads them back.
 ///
@@ -27,6 +54,11 @@ pub trait Serde<T>: Send + Sync + 'static {
     /// What a null reads as; an error for types that cannot be absent.
     fn null(&self) -> Result<T, SerdeError> {
         Err(SerdeError::unexpected_null())
+    }
+
+    /// The size of every value's bytes, for types whose lists Kafka writes without a size per entry: numbers and `Uuid`.
+    fn fixed_size(&self) -> Option<usize> {
+        None
     }
 
     /// The format's name, for messages and fingerprints: `string`, `json`, `i64`.
