@@ -14,20 +14,31 @@ pub(crate) fn data(input: &DeriveInput) -> Result<TokenStream> {
                        use owned types, such as `String` in place of `&str`";
         return Err(Error::new_spanned(lifetime, message));
     }
-    let data = impl_data(input, &options.tidemill);
+    // A generic type may have its serde only for some parameters, which `Data` does not ask about.
+    let own = options.serde.is_some() && input.generics.params.is_empty();
+    let data = impl_data(input, &options.tidemill, own);
     let serde = options.serde.map(|serde| impl_default_serde(input, &options.tidemill, &serde));
     Ok(quote!(#data #serde))
 }
 
-fn impl_data(input: &DeriveInput, tidemill: &Path) -> TokenStream {
+fn impl_data(input: &DeriveInput, tidemill: &Path, own_serde: bool) -> TokenStream {
     let name = &input.ident;
     let generics = bounded(&input.generics, None);
     let (params, args, bounds) = generics.split_for_impl();
+    let own_serde = own_serde.then(|| {
+        quote! {
+            const OWN_SERDE: ::core::option::Option<&'static dyn #tidemill::serde::Serde<Self>> =
+                ::core::option::Option::Some(<Self as #tidemill::serde::DefaultSerde>::SERDE);
+            const OWN_LIST_SERDE: ::core::option::Option<&'static dyn #tidemill::serde::Serde<::std::vec::Vec<Self>>> =
+                ::core::option::Option::Some(<Self as #tidemill::serde::DefaultSerde>::LIST_SERDE);
+        }
+    });
     quote! {
         #[automatically_derived]
         impl #params #tidemill::serde::Data for #name #args #bounds {
             type Plain = Self;
             const NULLABLE: bool = false;
+            #own_serde
 
             fn plain(&self) -> ::core::option::Option<&Self> {
                 ::core::option::Option::Some(self)

@@ -36,6 +36,11 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     }
 
     #[inline]
+    pub(crate) fn push_to(&mut self, child: usize, item: Out::Item<'_>) -> Flow {
+        self.outlet.push_to(child, item, self.task)
+    }
+
+    #[inline]
     pub(crate) fn task(&mut self) -> &mut TaskState {
         self.task
     }

@@ -28,4 +28,10 @@ impl<E: Edge> Outlet<E> {
         }
         Ok(())
     }
+
+    /// Hands `item` to one child, by its position.
+    #[inline]
+    pub(crate) fn push_to(&self, child: usize, item: E::Item<'_>, task: &mut TaskState) -> Flow {
+        self.children[child].push(item, task)
+    }
 }

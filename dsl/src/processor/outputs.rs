@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::ProcessError;
-use crate::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of};
+use crate::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition};
+use crate::record::{Partitioner, Partitions, partition_of};
 use crate::serde::{Serde, SerdeError};
 
 /// Says how many partitions a topic has.
@@ -69,16 +70,12 @@ impl Outputs {
         }
     }
 
-    pub(crate) fn partition_count(&self, topic: usize) -> u32 {
+    fn partition_count(&self, topic: usize) -> u32 {
         u32::try_from(self.topics[topic].partitions.len()).expect("partition numbers are 32 bits")
     }
 
-    pub(crate) fn topic_name(&self, topic: usize) -> &TopicName {
-        &self.topics[topic].name
-    }
-
     /// Adds a record whose partition follows from its key's bytes, or where there is no key from its value's.
-    pub(crate) fn send<K, V>(
+    pub(crate) fn send<K: 'static, V: 'static>(
         &mut self,
         topic: usize,
         serdes: (&dyn Serde<K>, &dyn Serde<V>),
@@ -89,9 +86,33 @@ impl Outputs {
         self.send_to(topic, partition, serdes, record)
     }
 
+    /// Asks a partitioner, and holds its answer against the topic's number of partitions.
+    pub(crate) fn choose<K: 'static, V: 'static>(
+        &mut self,
+        topic: usize,
+        partitioner: &dyn Partitioner<K, V>,
+        (key_serde, _): (&dyn Serde<K>, &dyn Serde<V>),
+        (key, value, ..): (&K, &V, Timestamp, &Headers),
+    ) -> Result<Partitions, ProcessError> {
+        let count = self.partition_count(topic);
+        let name = &self.topics[topic].name;
+        let mut bytes = std::mem::take(&mut self.key_buffer);
+        bytes.clear();
+        let has_key = key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", name, e))?;
+        let partitions = partitioner.partitions(has_key.then_some(&bytes[..]), key, value, count);
+        self.key_buffer = bytes;
+        match &partitions {
+            Partitions::These(set) if set.highest() >= count => {
+                let chosen = set.highest();
+                Err(format!("the partitioner chose partition {chosen} of topic `{name}`, which has {count}").into())
+            }
+            _ => Ok(partitions),
+        }
+    }
+
     /// Kafka's rule: murmur2 of the key's bytes. Kafka's producer scatters records without a key; here their value
     /// decides, so that the same records go the same way in every run.
-    pub(crate) fn default_partition<K, V>(
+    fn default_partition<K: 'static, V: 'static>(
         &mut self,
         topic: usize,
         (key_serde, value_serde): (&dyn Serde<K>, &dyn Serde<V>),
@@ -110,7 +131,7 @@ impl Outputs {
     }
 
     /// Adds a record to a partition.
-    pub(crate) fn send_to<K, V>(
+    pub(crate) fn send_to<K: 'static, V: 'static>(
         &mut self,
         topic: usize,
         partition: u32,

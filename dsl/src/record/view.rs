@@ -50,16 +50,12 @@ impl<'a, K, V> Record<'a, K, V> {
 }
 
 /// A change of one row of a table, lent for the time of a call.
-///
-/// `old` is filled in only where an operator further down asked for it.
 #[derive(Debug)]
 pub struct Change<'a, K, V> {
     /// The row's key.
     pub key: &'a K,
     /// The row after the change; `None`: the row is gone.
-    pub new: Option<&'a V>,
-    /// The row before the change.
-    pub old: Option<&'a V>,
+    pub new: &'a Option<V>,
     /// The time of the change.
     pub timestamp: Timestamp,
     /// The headers of the record that made the change.

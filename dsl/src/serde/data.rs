@@ -1,6 +1,8 @@
 //! Says in the types whether a key or value may be absent.
 
-use super::Serde;
+use std::marker::PhantomData;
+
+use super::{Serde, SerdeError};
 
 /// A type that travels as a key or a value.
 ///
@@ -12,6 +14,13 @@ pub trait Data: Sized + Send + 'static {
 
     /// Whether a value of this type may be absent.
     const NULLABLE: bool;
+
+    /// The type's serde, if it has one of its own. Derived together with [`DefaultSerde`]; it lets a verb write a type to a
+    /// repartition topic or a changelog without being told how.
+    const OWN_SERDE: Option<&'static dyn Serde<Self>> = None;
+
+    /// The serde of lists of this type, if it has one.
+    const OWN_LIST_SERDE: Option<&'static dyn Serde<Vec<Self>>> = None;
 
     /// The value, if it is not absent.
     fn plain(&self) -> Option<&Self::Plain>;
@@ -38,6 +47,10 @@ pub trait DefaultSerde: Data {
 impl<T: Data<Plain = T>> Data for Option<T> {
     type Plain = T;
     const NULLABLE: bool = true;
+    const OWN_SERDE: Option<&'static dyn Serde<Self>> = match T::OWN_SERDE {
+        Some(_) => Some(&OwnNullable(PhantomData)),
+        None => None,
+    };
 
     fn plain(&self) -> Option<&T> {
         self.as_ref()
@@ -58,10 +71,12 @@ impl<T: Data<Plain = T>> Data for Option<T> {
 
 /// Implements `Data` for types that are never absent.
 macro_rules! plain_data {
-    ($([$($p:ident)?] $type:ty),* $(,)?) => {$(
-        impl$(<$p: Data>)? Data for $type {
+    ($($type:ty),* $(,)?) => {$(
+        impl Data for $type {
             type Plain = Self;
             const NULLABLE: bool = false;
+            const OWN_SERDE: Option<&'static dyn Serde<Self>> = Some(<Self as DefaultSerde>::SERDE);
+            const OWN_LIST_SERDE: Option<&'static dyn Serde<Vec<Self>>> = Some(<Self as DefaultSerde>::LIST_SERDE);
 
             fn plain(&self) -> Option<&Self> {
                 Some(self)
@@ -83,6 +98,62 @@ macro_rules! plain_data {
 }
 
 plain_data!(
-    [] (), [] bool, [] u8, [] i16, [] i32, [] i64, [] u16, [] u32, [] u64, [] f32, [] f64,
-    [] String, [] bytes::Bytes, [] uuid::Uuid, [] serde_json::Value, [T] Vec<T>,
+    (), bool, u8, i16, i32, i64, u16, u32, u64, f32, f64, String, bytes::Bytes, uuid::Uuid, serde_json::Value,
 );
+
+impl<T: Data> Data for Vec<T> {
+    type Plain = Self;
+    const NULLABLE: bool = false;
+    const OWN_SERDE: Option<&'static dyn Serde<Self>> = T::OWN_LIST_SERDE;
+
+    fn plain(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn into_plain(self) -> Option<Self> {
+        Some(self)
+    }
+
+    fn from_plain(plain: Self) -> Self {
+        plain
+    }
+
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// Lifts a type's own serde to its `Option`; made only for types that have one.
+struct OwnNullable<T>(PhantomData<fn(T)>);
+
+impl<T: Data> OwnNullable<T> {
+    fn plain(&self) -> &'static dyn Serde<T> {
+        T::OWN_SERDE.expect("made only for types with a serde of their own")
+    }
+}
+
+impl<T: Data<Plain = T>> Serde<Option<T>> for OwnNullable<T> {
+    fn write(&self, value: &Option<T>, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        value.as_ref().map_or(Ok(()), |value| self.plain().write(value, out))
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Option<T>, SerdeError> {
+        self.plain().read(bytes).map(Some)
+    }
+
+    fn is_null(&self, value: &Option<T>) -> bool {
+        value.as_ref().is_none_or(|value| self.plain().is_null(value))
+    }
+
+    fn null(&self) -> Result<Option<T>, SerdeError> {
+        Ok(None)
+    }
+
+    fn fixed_size(&self) -> Option<usize> {
+        self.plain().fixed_size()
+    }
+
+    fn name(&self) -> String {
+        self.plain().name()
+    }
+}

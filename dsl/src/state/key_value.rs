@@ -73,6 +73,11 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         self.with_key_bytes(key, Self::claim_bytes).map(CellId)
     }
 
+    /// The value at a place.
+    pub fn value(&self, id: CellId) -> &Option<V> {
+        &self.cells.get(id.0).value
+    }
+
     /// Value and time of the row at a place.
     pub fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         let cell = self.cells.get(id.0);

@@ -66,7 +66,7 @@ fn insert<'a>(
     links: &mut BTreeMap<&'a str, Links<'a>>,
     node: &str,
     added: &'a str,
-    list: fn(&mut Links<'a>) -> &mut Vec<&'a str>,
+    list: for<'l> fn(&'l mut Links<'a>) -> &'l mut Vec<&'a str>,
 ) {
     let Some(mut sorted) = links.get_mut(node).map(|links| std::mem::take(list(links))) else { return };
     let place = |name: &&str| links[added].size.cmp(&links[*name].size).then_with(|| name.cmp(&added));

@@ -26,6 +26,7 @@ pub enum Fault {
     Pattern { pattern: Name, cause: String },
     NoSource,
     BadName { what: &'static str, name: Name },
+    NoSerde { what: &'static str, type_name: &'static str },
     OtherBuilder { verb: &'static str },
     NotCopartitioned { left: Name, left_partitions: u32, right: Name, right_partitions: u32 },
     NoPartitions { topic: Name },
@@ -79,6 +80,9 @@ impl fmt::Display for Fault {
             Fault::NoSource => f.write_str("the topology has no source, so nothing would ever run: add a stream or a table"),
             Fault::BadName { what, name } => {
                 write!(f, "the {what} name `{name}` is not allowed: use 1 to 200 ASCII letters, digits, `.`, `_` and `-`, other than `.` and `..`")
+            }
+            Fault::NoSerde { what, type_name } => {
+                write!(f, "nothing says how `{type_name}`, the {what}, is written: derive it with `#[data(json)]`, or give serdes in the verb's options")
             }
             Fault::OtherBuilder { verb } => {
                 write!(f, "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`")

@@ -139,11 +139,11 @@ impl Topology {
 
     /// The topics that sinks write, without those chosen for each record.
     pub fn sink_topics(&self) -> Vec<&TopicRef> {
-        let topic = |node: &'_ NodeView| match &node.kind {
+        let topics = self.nodes().iter().filter_map(|node| match &node.kind {
             NodeKind::Sink(SinkTopic::Fixed(topic)) => Some(topic),
             _ => None,
-        };
-        self.nodes().iter().filter_map(topic).collect()
+        });
+        topics.collect()
     }
 
     /// The topics that sources read by name.

@@ -26,7 +26,7 @@ pub struct Sink<K: 'static, V: 'static> {
     pub(crate) to: Target<K, V>,
     pub(crate) key: SerdeRef<K>,
     pub(crate) value: SerdeRef<V>,
-    pub(crate) partitioner: Option<Partitioner<K, V>>,
+    pub(crate) partitioner: Option<Arc<dyn Partitioner<K, V>>>,
 }
 
 pub(crate) enum Target<K, V> {
@@ -59,8 +59,8 @@ impl<K: 'static, V: 'static> Sink<K, V> {
 
     /// Chooses partitions otherwise than by the key's bytes.
     #[must_use]
-    pub fn partitioner(self, partitioner: Partitioner<K, V>) -> Self {
-        Sink { partitioner: Some(partitioner), ..self }
+    pub fn partitioner(self, partitioner: impl Partitioner<K, V>) -> Self {
+        Sink { partitioner: Some(Arc::new(partitioner)), ..self }
     }
 
     pub(crate) fn kind(&self) -> SinkTopic {
@@ -94,24 +94,15 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
         let Some(partitioner) = &self.sink.partitioner else {
             return task.outputs().send(topic, serdes, parts);
         };
-        let outputs = task.outputs();
-        let count = outputs.partition_count(topic);
-        match partitioner.partitions(outputs.topic_name(topic), record.key, record.value, count) {
-            Partitions::Default => outputs.send(topic, serdes, parts),
+        match task.outputs().choose(topic, &**partitioner, serdes, parts)? {
+            Partitions::Default => task.outputs().send(topic, serdes, parts),
+            Partitions::These(set) => {
+                set.as_slice().iter().try_for_each(|partition| task.outputs().send_to(topic, *partition, serdes, parts))
+            }
             Partitions::Drop => {
                 task.drop_record(DropReason::NoPartition);
                 Ok(())
             }
-            Partitions::These(list) => list.into_iter().try_for_each(|partition| {
-                if partition >= count {
-                    let topic = outputs.topic_name(topic);
-                    return Err(format!(
-                        "the partitioner chose partition {partition} of topic `{topic}`, which has {count} partitions"
-                    )
-                    .into());
-                }
-                outputs.send_to(topic, partition, serdes, parts)
-            }),
         }
     }
 }

@@ -1,0 +1,53 @@
+//! Changes a row of a store and lends it to the nodes below.
+//!
+//! The store leaves its slot while its row is pushed, so that the row need not be copied. Where a node below uses the same
+//! store it stays, and the row is copied by way of its serde.
+
+use crate::processor::{Flow, NodeContext, ProcessError, TableOf};
+use crate::record::{Change, Headers, Timestamp};
+use crate::state::{CellId, KeyValueState};
+use crate::topology::StoreSlot;
+
+/// A row: its value, if it is there, and its time.
+pub(super) type Row<V> = (Option<V>, Timestamp);
+
+/// Gives `update` the row that is there, stores what it returns, and hands the change to the children.
+pub(super) fn change_row<K: 'static, V: Send + 'static>(
+    slot: &StoreSlot<K, V>,
+    key: &K,
+    headers: &Headers,
+    ctx: &mut NodeContext<'_, TableOf<K, V>>,
+    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+) -> Flow {
+    let mut store = ctx.task().take_key_value::<K, V>(slot.index);
+    let changed = change(&mut store, slot, key, ctx, update);
+    let (row, timestamp) = match changed {
+        Ok(changed) => changed,
+        Err(error) => {
+            ctx.task().return_store(slot.index, store);
+            return Err(error);
+        }
+    };
+    let new = store.value(row);
+    if !slot.used_below {
+        let flow = ctx.push(Change { key, new, timestamp, headers });
+        ctx.task().return_store(slot.index, store);
+        return flow;
+    }
+    let copy = new.as_ref().map(|value| store.copy(value)).transpose();
+    ctx.task().return_store(slot.index, store);
+    ctx.push(Change { key, new: &copy?, timestamp, headers })
+}
+
+fn change<K: 'static, V: Send + 'static>(
+    store: &mut KeyValueState<K, V>,
+    slot: &StoreSlot<K, V>,
+    key: &K,
+    ctx: &mut NodeContext<'_, TableOf<K, V>>,
+    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+) -> Result<(CellId, Timestamp), ProcessError> {
+    let row = store.claim(key)?;
+    let (value, timestamp) = update(store.take(row))?;
+    store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index))?;
+    Ok((row, timestamp))
+}

@@ -1,0 +1,38 @@
+//! What the verbs of the builder lower to: one operator per file.
+//!
+//! Rule: an operator knows nothing of the builder, and uses nothing that a user's operator could not have.
+
+mod aggregate;
+mod branch;
+mod filter;
+mod flat_map;
+mod for_each;
+mod join_table;
+mod lend;
+mod map;
+mod merge;
+mod non_null_key;
+mod peek;
+mod read_row;
+mod reduce;
+mod table_filter;
+mod table_map_values;
+mod table_source;
+mod to_stream;
+
+pub(crate) use aggregate::Aggregate;
+pub(crate) use branch::Branch;
+pub(crate) use filter::Filter;
+pub(crate) use flat_map::{FlatMap, FlatMapValues};
+pub(crate) use for_each::ForEach;
+pub(crate) use join_table::{JoinTable, Padding};
+pub(crate) use map::{Map, MapValues, SelectKey};
+pub(crate) use merge::PassOn;
+pub(crate) use non_null_key::NonNullKey;
+pub(crate) use peek::Peek;
+pub(crate) use read_row::{FilteredRow, MappedRow, ReadRow, StoredRow};
+pub(crate) use reduce::Reduce;
+pub(crate) use table_filter::TableFilter;
+pub(crate) use table_map_values::TableMapValues;
+pub(crate) use table_source::TableSource;
+pub(crate) use to_stream::ToStream;

@@ -1,0 +1,61 @@
+//! Reads a table's row for a join: from its store, or, for a table without one, computed from the row above.
+
+use std::sync::Arc;
+
+use crate::processor::{ProcessError, TaskState};
+use crate::topology::StoreSlot;
+
+/// What is done with a row; it is lent.
+pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<&V>) -> Result<(), ProcessError>;
+
+/// Finds the row of a key.
+pub(crate) trait ReadRow<K, V>: Send + Sync {
+    /// Calls `visit` once, with the row if there is one.
+    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError>;
+}
+
+/// A row of a store.
+pub(crate) struct StoredRow<K, V>(pub(crate) StoreSlot<K, V>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
+    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+        let (store, _) = task.key_value::<K, V>(self.0.index);
+        visit(store.get(key)?.map(|(value, _)| value))
+    }
+}
+
+/// A row that passes a filter.
+pub(crate) struct FilteredRow<K, V, F> {
+    pub(crate) above: Box<dyn ReadRow<K, V>>,
+    pub(crate) predicate: Arc<F>,
+}
+
+impl<K, V, F> ReadRow<K, V> for FilteredRow<K, V, F>
+where
+    F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync,
+{
+    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+        self.above.read(key, task, &mut |row| {
+            let passes = row.map(|value| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
+            visit(row.filter(|_| passes))
+        })
+    }
+}
+
+/// A row with its value mapped.
+pub(crate) struct MappedRow<K, V, F> {
+    pub(crate) above: Box<dyn ReadRow<K, V>>,
+    pub(crate) map: Arc<F>,
+}
+
+impl<K, V, V2, F> ReadRow<K, V2> for MappedRow<K, V, F>
+where
+    F: Fn(&K, &V) -> Result<Option<V2>, ProcessError> + Send + Sync,
+{
+    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V2>) -> Result<(), ProcessError> {
+        self.above.read(key, task, &mut |row| {
+            let mapped = row.map(|value| (self.map)(key, value)).transpose()?.flatten();
+            visit(mapped.as_ref())
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! `reduce`: combines the values of each key; the first one is the first result as it is.
+
+use super::aggregate::key_and_value;
+use super::lend::change_row;
+use crate::processor::{Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
+use crate::record::Record;
+use crate::serde::Data;
+use crate::topology::StoreSlot;
+
+pub(crate) struct Reduce<K, V, F> {
+    pub(crate) store: StoreSlot<K, V>,
+    pub(crate) combine: F,
+}
+
+impl<K, V, F> Operator<StreamOf<K, V>, TableOf<K::Plain, V::Plain>> for Reduce<K::Plain, V::Plain, F>
+where
+    K: Data,
+    V: Data<Plain: Clone>,
+    F: Fn(V::Plain, &V::Plain) -> Result<Option<V::Plain>, ProcessError> + Send + Sync + 'static,
+{
+    fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, V::Plain>>) -> Flow {
+        let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
+        change_row(&self.store, key, record.headers, ctx, |row| match row {
+            Some((state, time)) => Ok(((self.combine)(state, value)?, time.max(record.timestamp))),
+            None => Ok((Some(value.clone()), record.timestamp)),
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! `table`, `to_table`: makes records into changes of a table. A record without a value deletes.
+//!
+//! The last record in the topic wins, also when its time is older: the rule of tables that are not versioned.
+
+use super::lend::change_row;
+use crate::processor::{DropReason, Flow, NodeContext, Operator, StreamOf, TableOf};
+use crate::record::{Change, Record};
+use crate::serde::Data;
+use crate::topology::StoreSlot;
+
+pub(crate) struct TableSource<K, V> {
+    /// Where the rows are kept, if anything needs them.
+    pub(crate) store: Option<StoreSlot<K, V>>,
+}
+
+impl<K, V> Operator<StreamOf<K, V>, TableOf<K::Plain, V::Plain>> for TableSource<K::Plain, V::Plain>
+where
+    K: Data,
+    V: Data<Plain: Clone>,
+{
+    fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, V::Plain>>) -> Flow {
+        let Some(key) = record.key.plain() else {
+            ctx.drop_record(DropReason::NullKey);
+            return Ok(());
+        };
+        let (new, timestamp, headers) = (record.value.plain(), record.timestamp, record.headers);
+        match &self.store {
+            Some(store) => change_row(store, key, headers, ctx, |_| Ok((new.cloned(), timestamp))),
+            None => ctx.push(Change { key, new: &new.cloned(), timestamp, headers }),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Where streams and tables begin, and where the program ends.
+
+use std::cell::RefCell;
+
+use super::plan::Plan;
+use super::stream_type::Sources;
+use super::table::{self, Row, Table};
+use super::{Consumed, Materialized, Stream};
+use crate::serde::{Data, Nullable, SerdeRef};
+use crate::state::StoreSpec;
+use crate::topic::Topic;
+use crate::topology::{Fault, Source, Topology, TopologyErrors};
+
+/// Whether names that reach the disk may come from the counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// They may. They move when an operator is added upstream, and state under the old name is orphaned.
+    #[default]
+    Numbered,
+    /// They may not: `build` refuses a store or repartition topic without a name of its own (KIP-1111).
+    Explicit,
+}
+
+/// Builds a topology from streams and tables. They borrow the builder; [`build`](StreamsBuilder::build) ends it.
+///
+/// ```
+/// use tidemill_dsl::{Topic, stream::StreamsBuilder};
+///
+/// const WORDS: Topic<String, String> = Topic::of("words");
+/// const LENGTHS: Topic<String, u64> = Topic::of("lengths");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(&WORDS).map_values(|word| word.len() as u64).to(&LENGTHS);
+/// let topology = builder.build()?;
+/// # Ok::<(), tidemill_dsl::topology::TopologyErrors>(())
+/// ```
+#[derive(Default)]
+pub struct StreamsBuilder {
+    plan: RefCell<Plan>,
+    naming: Naming,
+}
+
+impl StreamsBuilder {
+    /// An empty program.
+    pub fn new() -> Self {
+        StreamsBuilder::default()
+    }
+
+    /// Says whether names that reach the disk may come from the counter.
+    #[must_use]
+    pub fn naming(self, naming: Naming) -> Self {
+        StreamsBuilder { naming, ..self }
+    }
+
+    /// The records of a topic.
+    ///
+    /// Order: as in the topic, partition by partition. Time: the stored time; a negative one fails the task. Stores nothing.
+    /// A null key or value where the topic's type has no `Option` fails the task. Reading a topic twice gives one source.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// use tidemill_testkit::TestDriver;
+    ///
+    /// const IN: Topic<String, i64> = Topic::of("in");
+    /// const OUT: Topic<String, i64> = Topic::of("out");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).to(&OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.output(&OUT).key_values(), [("a".into(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stream<K: Data, V: Data>(&self, topic: &Topic<K, V>) -> Stream<'_, K, V> {
+        self.source(vec![topic.name().to_owned()], Source::topic(topic))
+    }
+
+    /// As [`stream`](Self::stream), with options.
+    pub fn stream_with<K: Data, V: Data>(&self, topic: &Topic<K, V>, consumed: Consumed<K, V>) -> Stream<'_, K, V> {
+        self.source(vec![topic.name().to_owned()], Source::topic(topic).timestamps(consumed.timestamps))
+    }
+
+    /// The records of several topics of the same types, through one source.
+    pub fn streams<K: Data, V: Data>(&self, first: &Topic<K, V>, others: &[&Topic<K, V>]) -> Stream<'_, K, V> {
+        let names = std::iter::once(first).chain(others.iter().copied()).map(|topic| topic.name().to_owned()).collect();
+        self.source(names, Source::topics(first, others))
+    }
+
+    /// The records of every topic whose whole name matches a regular expression when the application starts.
+    pub fn stream_matching<K: Data, V: Data>(
+        &self,
+        pattern: &str,
+        key: &SerdeRef<K>,
+        value: &SerdeRef<V>,
+    ) -> Stream<'_, K, V> {
+        self.source(vec![format!("/{pattern}/")], Source::matching(pattern, key, value))
+    }
+
+    fn source<K: Data, V: Data>(&self, topics: Vec<String>, source: Source<K, V>) -> Stream<'_, K, V> {
+        let serdes = (Some(source.key.clone()), Some(source.value.clone()));
+        let mut plan = self.plan.borrow_mut();
+        let name = plan.names.numbered("KSTREAM-SOURCE-");
+        let known = plan.sources.iter().find(|(known, _)| *known == topics).map(|(_, step)| *step);
+        let step = known.unwrap_or_else(|| {
+            let step = plan.add(name, move |plan, builder| {
+                builder.add_source(&plan.name(name), source);
+            });
+            plan.sources.push((topics, step));
+            step
+        });
+        drop(plan);
+        Stream::new(self, step, Sources::one(step), serdes)
+    }
+
+    /// The topic as a table: the last record of a key is its row.
+    ///
+    /// Order: the last record in the topic wins, also when its time is older. A record without value deletes the row; one
+    /// without key is dropped and counted. Stores the rows only if something reads them, such as a join.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// use tidemill_testkit::TestDriver;
+    ///
+    /// const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// const COSTS: Topic<String, i64> = Topic::of("costs");
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder.stream(&ORDERS).join(&prices, |count, price| count * price).to(&COSTS);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&PRICES).send("apple", 3);
+    /// driver.input(&ORDERS).send("apple", 5);
+    /// assert_eq!(driver.output(&COSTS).key_values(), [("apple".into(), 15)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn table<K, V>(&self, topic: &Topic<K, V>) -> Table<'_, K, V>
+    where
+        K: Data<Plain = K>,
+        V: Data<Plain = V> + Clone,
+    {
+        self.table_with(topic, Materialized::with(topic.key_serde(), topic.value_serde()))
+    }
+
+    /// As [`table`](Self::table), kept as the options say: a `&Store` keeps the rows under its name, for queries.
+    pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl Into<Materialized<K, V>>) -> Table<'_, K, V>
+    where
+        K: Data<Plain = K>,
+        V: Data<Plain = V> + Clone,
+    {
+        let materialized = materialized.into();
+        let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
+        let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
+        let mut plan = self.plan.borrow_mut();
+        let store_name = match &materialized.name {
+            Some(name) => plan.names.fixed(name),
+            None => plan.names.numbered(&format!("{}-STATE-STORE-", topic.name())),
+        };
+        let store = plan.add_store(store_name, materialized.name.is_some());
+        plan.persistent.push(store_name);
+        let source_name = plan.names.numbered("KSTREAM-SOURCE-");
+        let table_name = plan.names.numbered("KTABLE-SOURCE-");
+        let key_or_null = SerdeRef::new(Nullable::new(topic.key_serde().clone()));
+        let value_or_null = SerdeRef::new(Nullable::new(topic.value_serde().clone()));
+        let nullable = Topic::<Option<K>, Option<V>>::new(topic.name(), key_or_null, value_or_null);
+        let source = plan.add(source_name, move |plan, builder| {
+            builder.add_source(&plan.name(source_name), Source::topic(&nullable));
+        });
+        let row = Row::Stored { store, name: store_name };
+        let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
+        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
+        drop(plan);
+        Table::new(self, step, Sources::one(source), row, Some(source_name))
+    }
+
+    /// Adds a store for processors; connect it where they are added.
+    pub fn add_store(&self, spec: StoreSpec) {
+        let mut plan = self.plan.borrow_mut();
+        let name = plan.names.fixed(spec.name());
+        plan.add(name, move |_, builder| {
+            builder.add_state_store(spec, &[]);
+        });
+    }
+
+    /// Ends the program, checks it and builds it. All faults come at once.
+    pub fn build(self) -> Result<Topology, TopologyErrors> {
+        let mut plan = self.plan.into_inner();
+        if self.naming == Naming::Explicit {
+            let names = plan.numbered_names();
+            if !names.is_empty() {
+                plan.faults.push(Fault::ExplicitNames { names });
+            }
+        }
+        plan.lower().build()
+    }
+
+    /// Persistent names that are numbered: they move when an operator is added upstream.
+    pub fn numbered_names(&self) -> Vec<std::sync::Arc<str>> {
+        self.plan.borrow().numbered_names()
+    }
+
+    pub(super) fn plan(&self) -> std::cell::RefMut<'_, Plan> {
+        self.plan.borrow_mut()
+    }
+}

@@ -1,0 +1,149 @@
+//! Verbs that bring a stream and a table together.
+
+use super::repartition::{TopicBase, plan_repartition};
+use super::stream_type::Sources;
+use super::{Stream, Table};
+use crate::operator::{JoinTable, Padding};
+use crate::processor::{ProcessError, StreamOf};
+use crate::serde::Data;
+
+impl<'b, K: Data, V: Data> Stream<'b, K, V> {
+    /// Joins each record with the table's row of its key; a record that finds none is left out.
+    ///
+    /// Only the stream side produces results; they have its order, times and headers. The row is the one that the table has
+    /// when the record is processed: between two topics there is no order but that of the records' times, and a table that
+    /// is fed by this join's own result may not have it yet. Records without key or value are dropped and counted. Topics
+    /// of both sides need equal numbers of partitions; if the key may have changed, the stream goes through a repartition
+    /// topic first. Stores the table's rows.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const COSTS: Topic<String, i64> = Topic::of("costs");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder.stream(&ORDERS).join(&prices, |count, price| count * price).to(&COSTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&PRICES).send("apple", 3);
+    /// driver.input(&ORDERS).send("apple", 5);
+    /// driver.input(&ORDERS).send("pear", 5);
+    /// assert_eq!(driver.output(&COSTS).values(), [15]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&V::Plain, &T) -> R + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.join_with_key(table, move |_, value, row| join(value, row))
+    }
+
+    /// As [`join`](Self::join), with the key to look at.
+    pub fn join_with_key<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&K, &V::Plain, &T) -> R + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.try_join(table, move |key, value, row| Ok::<_, ProcessError>(join(key, value, row)))
+    }
+
+    /// As [`join_with_key`](Self::join_with_key), with a function that can fail; an error fails the task, naming the
+    /// record.
+    pub fn try_join<T: Data<Plain = T>, R: Data, E: Into<ProcessError>>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&K, &V::Plain, &T) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        let join = move |key: &K, value: &V::Plain, row: Option<&T>| match row {
+            Some(row) => join(key, value, row).map_err(Into::into),
+            None => Err("an inner join has a row".into()),
+        };
+        self.join_table(table, Padding::Drop, join)
+    }
+
+    /// Joins each record with the table's row of its key, or with `None` if there is none.
+    ///
+    /// As [`join`](Self::join), but every record with a value produces a result, also one without key.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const COSTS: Topic<String, i64> = Topic::of("costs");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder.stream(&ORDERS).left_join(&prices, |count, price| count * price.unwrap_or(&1)).to(&COSTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&ORDERS).send("pear", 5);
+    /// assert_eq!(driver.output(&COSTS).values(), [5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn left_join<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&V::Plain, Option<&T>) -> R + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.left_join_with_key(table, move |_, value, row| join(value, row))
+    }
+
+    /// As [`left_join`](Self::left_join), with the key to look at.
+    pub fn left_join_with_key<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&K, &V::Plain, Option<&T>) -> R + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.try_left_join(table, move |key, value, row| Ok::<_, ProcessError>(join(key, value, row)))
+    }
+
+    /// As [`left_join_with_key`](Self::left_join_with_key), with a function that can fail; an error fails the task, naming
+    /// the record.
+    pub fn try_left_join<T: Data<Plain = T>, R: Data, E: Into<ProcessError>>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        join: impl Fn(&K, &V::Plain, Option<&T>) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        let join = move |key: &K, value: &V::Plain, row: Option<&T>| join(key, value, row).map_err(Into::into);
+        self.join_table(table, Padding::Pad, join)
+    }
+
+    fn join_table<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        padding: Padding,
+        join: impl Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" });
+        let mut plan = self.builder.plan();
+        let joined = plan.names.numbered_later();
+        let (mut parent, mut sources) = (self.step, self.sources.clone());
+        if self.rekeyed {
+            // The topic is called after the join if that has a name, else after the stream's last node.
+            let last = plan.naming(self.step);
+            let topic = plan.names.named_or(joined, last);
+            let base = TopicBase { topic, nodes: joined };
+            let keep_null_keys = padding == Padding::Pad;
+            parent = plan_repartition(&mut plan, self.step, base, self.serdes.clone(), keep_null_keys, None);
+            sources = Sources::one(parent);
+        }
+        plan.names.number_now(joined, if padding == Padding::Pad { "KSTREAM-LEFTJOIN-" } else { "KSTREAM-JOIN-" });
+        let (store, store_name) = table.row.store();
+        plan.need_store(store);
+        let (all, reader) = (sources.and(&table.sources), table.row.reader());
+        let copartitioned = all.clone();
+        let step = plan.add(joined, move |plan, builder| {
+            let (name, parent, store) = (plan.name(joined), plan.node(parent), plan.name(store_name));
+            let opened = store.clone();
+            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(&name, &[&parent], &[&store], move |wiring| {
+                Ok(JoinTable { table: reader(wiring, &opened)?, padding, join })
+            });
+            let sources: Vec<_> = copartitioned.steps().iter().map(|step| plan.node(*step)).collect();
+            builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());
+        });
+        drop(plan);
+        let serdes = (self.serdes.0.clone(), None);
+        Stream { sources: all, ..self.continued(step, false, serdes) }
+    }
+}

@@ -1,0 +1,29 @@
+//! The typed builder: streams and tables with verbs, lowered to the explicit [`topology`](crate::topology) layer.
+//!
+//! Rule: a verb only writes down what it means. Names get their numbers at once, in the order of the calls, as in Kafka
+//! Streams; what later calls can still change (a name, whether a table needs a store) is decided when `build` lowers the
+//! plan.
+
+mod aggregation;
+mod builder;
+mod fits;
+mod grouped;
+mod join;
+mod names;
+mod options;
+mod plan;
+mod repartition;
+mod sink;
+mod split;
+mod stateless;
+mod stream_type;
+mod table;
+
+pub use builder::{Naming, StreamsBuilder};
+pub use fits::Fits;
+pub use grouped::GroupedStream;
+pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
+pub use sink::Sunk;
+pub use split::Split;
+pub use stream_type::Stream;
+pub use table::Table;

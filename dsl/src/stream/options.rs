@@ -1,0 +1,127 @@
+//! Options of the verbs: the trailing argument of those that end in `_with`.
+
+use std::marker::PhantomData;
+
+use crate::record::Partitioner;
+use crate::serde::SerdeRef;
+use crate::state::{Changelog, Store, StoreSpec};
+use crate::topology::TimestampExtractor;
+
+/// How a source reads its topic.
+pub struct Consumed<K: 'static, V: 'static> {
+    pub(super) timestamps: TimestampExtractor<K, V>,
+}
+
+impl<K, V> Consumed<K, V> {
+    /// Takes the records' times from elsewhere than the stored ones.
+    pub fn timestamps(timestamps: TimestampExtractor<K, V>) -> Self {
+        Consumed { timestamps }
+    }
+}
+
+/// How a sink writes its topic.
+pub struct Produced<K, V> {
+    pub(super) partitioner: Box<dyn Partitioner<K, V>>,
+}
+
+impl<K: 'static, V: 'static> Produced<K, V> {
+    /// Chooses partitions otherwise than by the key's bytes.
+    pub fn partitioner(partitioner: impl Partitioner<K, V>) -> Self {
+        Produced { partitioner: Box::new(partitioner) }
+    }
+}
+
+/// How a grouping travels when it has to go through a repartition topic.
+pub struct Grouped<K: 'static, V: 'static> {
+    pub(super) key: Option<SerdeRef<K>>,
+    pub(super) value: Option<SerdeRef<V>>,
+}
+
+impl<K, V> Grouped<K, V> {
+    /// With these serdes, in place of those that the types or the source have.
+    pub fn with(key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        Grouped { key: Some(key), value: Some(value) }
+    }
+}
+
+/// How `repartition` makes its topic.
+pub struct Repartitioned<K: 'static, V: 'static> {
+    pub(super) key: Option<SerdeRef<K>>,
+    pub(super) value: Option<SerdeRef<V>>,
+    pub(super) partitions: Option<u32>,
+}
+
+impl<K, V> Default for Repartitioned<K, V> {
+    fn default() -> Self {
+        Repartitioned { key: None, value: None, partitions: None }
+    }
+}
+
+impl<K, V> Repartitioned<K, V> {
+    /// With these serdes, in place of those that the types or the source have.
+    pub fn with(key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        Repartitioned { key: Some(key), value: Some(value), partitions: None }
+    }
+
+    /// With this number of partitions, in place of the greatest number upstream.
+    #[must_use]
+    pub fn partitions(self, partitions: u32) -> Self {
+        Repartitioned { partitions: Some(partitions), ..self }
+    }
+}
+
+/// How a table's rows are kept. A `&Store` is one: on disk, with a changelog, under its name.
+pub struct Materialized<K: 'static, V: 'static> {
+    pub(super) name: Option<String>,
+    pub(super) key: Option<SerdeRef<K>>,
+    pub(super) value: Option<SerdeRef<V>>,
+    in_memory: bool,
+    changelog: Option<Changelog>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> Default for Materialized<K, V> {
+    /// A store with a numbered name and the types' own serdes.
+    fn default() -> Self {
+        Materialized { name: None, key: None, value: None, in_memory: false, changelog: None, types: PhantomData }
+    }
+}
+
+impl<K, V: Send> Materialized<K, V> {
+    /// In the store that the descriptor names.
+    pub fn store(store: &Store<K, V>) -> Self {
+        Materialized { name: Some(store.name().to_owned()), ..Materialized::with(store.key_serde(), store.value_serde()) }
+    }
+
+    /// In a store with a numbered name and these serdes.
+    pub fn with(key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Materialized { key: Some(key.clone()), value: Some(value.clone()), ..Materialized::default() }
+    }
+
+    /// Keeps the rows in memory only: after a start the whole changelog is read.
+    #[must_use]
+    pub fn in_memory(self) -> Self {
+        Materialized { in_memory: true, ..self }
+    }
+
+    /// Says what the changelog gets, whatever the application's default is.
+    #[must_use]
+    pub fn changelog(self, changelog: Changelog) -> Self {
+        Materialized { changelog: Some(changelog), ..self }
+    }
+
+    pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
+        let spec = StoreSpec::timestamped(&Store::new(name, key, value));
+        let spec = if self.in_memory { spec.in_memory() } else { spec };
+        match self.changelog {
+            Some(changelog) => spec.changelog(changelog),
+            None => spec,
+        }
+    }
+}
+
+impl<K, V: Send> From<&Store<K, V>> for Materialized<K, V> {
+    fn from(store: &Store<K, V>) -> Self {
+        Materialized::store(store)
+    }
+}

@@ -1,0 +1,87 @@
+//! Sends a stream through a topic of its own, so that equal keys meet in one task.
+
+use super::names::NameId;
+use super::plan::{Plan, StepId};
+use super::stream_type::{KnownSerdes, Sources, serde_for};
+use super::{Repartitioned, Stream};
+use crate::operator::NonNullKey;
+use crate::processor::StreamOf;
+use crate::serde::Data;
+use crate::topology::{Sink, Source};
+
+/// What a repartition topic is called.
+#[derive(Clone, Copy)]
+pub(super) struct TopicBase {
+    /// The name before `-repartition`.
+    pub(super) topic: NameId,
+    /// The name that, if its author gave it, the three nodes are called after.
+    pub(super) nodes: NameId,
+}
+
+/// Adds sink, filter and source of a repartition topic; the step's output is the source.
+pub(super) fn plan_repartition<K: Data, V: Data>(
+    plan: &mut Plan,
+    parent: StepId,
+    base: TopicBase,
+    serdes: KnownSerdes<K, V>,
+    keep_null_keys: bool,
+    partitions: Option<u32>,
+) -> StepId {
+    // In this order Kafka Streams gives them their numbers.
+    let sink = plan.names.derived(base.nodes, "-repartition-sink", "KSTREAM-SINK-");
+    let filter = plan.names.derived(base.nodes, "-repartition-filter", "KSTREAM-FILTER-");
+    let source = plan.names.derived(base.nodes, "-repartition-source", "KSTREAM-SOURCE-");
+    plan.persistent.push(base.topic);
+    let key = serde_for(plan, serdes.0, "key of a repartition topic");
+    let value = serde_for(plan, serdes.1, "value of a repartition topic");
+    plan.add(source, move |plan, builder| {
+        // Without a serde the plan has a fault already.
+        let (Some(key), Some(value)) = (key, value) else { return };
+        let topic = format!("{}-repartition", plan.name(base.topic));
+        let filter = plan.name(filter);
+        let keep_null = NonNullKey { keep_null: keep_null_keys };
+        builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&filter, &[&plan.node(parent)], keep_null);
+        builder.add_sink(&plan.name(sink), &[&filter], Sink::internal(&topic, &key, &value));
+        builder.add_source(&plan.name(source), Source::internal(&topic, &key, &value));
+        if let Some(partitions) = partitions {
+            builder.partitions.push((topic.into(), partitions));
+        }
+    })
+}
+
+impl<'b, K: Data, V: Data> Stream<'b, K, V> {
+    /// Sends the stream through a topic of its own, placed by the key: equal keys meet in one task.
+    ///
+    /// Name it with [`named`](Self::named): the topic is `<application>-<name>-repartition`. Times are unchanged; between
+    /// records of different partitions upstream there is no order. Records without a key are dropped and counted.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// # const OUT: Topic<String, String> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).select_key(|_key, value| value.clone()).repartition().named("by-value").to(&OUT);
+    /// # let topology = builder.build()?;
+    /// # let mut driver = TestDriver::new(&topology);
+    /// driver.input(&IN).send("a", "x");
+    /// assert_eq!(driver.output(&OUT).key_values(), [("x".into(), "x".into())]);
+    /// assert!(topology.describe().contains("topic: by-value-repartition"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn repartition(&self) -> Self {
+        self.repartition_with(Repartitioned::default())
+    }
+
+    /// As [`repartition`](Self::repartition), with a number of partitions or serdes.
+    pub fn repartition_with(&self, options: Repartitioned<K, V>) -> Self {
+        let mut plan = self.builder.plan();
+        let base = plan.names.numbered("KSTREAM-REPARTITION-");
+        let serdes = (options.key.or(self.serdes.0.clone()), options.value.or(self.serdes.1.clone()));
+        let base = TopicBase { topic: base, nodes: base };
+        let step = plan_repartition(&mut plan, self.step, base, serdes.clone(), false, options.partitions);
+        plan.rename_to(step, base.nodes);
+        drop(plan);
+        Stream { sources: Sources::one(step), ..self.continued(step, false, serdes) }
+    }
+}
