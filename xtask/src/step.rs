@@ -1,0 +1,108 @@
+//! One step: a call of cargo, its output shown as it comes and counted on the way.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::counts::Counts;
+use crate::tools::Tool;
+
+/// A call of cargo.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// What the table and `--without` call it.
+    pub(crate) name: &'static str,
+    /// The arguments of cargo.
+    pub(crate) arguments: Vec<String>,
+    /// What is set in its environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// What must be installed for it, beside cargo.
+    pub(crate) tool: Option<Tool>,
+}
+
+impl Step {
+    pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
+        let arguments = arguments.split_whitespace().map(str::to_string).collect();
+        Step { name, arguments, environment: Vec::new(), tool: None }
+    }
+
+    pub(crate) fn needing(self, tool: Tool) -> Self {
+        Step { tool: Some(tool), ..self }
+    }
+
+    pub(crate) fn with_env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) name: &'static str,
+    pub(crate) passed: bool,
+    pub(crate) took: Duration,
+    pub(crate) counts: Counts,
+    /// Lines in which a test sums up more than tests, such as `golden: 3 passed, 0 failed, 1 missing`.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Runs a step.
+pub(crate) fn run(step: Step) -> Outcome {
+    println!("\n--- {}: cargo {}", step.name, step.arguments.join(" "));
+    let begin = now();
+    let (mut counts, mut notes) = (Counts::default(), Vec::new());
+    let passed = call(&step, |line| {
+        println!("{line}");
+        counts += Counts::of_line(line).unwrap_or_default();
+        notes.extend(line.strip_prefix("golden: ").map(|_| line.to_string()));
+    });
+    let passed = passed.unwrap_or_else(|error| {
+        println!("error: cannot run cargo: {error}");
+        false
+    });
+    Outcome { name: step.name, passed, took: begin.elapsed(), counts, notes }
+}
+
+/// Calls cargo, hands over each line that it prints, and says whether it succeeded.
+fn call(step: &Step, mut line: impl FnMut(&str)) -> std::io::Result<bool> {
+    let mut command = cargo();
+    command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().expect("standard output is piped");
+    // Bytes, not text: a test may print anything, and a step must not fail for that.
+    for bytes in BufReader::new(output).split(b'\n') {
+        line(&String::from_utf8_lossy(&bytes?));
+    }
+    Ok(child.wait()?.success())
+}
+
+/// The folder of the repository: steps mean the same wherever the task is called.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the table shows how long a step took, on the clock of whoever waits for it"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_passes_or_fails_as_cargo_does() {
+        assert!(run(Step::new("version", "--version")).passed);
+        assert!(!run(Step::new("unknown", "no-such-command-anywhere")).passed);
+    }
+}
