@@ -19,12 +19,19 @@ pub(crate) struct Step {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// What must be installed for it, beside cargo.
     pub(crate) tool: Option<Tool>,
+    /// Whether the step is itself a test, and counts as one.
+    pub(crate) is_check: bool,
 }
 
 impl Step {
     pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
-        Step { name, arguments, environment: Vec::new(), tool: None }
+        Step { name, arguments, environment: Vec::new(), tool: None, is_check: false }
+    }
+
+    /// A step that is a test by itself.
+    pub(crate) fn check(name: &'static str, arguments: &str) -> Self {
+        Step { is_check: true, ..Step::new(name, arguments) }
     }
 
     pub(crate) fn needing(self, tool: Tool) -> Self {
@@ -62,7 +69,14 @@ pub(crate) fn run(step: Step) -> Outcome {
         println!("error: cannot run cargo: {error}");
         false
     });
+    counts += of_itself(&step, passed, counts);
     Outcome { name: step.name, passed, took: begin.elapsed(), counts, notes }
+}
+
+/// What a step adds to the tests that it ran: itself when it is a check, and one failure when it failed though none of its tests
+/// did, because it did not get as far.
+fn of_itself(step: &Step, passed: bool, tests: Counts) -> Counts {
+    Counts { passed: u64::from(passed && step.is_check), failed: u64::from(!passed && tests.failed == 0) }
 }
 
 /// Calls cargo, hands over each line that it prints, and says whether it succeeded.
@@ -102,7 +116,18 @@ mod tests {
 
     #[test]
     fn a_step_passes_or_fails_as_cargo_does() {
-        assert!(run(Step::new("version", "--version")).passed);
-        assert!(!run(Step::new("unknown", "no-such-command-anywhere")).passed);
+        let good = run(Step::check("version", "--version"));
+        assert_eq!((good.passed, good.counts), (true, Counts { passed: 1, failed: 0 }));
+        let bad = run(Step::check("unknown", "no-such-command-anywhere"));
+        assert_eq!((bad.passed, bad.counts), (false, Counts { passed: 0, failed: 1 }));
+    }
+
+    #[test]
+    fn a_failure_is_counted_once_and_a_build_is_no_test() {
+        let build = Step::new("examples", "build --examples");
+        let tests = |passed, failed| Counts { passed, failed };
+        assert_eq!(of_itself(&build, true, tests(0, 0)), tests(0, 0));
+        assert_eq!(of_itself(&build, false, tests(7, 0)), tests(0, 1));
+        assert_eq!(of_itself(&build, false, tests(7, 2)), tests(0, 0));
     }
 }

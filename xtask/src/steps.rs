@@ -15,11 +15,11 @@ const CASES_LONG: &str = "4096";
 
 pub(crate) fn of_lint() -> Vec<Step> {
     vec![
-        Step::new("format", "fmt --all --check").needing(Tool::Rustfmt),
-        Step::new("clippy", "clippy --workspace --all-targets -- -D warnings").needing(Tool::Clippy),
-        Step::new("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
+        Step::check("format", "fmt --all --check").needing(Tool::Rustfmt),
+        Step::check("clippy", "clippy --workspace --all-targets -- -D warnings").needing(Tool::Clippy),
+        Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
-        Step::new("deny", "deny check licenses bans sources").needing(Tool::Deny),
+        Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
     ]
 }
 
