@@ -16,7 +16,10 @@ use bytes::Bytes;
 /// assert_eq!(headers.iter().count(), 2);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Option<Arc<Vec<(Box<str>, Option<Bytes>)>>>);
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+/// A name and its value.
+type Header = (Box<str>, Option<Bytes>);
 
 impl Headers {
     /// No headers, as a constant.
@@ -46,7 +49,7 @@ impl Headers {
 
     /// The value of the last header of this name; `None` also for a header without a value.
     pub fn last(&self, name: &str) -> Option<&[u8]> {
-        self.iter().filter(|(n, _)| *n == name).last().and_then(|(_, value)| value)
+        self.iter().rfind(|(n, _)| *n == name).and_then(|(_, value)| value)
     }
 
     /// All headers in order.

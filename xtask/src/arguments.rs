@@ -1,0 +1,116 @@
+//! What the command line asks for.
+
+use std::ffi::OsString;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+pub(crate) const HELP: &str = "\
+The tasks of this repository. Each prints a table of its steps and ends with `N passed, N failed`.
+
+  cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
+  cargo xtask test    examples, tests and documentation tests, on default features:
+                      no C compiler, no server
+
+  --without STEP..    leave steps out, by the names in the table; it says what was left out
+  --yes               install what a step needs and is missing, without asking; so does CI=true
+  --long              test only: 4,096 cases for each property, where a first run takes 256
+
+Steps of lint: format, clippy, docs, deny. Steps of test: examples, tests,
+examples-release, release, doctests.
+
+While working on one thing, cargo itself is quicker:
+
+  cargo test -p tidemill-dsl --lib     unit tests of one package
+  cargo test --test tidy               the invariants of docs/architecture.md
+  cargo fmt --all                      mend what `format` complains of
+";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Help,
+    Test(Options),
+    Lint(Options),
+}
+
+/// How to do it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Whether what is missing is installed without asking.
+    pub(crate) may_install: bool,
+    /// Whether properties are tried with many more cases.
+    pub(crate) long: bool,
+    /// Names of steps to leave out.
+    pub(crate) without: Vec<String>,
+}
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Asked, String> {
+    let mut parser = Parser::from_args(arguments);
+    let asked = read(&mut parser).map_err(|error| format!("{error}; `cargo xtask` says what there is"))?;
+    Ok(asked)
+}
+
+fn read(parser: &mut Parser) -> Result<Asked, lexopt::Error> {
+    let (mut command, mut options) = (None, Options { may_install: on_ci(), ..Options::default() });
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Asked::Help),
+            Arg::Long("yes") => options.may_install = true,
+            Arg::Long("long") => options.long = true,
+            Arg::Long("without") => {
+                for name in parser.values()? {
+                    options.without.push(name.string()?);
+                }
+            }
+            Arg::Value(word) if command.is_none() => command = Some(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    match command.as_deref() {
+        None | Some("help") => Ok(Asked::Help),
+        Some("test") => Ok(Asked::Test(options)),
+        Some("lint") if options.long => Err("`--long` belongs to `test`".into()),
+        Some("lint") => Ok(Asked::Lint(options)),
+        Some(other) => Err(format!("there is no task `{other}`").into()),
+    }
+}
+
+fn on_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn nothing_and_help_give_help() {
+        for line in ["", "help", "--help", "test -h"] {
+            assert_eq!(asked(line), Ok(Asked::Help), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_stand_before_or_behind_the_task() {
+        let Ok(Asked::Test(options)) = asked("test --yes --long --without release doctests") else { panic!("a test") };
+        assert!(options.may_install && options.long);
+        assert_eq!(options.without, ["release", "doctests"]);
+        let Ok(Asked::Lint(options)) = asked("--yes lint --without deny --without docs") else { panic!("a lint") };
+        assert_eq!(options.without, ["deny", "docs"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, word) in
+            [("tset", "`tset`"), ("test --fast", "--fast"), ("lint --long", "`--long`"), ("test lint", "lint")]
+        {
+            let reason = asked(line).expect_err(line);
+            assert!(reason.contains(word) && reason.contains("cargo xtask"), "{reason}");
+        }
+    }
+}

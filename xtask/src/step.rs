@@ -1,0 +1,133 @@
+//! One step: a call of cargo, its output shown as it comes and counted on the way.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::counts::Counts;
+use crate::tools::Tool;
+
+/// A call of cargo.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// What the table and `--without` call it.
+    pub(crate) name: &'static str,
+    /// The arguments of cargo.
+    pub(crate) arguments: Vec<String>,
+    /// What is set in its environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// What must be installed for it, beside cargo.
+    pub(crate) tool: Option<Tool>,
+    /// Whether the step is itself a test, and counts as one.
+    pub(crate) is_check: bool,
+}
+
+impl Step {
+    pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
+        let arguments = arguments.split_whitespace().map(str::to_string).collect();
+        Step { name, arguments, environment: Vec::new(), tool: None, is_check: false }
+    }
+
+    /// A step that is a test by itself.
+    pub(crate) fn check(name: &'static str, arguments: &str) -> Self {
+        Step { is_check: true, ..Step::new(name, arguments) }
+    }
+
+    pub(crate) fn needing(self, tool: Tool) -> Self {
+        Step { tool: Some(tool), ..self }
+    }
+
+    pub(crate) fn with_env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) name: &'static str,
+    pub(crate) passed: bool,
+    pub(crate) took: Duration,
+    pub(crate) counts: Counts,
+    /// Lines in which a test sums up more than tests, such as `golden: 3 passed, 0 failed, 1 missing`.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Runs a step.
+pub(crate) fn run(step: Step) -> Outcome {
+    println!("\n--- {}: cargo {}", step.name, step.arguments.join(" "));
+    let begin = now();
+    let (mut counts, mut notes) = (Counts::default(), Vec::new());
+    let passed = call(&step, |line| {
+        println!("{line}");
+        counts += Counts::of_line(line).unwrap_or_default();
+        notes.extend(line.strip_prefix("golden: ").map(|_| line.to_string()));
+    });
+    let passed = passed.unwrap_or_else(|error| {
+        println!("error: cannot run cargo: {error}");
+        false
+    });
+    counts += of_itself(&step, passed, counts);
+    Outcome { name: step.name, passed, took: begin.elapsed(), counts, notes }
+}
+
+/// What a step adds to the tests that it ran: itself when it is a check, and one failure when it failed though none of its tests
+/// did, because it did not get as far.
+fn of_itself(step: &Step, passed: bool, tests: Counts) -> Counts {
+    Counts { passed: u64::from(passed && step.is_check), failed: u64::from(!passed && tests.failed == 0) }
+}
+
+/// Calls cargo, hands over each line that it prints, and says whether it succeeded.
+fn call(step: &Step, mut line: impl FnMut(&str)) -> std::io::Result<bool> {
+    let mut command = cargo();
+    command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().expect("standard output is piped");
+    // Bytes, not text: a test may print anything, and a step must not fail for that.
+    for bytes in BufReader::new(output).split(b'\n') {
+        line(&String::from_utf8_lossy(&bytes?));
+    }
+    Ok(child.wait()?.success())
+}
+
+/// The folder of the repository: steps mean the same wherever the task is called.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the table shows how long a step took, on the clock of whoever waits for it"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_passes_or_fails_as_cargo_does() {
+        let good = run(Step::check("version", "--version"));
+        assert_eq!((good.passed, good.counts), (true, Counts { passed: 1, failed: 0 }));
+        let bad = run(Step::check("unknown", "no-such-command-anywhere"));
+        assert_eq!((bad.passed, bad.counts), (false, Counts { passed: 0, failed: 1 }));
+    }
+
+    #[test]
+    fn a_failure_is_counted_once_and_a_build_is_no_test() {
+        let build = Step::new("examples", "build --examples");
+        let tests = |passed, failed| Counts { passed, failed };
+        assert_eq!(of_itself(&build, true, tests(0, 0)), tests(0, 0));
+        assert_eq!(of_itself(&build, false, tests(7, 0)), tests(0, 1));
+        assert_eq!(of_itself(&build, false, tests(7, 2)), tests(0, 0));
+    }
+}

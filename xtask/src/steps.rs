@@ -1,0 +1,82 @@
+//! The steps of each task, in their order.
+
+use std::path::Path;
+
+use crate::arguments::Options;
+use crate::step::{Step, root};
+use crate::tools::Tool;
+
+/// Test programs that are too slow without optimisation: they replay or crash whole applications.
+const OPTIMISED: [&str; 2] = ["crash", "golden"];
+/// The folders of the packages whose tests run.
+const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
+/// For each property, where `--long` is given; 256 is what proptest takes by itself.
+const CASES_LONG: &str = "4096";
+
+pub(crate) fn of_lint() -> Vec<Step> {
+    vec![
+        Step::check("format", "fmt --all --check").needing(Tool::Rustfmt),
+        Step::check("clippy", "clippy --workspace --all-targets -- -D warnings").needing(Tool::Clippy),
+        Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
+        // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
+        Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
+    ]
+}
+
+pub(crate) fn of_test(options: &Options) -> Vec<Step> {
+    let (optimised, plain): (Vec<_>, Vec<_>) =
+        test_programs(root()).into_iter().partition(|name| OPTIMISED.contains(&name.as_str()));
+    let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
+    let tests = format!("test --workspace --no-fail-fast --lib --bins --examples{}", chosen(&plain));
+    let mut steps = vec![
+        // Before the tests, because some of them start examples as processes of their own.
+        Step::new("examples", "build --workspace --examples"),
+        Step::new("tests", &tests),
+    ];
+    if !optimised.is_empty() {
+        steps.push(Step::new("examples-release", "build --release --workspace --examples"));
+        steps.push(Step::new("release", &format!("test --release --no-fail-fast{}", chosen(&optimised))));
+    }
+    steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
+    let lengthen = |step: Step| if options.long { step.with_env("PROPTEST_CASES", CASES_LONG) } else { step };
+    steps.into_iter().map(lengthen).collect()
+}
+
+/// The names of the test programs of all packages: `tests/a.rs` and `tests/b/main.rs` are `a` and `b`.
+fn test_programs(root: &Path) -> Vec<String> {
+    let folders = PACKAGES.iter().map(|package| root.join(package).join("tests"));
+    let entries = folders.filter_map(|folder| folder.read_dir().ok()).flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = entries.filter_map(|entry| program(&entry.path())).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn program(path: &Path) -> Option<String> {
+    let is_program = path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists();
+    is_program.then(|| path.file_stem().map(|name| name.to_string_lossy().into_owned())).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_program_runs_in_one_step() {
+        let programs = test_programs(root());
+        assert!(programs.contains(&"tidy".to_string()), "{programs:?}");
+        let steps = of_test(&Options::default());
+        for name in programs {
+            let runs =
+                steps.iter().filter(|step| step.arguments.windows(2).any(|pair| pair == ["--test", &name])).count();
+            assert_eq!(runs, 1, "`{name}` must run once");
+        }
+    }
+
+    #[test]
+    fn long_runs_try_more_cases() {
+        let long = Options { long: true, ..Options::default() };
+        assert!(of_test(&long).iter().all(|step| step.environment.iter().any(|(name, _)| *name == "PROPTEST_CASES")));
+        assert!(of_test(&Options::default()).iter().all(|step| step.environment.is_empty()));
+    }
+}
