@@ -2,4 +2,4 @@
 
 mod byte_store;
 
-pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
