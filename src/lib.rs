@@ -1,3 +1,4 @@
 //! tidemill
 pub mod log;
+pub mod store;
 pub use tidemill_dsl::record;
