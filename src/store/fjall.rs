@@ -37,6 +37,10 @@ const LAYOUT: u8 = 1;
 /// The longest key of a row: fjall's limit without the byte that says what the key is.
 const KEY_BYTES_MAX: usize = u16::MAX as usize - 1;
 
+/// When sealed journals reach this, the stores that hold the oldest one back are flushed. fjall's least: opening reads
+/// all journals, and one seldom written store would keep all of them.
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
 type StoredKey = SmallVec<[u8; 64]>;
 
 /// What the stores of one folder may take.
@@ -94,6 +98,7 @@ impl FjallStores {
         prepare(&folder)?;
         let database = Database::builder(&folder)
             .cache_size(settings.cache_bytes)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
             .open()
             .map_err(|cause| cannot_open(&folder, cause))?;
         let directory = Directory::open(&database).map_err(|fault| unlisted(&folder, fault))?;
