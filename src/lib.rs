@@ -1,4 +1,5 @@
 //! tidemill
 pub mod log;
+pub mod store;
 pub use tidemill_dsl::record;
 pub use tidemill_dsl::serde;

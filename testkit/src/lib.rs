@@ -1,1 +1,3 @@
 //! Tests topologies.
+
+pub mod conformance;

@@ -232,7 +232,7 @@ impl Outputs {
 
 /// A record goes to a topic that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownTopic(TopicName);
+pub(crate) struct UnknownTopic(TopicName);
 
 impl fmt::Display for UnknownTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

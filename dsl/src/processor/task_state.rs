@@ -73,7 +73,7 @@ impl TaskState {
 
     /// Says that the record being processed is the one at `offset` of the partition that the last address named.
     #[inline]
-    pub(crate) fn set_offset(&mut self, offset: Offset) {
+    pub fn set_offset(&mut self, offset: Offset) {
         if let Some(address) = &mut self.address {
             address.offset = offset;
         }

@@ -73,33 +73,57 @@ pub trait ByteStore: Send {
     /// The rows of a range in the order of the keys' unsigned bytes.
     fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError>;
 
-    /// Writes rows and the offset they reflect in one atomic step. The writes come sorted by key, no key twice.
+    /// Writes rows and the offset they reflect in one atomic step: after a crash both are there or neither.
+    ///
+    /// # Panics
+    ///
+    /// Unless the writes come sorted by key, no key twice.
     fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError>;
 
     /// The changelog offset after the last change that the rows reflect; `None` for a new store.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 
-    /// Removes all rows and the checkpoint.
+    /// Removes all rows and the checkpoint. A crash half-way leaves the store as it was, or empty.
     fn wipe(&mut self) -> Result<(), StoreError>;
+}
+
+/// What the caller can do about a [`StoreError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The call or the settings are wrong. Correct them and start again.
+    Invalid,
+    /// Somebody else holds the store, or the folder that it lies in.
+    Locked,
+    /// The bytes cannot be reached or written now. Remove the cause and open the store again.
+    Unavailable,
+    /// Stored bytes are wrong. Wipe them and rebuild the rows from the changelog.
+    Corrupt,
 }
 
 /// A store's bytes could not be read or written.
 #[derive(Debug)]
 pub struct StoreError {
+    kind: StoreErrorKind,
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl StoreError {
-    /// An error that says `message`.
-    pub fn new(message: impl Into<String>) -> Self {
-        StoreError { message: message.into(), source: None }
+    /// An error of this kind that says `message`.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        StoreError { kind, message: message.into(), source: None }
     }
 
     /// The same with its cause.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         StoreError { source: Some(source.into()), ..self }
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
     }
 }
 

@@ -10,7 +10,7 @@ mod spec;
 mod state_store;
 mod store;
 
-pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
 pub use key_value::{CellId, KeyValueState};
 pub use spec::{Changelog, Persistence, StoreSpec};
 pub use state_store::{ChangelogOut, StateStore};

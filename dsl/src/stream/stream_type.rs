@@ -42,7 +42,7 @@ pub struct Stream<'b, K: 'static, V: 'static> {
     /// Whether the key may have changed since records were last placed by it.
     pub(super) rekeyed: bool,
     pub(super) serdes: KnownSerdes<K, V>,
-    types: PhantomData<fn(K, V)>,
+    pub(super) types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Clone for Stream<'_, K, V> {

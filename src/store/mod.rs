@@ -1,0 +1,17 @@
+//! A store is a checkpoint of its changelog: rows, and the offset that they reflect, written in one atomic step.
+//!
+//! So a store may lag behind its changelog, and never contradicts it: whoever opens one replays the changelog from
+//! [`ByteStore::checkpoint`]. Nothing is written per record; a write carries thousands of committed rows.
+
+mod directory;
+mod fjall;
+mod folder;
+mod memory;
+mod names;
+mod order;
+
+pub use tidemill_dsl::state::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+
+pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
+pub use self::memory::MemoryStore;
+pub use self::names::StoreId;
