@@ -1,5 +1,8 @@
 //! tidemill
+mod clock;
 pub mod log;
 pub mod store;
-pub use tidemill_dsl::record;
-pub use tidemill_dsl::serde;
+pub mod task;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology};

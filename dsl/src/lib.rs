@@ -1,10 +1,10 @@
 //! Describes computations.
+mod operator;
 pub mod processor;
 pub mod record;
 pub mod serde;
 pub mod state;
-pub mod topology;
 pub mod stream;
-mod operator;
 mod topic;
+pub mod topology;
 pub use topic::Topic;

@@ -1,3 +1,9 @@
-//! Tests topologies.
+//! Tests tidemill topologies: a deterministic driver, and conformance suites for stores and logs.
+//!
+//! [`TestDriver`] runs a topology in the calling thread, on a clock that moves when told. It runs the very task that an
+//! application runs.
 
 pub mod conformance;
+mod driver;
+
+pub use driver::{Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};

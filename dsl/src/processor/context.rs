@@ -149,12 +149,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     }
 
     /// Visits the rows whose key's bytes begin with `prefix`.
-    pub fn prefix(
-        &mut self,
-        prefix: &[u8],
-        direction: Direction,
-        visit: impl FnMut(K, &V) -> ControlFlow<()>,
-    ) -> Flow {
+    pub fn prefix(&mut self, prefix: &[u8], direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
         self.walk(&KeyRange::prefix(prefix), direction, visit)
     }
 

@@ -11,7 +11,7 @@ mod view;
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;
-pub use partitioner::{PartitionSet, Partitioner, Partitions, default_partition, murmur2, partition_of};
+pub use partitioner::{PartitionSet, Partitioner, Partitions, murmur2, partition_of, partition_of_record};
 pub use place::{Offset, TopicName, TopicPartition};
 pub use time::Timestamp;
 pub use view::{Change, Record};

@@ -23,10 +23,11 @@ pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
-/// The partition of a record without a partitioner of its own: that of its key, and none for a record without a key,
-/// which the caller gives to the partitions in turn.
-pub fn default_partition(key: Option<&[u8]>, partitions: u32) -> Option<u32> {
-    key.map(|key| partition_of(key, partitions))
+/// The partition of a record that no partitioner decides about: that of its key.
+///
+/// Kafka's producers scatter records without a key; here their value decides, so that every run places them alike.
+pub fn partition_of_record(key: Option<&[u8]>, value: Option<&[u8]>, partitions: u32) -> u32 {
+    partition_of(key.or(value).unwrap_or_default(), partitions)
 }
 
 /// Kafka's 32-bit murmur2 of `bytes`, with Kafka's seed.
@@ -52,7 +53,7 @@ pub fn murmur2(bytes: &[u8]) -> u32 {
 /// Where a record goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Partitions {
-    /// To the partition of its key, or, without a key, to any: see [`default_partition`].
+    /// To the partition of its key, or, without a key, of its value: see [`partition_of_record`].
     Default,
     /// To each of these, lowest first.
     These(PartitionSet),
@@ -160,14 +161,14 @@ mod tests {
         for (key, hash, partition) in KEYS {
             assert_eq!(murmur2(key).cast_signed(), hash, "hash of {key:?}");
             assert_eq!(partition_of(key, 10), partition, "partition of {key:?}");
-            assert_eq!(default_partition(Some(key), 10), Some(partition));
+            assert_eq!(partition_of_record(Some(key), None, 10), partition);
         }
     }
 
     #[test]
     fn a_record_without_a_key_has_no_partition_of_its_own() {
-        assert_eq!(default_partition(None, 10), None);
-        assert_eq!(default_partition(Some(b""), 10), Some(1), "an empty key is a key");
+        assert_eq!(partition_of_record(None, Some(b"foobar"), 10), partition_of(b"foobar", 10));
+        assert_eq!(partition_of_record(Some(b""), Some(b"foobar"), 10), 1, "an empty key is a key");
     }
 
     #[test]

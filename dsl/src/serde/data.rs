@@ -97,9 +97,7 @@ macro_rules! plain_data {
     )*};
 }
 
-plain_data!(
-    (), bool, u8, i16, i32, i64, u16, u32, u64, f32, f64, String, bytes::Bytes, uuid::Uuid, serde_json::Value,
-);
+plain_data!((), bool, u8, i16, i32, i64, u16, u32, u64, f32, f64, String, bytes::Bytes, uuid::Uuid, serde_json::Value,);
 
 impl<T: Data> Data for Vec<T> {
     type Plain = Self;

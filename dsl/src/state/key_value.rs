@@ -7,7 +7,9 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cells::{Cell, Cells, KeyBytes};
-use super::{ByteStore, Changelog, ChangelogOut, Direction, KeyRange, StateStore, Store, StoreError, StoreErrorKind, StoreWrite};
+use super::{
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, StateStore, Store, StoreError, StoreErrorKind, StoreWrite,
+};
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
@@ -267,7 +269,10 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
         let (timestamp, value) = if self.timestamped {
             let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Corrupt, format!("store `{}` has a row of {} bytes, too short for its time", self.name, bytes.len()))
+                StoreError::new(
+                    StoreErrorKind::Corrupt,
+                    format!("store `{}` has a row of {} bytes, too short for its time", self.name, bytes.len()),
+                )
             })?;
             (Timestamp::from_millis(i64::from_be_bytes(*time)), value)
         } else {
@@ -278,7 +283,8 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     }
 
     fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
-        StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {error}", self.name)).with_source(error)
+        StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {error}", self.name))
+            .with_source(error)
     }
 
     fn unreadable(&self, what: &str, error: crate::serde::SerdeError) -> StoreError {
@@ -330,7 +336,10 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
         let key = record.key.ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Corrupt, format!("the changelog of store `{}` has a record without a key", self.name))
+            StoreError::new(
+                StoreErrorKind::Corrupt,
+                format!("the changelog of store `{}` has a record without a key", self.name),
+            )
         })?;
         let value = match record.value {
             Some(bytes) => Some(self.values.read(bytes).map_err(|e| self.unreadable("a value of its changelog", e))?),
@@ -370,7 +379,8 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
                     bytes.extend_from_slice(&cell.timestamp.as_millis().to_be_bytes());
                 }
                 self.values.write(value, &mut bytes).map_err(|e| {
-                    StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name)).with_source(e)
+                    StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
+                        .with_source(e)
                 })?;
             }
             ends.push(bytes.len());
@@ -438,7 +448,8 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let cut_off = |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
+        let cut_off =
+            |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
         self.wipe()?;
         let mut bytes = Decoder::new(bytes);
         let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);

@@ -58,9 +58,7 @@ impl ChangelogOut<'_> {
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
         match self.topic {
-            Some(topic) => {
-                self.outputs.append_with(topic, self.partition, timestamp, Some(key), &Headers::NONE, value)
-            }
+            Some(topic) => self.outputs.append_with(topic, self.partition, timestamp, Some(key), &Headers::NONE, value),
             None => Ok(()),
         }
     }

@@ -163,7 +163,9 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         T: From<A> + 'static,
         R: Into<Option<A>>,
     {
-        self.try_aggregate(materialized, initial, move |state, key, value| Ok::<_, ProcessError>(fold(state, key, value)))
+        self.try_aggregate(materialized, initial, move |state, key, value| {
+            Ok::<_, ProcessError>(fold(state, key, value))
+        })
     }
 
     /// As [`aggregate`](Self::aggregate), with a function that can fail; an error fails the task, naming the record.
@@ -197,9 +199,8 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         R: Into<Option<A>>,
         E: Into<ProcessError>,
     {
-        let fold = move |state, key: &K::Plain, value: &V::Plain| {
-            fold(state, key, value).map(Into::into).map_err(Into::into)
-        };
+        let fold =
+            move |state, key: &K::Plain, value: &V::Plain| fold(state, key, value).map(Into::into).map_err(Into::into);
         self.folded("KSTREAM-AGGREGATE-", materialized.into(), move |store| Aggregate { store, initial, fold })
     }
 

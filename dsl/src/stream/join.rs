@@ -136,9 +136,12 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let step = plan.add(joined, move |plan, builder| {
             let (name, parent, store) = (plan.name(joined), plan.node(parent), plan.name(store_name));
             let opened = store.clone();
-            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(&name, &[&parent], &[&store], move |wiring| {
-                Ok(JoinTable { table: reader(wiring, &opened)?, padding, join })
-            });
+            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(
+                &name,
+                &[&parent],
+                &[&store],
+                move |wiring| Ok(JoinTable { table: reader(wiring, &opened)?, padding, join }),
+            );
             let sources: Vec<_> = copartitioned.steps().iter().map(|step| plan.node(*step)).collect();
             builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());
         });

@@ -90,7 +90,10 @@ impl<K, V> Default for Materialized<K, V> {
 impl<K, V: Send> Materialized<K, V> {
     /// In the store that the descriptor names.
     pub fn store(store: &Store<K, V>) -> Self {
-        Materialized { name: Some(store.name().to_owned()), ..Materialized::with(store.key_serde(), store.value_serde()) }
+        Materialized {
+            name: Some(store.name().to_owned()),
+            ..Materialized::with(store.key_serde(), store.value_serde())
+        }
     }
 
     /// In a store with a numbered name and these serdes.

@@ -43,11 +43,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Adds a step; `lower` turns it into nodes.
-    pub(super) fn add(
-        &mut self,
-        output: NameId,
-        lower: impl FnOnce(&Plan, &mut TopologyBuilder) + 'static,
-    ) -> StepId {
+    pub(super) fn add(&mut self, output: NameId, lower: impl FnOnce(&Plan, &mut TopologyBuilder) + 'static) -> StepId {
         self.steps.push(Step { output, naming: output, lower: Box::new(lower) });
         StepId(self.steps.len() - 1)
     }

@@ -86,7 +86,10 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// assert_eq!(driver.output(&OUT).key_values(), [("pear".into(), 4)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn map<K2: Data, V2: Data>(&self, map: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static) -> Stream<'b, K2, V2> {
+    pub fn map<K2: Data, V2: Data>(
+        &self,
+        map: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> Stream<'b, K2, V2> {
         self.try_map(move |key, value| Ok::<_, ProcessError>(map(key, value)))
     }
 
@@ -277,8 +280,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         &self,
         map: impl Fn(&K, &V) -> Result<I, E> + Send + Sync + 'static,
     ) -> Stream<'b, K, V2> {
-        self.then("KSTREAM-FLATMAPVALUES-", FlatMapValues(move |key: &K, value: &V| map(key, value).map_err(Into::into)))
-            .with_serdes((self.serdes.0.clone(), None))
+        self.then(
+            "KSTREAM-FLATMAPVALUES-",
+            FlatMapValues(move |key: &K, value: &V| map(key, value).map_err(Into::into)),
+        )
+        .with_serdes((self.serdes.0.clone(), None))
     }
 
     /// Gives each record a new key.
@@ -376,10 +382,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// assert!(driver.input(&IN).try_send("a", -1).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn try_for_each<E: Into<ProcessError>>(
-        &self,
-        act: impl Fn(&K, &V) -> Result<(), E> + Send + Sync + 'static,
-    ) {
+    pub fn try_for_each<E: Into<ProcessError>>(&self, act: impl Fn(&K, &V) -> Result<(), E> + Send + Sync + 'static) {
         let _end: Self =
             self.then("KSTREAM-FOREACH-", ForEach(move |key: &K, value: &V| act(key, value).map_err(Into::into)));
     }

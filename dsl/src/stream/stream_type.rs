@@ -52,12 +52,7 @@ impl<K, V> Clone for Stream<'_, K, V> {
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
-    pub(super) fn new(
-        builder: &'b StreamsBuilder,
-        step: StepId,
-        sources: Sources,
-        serdes: KnownSerdes<K, V>,
-    ) -> Self {
+    pub(super) fn new(builder: &'b StreamsBuilder, step: StepId, sources: Sources, serdes: KnownSerdes<K, V>) -> Self {
         Stream { builder, step, sources, rekeyed: false, serdes, types: PhantomData }
     }
 
@@ -117,7 +112,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
 }
 
 /// The serde to write a type with: the one that is known, or the type's own. Without either the plan gets a fault.
-pub(super) fn serde_for<T: Data>(plan: &mut Plan, known: Option<SerdeRef<T>>, what: &'static str) -> Option<SerdeRef<T>> {
+pub(super) fn serde_for<T: Data>(
+    plan: &mut Plan,
+    known: Option<SerdeRef<T>>,
+    what: &'static str,
+) -> Option<SerdeRef<T>> {
     let serde = known.or_else(|| T::OWN_SERDE.map(SerdeRef::Static));
     if serde.is_none() {
         plan.faults.push(Fault::NoSerde { what, type_name: std::any::type_name::<T>() });

@@ -9,9 +9,7 @@ use super::plan::{Plan, StepId, StoreId};
 use super::repartition::{TopicBase, plan_repartition};
 use super::stream_type::{Sources, serde_for};
 use super::{Materialized, Stream, StreamsBuilder};
-use crate::operator::{
-    FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, TableMapValues, TableSource, ToStream,
-};
+use crate::operator::{FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, TableMapValues, TableSource, ToStream};
 use crate::processor::{ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
 use crate::state::StoreSpec;

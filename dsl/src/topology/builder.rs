@@ -274,7 +274,9 @@ impl TopologyBuilder {
         let mut read: Vec<(&Arc<str>, &Arc<str>)> = Vec::new();
         for node in &self.nodes {
             let Kind::Source(SourceTopics::Named(topics)) = &node.kind else { continue };
-            if topics.is_empty() && !faults.iter().chain(&self.faults).any(|fault| matches!(fault, Fault::Pattern { .. })) {
+            if topics.is_empty()
+                && !faults.iter().chain(&self.faults).any(|fault| matches!(fault, Fault::Pattern { .. }))
+            {
                 faults.push(Fault::NoTopics { node: node.name.clone() });
             }
             for topic in topics {

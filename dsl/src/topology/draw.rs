@@ -39,7 +39,13 @@ impl Topology {
             Form::Store => "cylinder",
         };
         let shape = |text: &mut String, indent: &str, s: &Shape| {
-            let _ = writeln!(text, "{indent}{} [label=\"{}\", shape={}];", s.id, s.label.replace('"', "\\\""), form(s.form));
+            let _ = writeln!(
+                text,
+                "{indent}{} [label=\"{}\", shape={}];",
+                s.id,
+                s.label.replace('"', "\\\""),
+                form(s.form)
+            );
         };
         for (number, (title, shapes)) in picture.groups.iter().enumerate() {
             let _ = writeln!(text, "  subgraph cluster_{number} {{\n    label=\"{title}\";");

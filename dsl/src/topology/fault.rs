@@ -44,61 +44,109 @@ impl fmt::Display for Fault {
                 write!(f, "two stores are named `{name}`: each would write the changelog of the other; rename one")
             }
             Fault::UnknownParent { node, parent } => {
-                write!(f, "node `{node}` has the parent `{parent}`, which does not exist: add `{parent}` first, or correct the name")
+                write!(
+                    f,
+                    "node `{node}` has the parent `{parent}`, which does not exist: add `{parent}` first, or correct the name"
+                )
             }
             Fault::SinkAsParent { node, parent } => {
-                write!(f, "node `{node}` has the sink `{parent}` as parent: a sink has no children, connect `{node}` to the sink's parent")
+                write!(
+                    f,
+                    "node `{node}` has the sink `{parent}` as parent: a sink has no children, connect `{node}` to the sink's parent"
+                )
             }
             Fault::NoParent { node } => {
                 write!(f, "node `{node}` has no parent, so nothing ever reaches it: name its parents")
             }
             Fault::UnknownStore { node, store } => {
-                write!(f, "node `{node}` uses the store `{store}`, which does not exist: add it with `add_store`, or correct the name")
+                write!(
+                    f,
+                    "node `{node}` uses the store `{store}`, which does not exist: add it with `add_store`, or correct the name"
+                )
             }
             Fault::UnknownProcessor { store, node } => {
-                write!(f, "store `{store}` is connected to `{node}`, which does not exist: add the processor first, or correct the name")
+                write!(
+                    f,
+                    "store `{store}` is connected to `{node}`, which does not exist: add the processor first, or correct the name"
+                )
             }
             Fault::UnusedStore { store } => {
-                write!(f, "store `{store}` is connected to no processor, so no task would have it: connect it, or leave it out")
+                write!(
+                    f,
+                    "store `{store}` is connected to no processor, so no task would have it: connect it, or leave it out"
+                )
             }
             Fault::StoreType { node, store, wanted, shape } => {
-                write!(f, "node `{node}` opens store `{store}` as `{wanted}`, but it is a {shape} store: use the descriptor that the store was added with")
+                write!(
+                    f,
+                    "node `{node}` opens store `{store}` as `{wanted}`, but it is a {shape} store: use the descriptor that the store was added with"
+                )
             }
             Fault::NotConnected { node, store } => {
                 write!(f, "node `{node}` is not connected to store `{store}`: name the store where the node is added")
             }
             Fault::EdgeType { parent, gives, node, takes } => {
-                write!(f, "node `{parent}` gives `{gives}`, but its child `{node}` takes `{takes}`: put a node that converts between them")
+                write!(
+                    f,
+                    "node `{parent}` gives `{gives}`, but its child `{node}` takes `{takes}`: put a node that converts between them"
+                )
             }
             Fault::TopicReadTwice { topic, first, second } => {
-                write!(f, "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source")
+                write!(
+                    f,
+                    "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source"
+                )
             }
             Fault::NoTopics { node } => write!(f, "source `{node}` reads no topic: name at least one"),
             Fault::Pattern { pattern, cause } => {
                 write!(f, "the topic pattern `{pattern}` is no regular expression: {cause}")
             }
-            Fault::NoSource => f.write_str("the topology has no source, so nothing would ever run: add a stream or a table"),
+            Fault::NoSource => {
+                f.write_str("the topology has no source, so nothing would ever run: add a stream or a table")
+            }
             Fault::BadName { what, name } => {
-                write!(f, "the {what} name `{name}` is not allowed: use 1 to 200 ASCII letters, digits, `.`, `_` and `-`, other than `.` and `..`")
+                write!(
+                    f,
+                    "the {what} name `{name}` is not allowed: use 1 to 200 ASCII letters, digits, `.`, `_` and `-`, other than `.` and `..`"
+                )
             }
             Fault::NoSerde { what, type_name } => {
-                write!(f, "nothing says how `{type_name}`, the {what}, is written: derive it with `#[data(json)]`, or give serdes in the verb's options")
+                write!(
+                    f,
+                    "nothing says how `{type_name}`, the {what}, is written: derive it with `#[data(json)]`, or give serdes in the verb's options"
+                )
             }
             Fault::OtherBuilder { verb } => {
-                write!(f, "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`")
+                write!(
+                    f,
+                    "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`"
+                )
             }
             Fault::NotCopartitioned { left, left_partitions, right, right_partitions } => {
-                write!(f, "cannot join `{left}` ({left_partitions} partitions) with `{right}` ({right_partitions} partitions): equal keys would live in different tasks; repartition one side like the other")
+                write!(
+                    f,
+                    "cannot join `{left}` ({left_partitions} partitions) with `{right}` ({right_partitions} partitions): equal keys would live in different tasks; repartition one side like the other"
+                )
             }
             Fault::NoPartitions { topic } => {
-                write!(f, "nothing says how many partitions `{topic}` should have: give `repartition` a number of partitions")
+                write!(
+                    f,
+                    "nothing says how many partitions `{topic}` should have: give `repartition` a number of partitions"
+                )
             }
             Fault::MissingTopic { topic, reads } => {
                 let verb = if *reads { "reads" } else { "writes" };
-                write!(f, "the topology {verb} the topic `{topic}`, which does not exist: create it, or let the application create its topics")
+                write!(
+                    f,
+                    "the topology {verb} the topic `{topic}`, which does not exist: create it, or let the application create its topics"
+                )
             }
             Fault::ExplicitNames { names } => {
-                write!(f, "these stores and topics have no name of their own, so theirs would move when an operator is added upstream: {}; name them", names.join(", "))
+                write!(
+                    f,
+                    "these stores and topics have no name of their own, so theirs would move when an operator is added upstream: {}; name them",
+                    names.join(", ")
+                )
             }
         }
     }

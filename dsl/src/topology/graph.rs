@@ -106,8 +106,16 @@ impl Topology {
         TopologyErrors::check(faults)?;
         let ProgramParts { suppliers, outputs } = parts;
         let partitions = partitions.into_iter().collect();
-        let program =
-            Program { nodes: views, subtopologies, sources, stores: specs, suppliers, outputs, copartitioned, partitions };
+        let program = Program {
+            nodes: views,
+            subtopologies,
+            sources,
+            stores: specs,
+            suppliers,
+            outputs,
+            copartitioned,
+            partitions,
+        };
         Ok(Topology { program: Arc::new(program) })
     }
 

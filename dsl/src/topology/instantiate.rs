@@ -44,7 +44,8 @@ impl Topology {
         let queues = self.queues(&spec, &subtopologies);
         let mut stores: Vec<Option<Box<dyn StateStore>>> = Vec::new();
         for store in self.stores() {
-            let belongs = self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
+            let belongs =
+                self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
             stores.push(if belongs {
                 let below = (spec.open_store)(store).map_err(fail)?;
                 Some(store.open(spec.changelog, below))
@@ -99,7 +100,9 @@ impl Topology {
     /// Whether a source of this topology reads a topic.
     pub fn reads(&self, topic: &str, application: &str) -> bool {
         self.nodes().iter().any(|node| match &node.kind {
-            NodeKind::Source(SourceTopics::Named(topics)) => topics.iter().any(|known| *known.resolve(application) == *topic),
+            NodeKind::Source(SourceTopics::Named(topics)) => {
+                topics.iter().any(|known| *known.resolve(application) == *topic)
+            }
             NodeKind::Source(SourceTopics::Matching(pattern)) => pattern.matches(topic),
             _ => false,
         })

@@ -36,8 +36,9 @@ mod tests {
     fn java(text: &str) -> i32 {
         let bytes = text.as_bytes();
         let power = |n: usize| (0..n).fold(1i32, |p, _| p.wrapping_mul(31));
-        bytes.iter().enumerate().fold(0i32, |sum, (i, b)| {
-            sum.wrapping_add(i32::from(*b).wrapping_mul(power(bytes.len() - 1 - i)))
-        })
+        bytes
+            .iter()
+            .enumerate()
+            .fold(0i32, |sum, (i, b)| sum.wrapping_add(i32::from(*b).wrapping_mul(power(bytes.len() - 1 - i))))
     }
 }

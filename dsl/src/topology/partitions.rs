@@ -79,8 +79,10 @@ impl Topology {
         loop {
             let open: Vec<&TopicRef> =
                 self.source_topics().into_iter().filter(|topic| !known.contains_key(topic)).collect();
-            let found: Vec<(TopicRef, u32)> =
-                open.iter().filter_map(|topic| self.upstream(topic, known).map(|count| ((*topic).clone(), count))).collect();
+            let found: Vec<(TopicRef, u32)> = open
+                .iter()
+                .filter_map(|topic| self.upstream(topic, known).map(|count| ((*topic).clone(), count)))
+                .collect();
             if found.is_empty() {
                 faults.extend(open.iter().map(|topic| Fault::NoPartitions { topic: topic.name().clone() }));
                 return;
@@ -108,10 +110,9 @@ impl Topology {
     /// Makes the topics of each join equal where that is ours to decide, and reports where it is not.
     fn align(&self, known: &mut Known, faults: &mut Vec<Fault>) {
         for sources in &self.program.copartitioned {
-            let topics: Vec<TopicRef> = sources.iter().flat_map(|source| self.topics_of_source(source)).cloned().collect();
-            let free = |topic: &TopicRef| {
-                matches!(topic, TopicRef::Internal(name) if !self.program.partitions.contains_key(name))
-            };
+            let topics: Vec<TopicRef> =
+                sources.iter().flat_map(|source| self.topics_of_source(source)).cloned().collect();
+            let free = |topic: &TopicRef| matches!(topic, TopicRef::Internal(name) if !self.program.partitions.contains_key(name));
             let (follow, fixed): (Vec<_>, Vec<_>) = topics.into_iter().partition(free);
             let count = |topic: &TopicRef| known.get(topic).copied().unwrap_or_default();
             if let Some((first, rest)) = fixed.split_first() {

@@ -169,7 +169,8 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
     }
 
     fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
-        let (key, value, timestamp, headers) = task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
+        let (key, value, timestamp, headers) =
+            task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
         self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
     }
 }

@@ -66,7 +66,8 @@ impl Wiring<'_> {
     }
 
     pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
-        let child = |child: &&dyn Any| child.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone();
+        let child =
+            |child: &&dyn Any| child.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone();
         Outlet::new(self.children.iter().map(child).collect())
     }
 

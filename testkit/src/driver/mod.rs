@@ -1,0 +1,323 @@
+//! Runs a topology in the calling thread, one record at a time, on a clock that moves when told.
+//!
+//! Rule: the driver only decides when records are handed to tasks and when they commit; everything else is the task's own
+//! code. By default it does what Kafka's `TopologyTestDriver` does: one partition, all sub-topologies in one task, a commit
+//! after every record, and what the topology writes to topics that it reads itself is processed before `send` returns.
+
+mod error;
+mod input;
+mod output;
+mod store_view;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill::processor::DropCounts;
+use tidemill::record::{
+    Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
+};
+use tidemill::serde::Data;
+use tidemill::state::{Changelog, Store};
+use tidemill::task::Task;
+use tidemill::topology::{TaskSpec, Topology};
+use tidemill::{Clock, ManualClock, Topic};
+
+pub use error::DriverError;
+pub use input::Input;
+pub use output::{Output, OutputRecord, RawRecord};
+pub use store_view::StoreView;
+
+use topics::Topics;
+
+/// When the driver commits. What a topology writes becomes visible, to itself and to the test, at the commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Commit {
+    /// After every record, as `TopologyTestDriver` does. Loops look safe that are not safe on a cluster.
+    #[default]
+    EveryRecord,
+    /// After so many records.
+    Every(u64),
+    /// When [`TestDriver::commit`] is called: as on a cluster between two commits.
+    OnDemand,
+}
+
+/// Which topics' records the driver keeps for the test to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Capture {
+    /// All, changelogs and repartition topics included.
+    #[default]
+    All,
+    /// These.
+    Topics(Vec<String>),
+    /// None: for long runs.
+    None,
+}
+
+/// Runs a topology in a test. See the [module's rule](self) for what is as in Kafka's driver.
+///
+/// Settings come first, in a chain; the first input starts the tasks.
+///
+/// ```
+/// use tidemill::{Topic, stream::StreamsBuilder};
+/// use tidemill_testkit::TestDriver;
+///
+/// const IN: Topic<String, i64> = Topic::of("in");
+/// const OUT: Topic<String, i64> = Topic::of("out");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(&IN).filter(|_key, value| *value > 0).to(&OUT);
+///
+/// let mut driver = TestDriver::new(&builder.build()?).partitions("in", 3);
+/// driver.input(&IN).at(7).send("a", -1);
+/// driver.input(&IN).at(8).send("b", 2);
+/// assert_eq!(driver.output(&OUT).key_values(), [("b".into(), 2)]);
+/// # Ok::<(), tidemill::topology::TopologyErrors>(())
+/// ```
+pub struct TestDriver {
+    topology: Topology,
+    application: String,
+    topics: Topics,
+    commit: Commit,
+    capture: Capture,
+    changelog: Changelog,
+    clock: ManualClock,
+    running: Option<Running>,
+}
+
+/// Tasks and topics of a driver that has started.
+struct Running {
+    tasks: Vec<Task>,
+    /// Which queue of which task reads a partition.
+    readers: BTreeMap<TopicPartition, (usize, usize)>,
+    ends: BTreeMap<TopicPartition, Offset>,
+    captured: BTreeMap<TopicName, Vec<RawRecord>>,
+    /// Records processed since the last commit.
+    uncommitted: u64,
+}
+
+impl TestDriver {
+    /// A driver with one partition per topic, a commit after every record, and every update in the changelogs.
+    pub fn new(topology: &Topology) -> Self {
+        TestDriver {
+            topology: topology.clone(),
+            application: "test".into(),
+            topics: Topics::default(),
+            commit: Commit::default(),
+            capture: Capture::default(),
+            changelog: Changelog::EveryUpdate,
+            clock: ManualClock::default(),
+            running: None,
+        }
+    }
+
+    /// Sets the application's id, which goes before the names of its own topics.
+    #[must_use]
+    pub fn application(self, id: &str) -> Self {
+        TestDriver { application: id.into(), ..self }
+    }
+
+    /// Gives a topic this number of partitions, and makes it known to sources that choose topics by pattern.
+    ///
+    /// With more than one partition anywhere, every sub-topology and partition has a task of its own, as in an application.
+    #[must_use]
+    pub fn partitions(mut self, topic: &str, partitions: u32) -> Self {
+        self.topics.declare(topic, partitions);
+        self
+    }
+
+    /// Says when the driver commits.
+    #[must_use]
+    pub fn commits(self, commit: Commit) -> Self {
+        TestDriver { commit, ..self }
+    }
+
+    /// Says which topics' records are kept for the test to read.
+    #[must_use]
+    pub fn capture(self, capture: Capture) -> Self {
+        TestDriver { capture, ..self }
+    }
+
+    /// Says what changelogs get where the topology does not say.
+    #[must_use]
+    pub fn changelog(self, changelog: Changelog) -> Self {
+        TestDriver { changelog, ..self }
+    }
+
+    /// Makes the tasks, if that has not been done yet; the first input does it too, and panics where this gives an error.
+    pub fn start(&mut self) -> Result<(), DriverError> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let known = self.topics.names();
+        let plan = self.topology.plan(&self.application, self.changelog, &known, &self.topics)?;
+        for need in &plan.internal {
+            self.topics.declare(&need.name, need.partitions);
+        }
+        let ids: Vec<(Vec<usize>, u32)> = if plan.tasks.iter().all(|tasks| *tasks <= 1) {
+            vec![((0..plan.tasks.len()).collect(), 0)]
+        } else {
+            let tasks = plan.tasks.iter().enumerate();
+            tasks.flat_map(|(sub, count)| (0..*count).map(move |partition| (vec![sub], partition))).collect()
+        };
+        let (mut tasks, mut readers) = (Vec::new(), BTreeMap::new());
+        for (subtopologies, partition) in ids {
+            let task = self.make_task(&subtopologies, partition, &known)?;
+            readers.extend(task.inputs().map(|(queue, input)| (input.clone(), (tasks.len(), queue))));
+            tasks.push(task);
+        }
+        let (ends, captured) = (BTreeMap::new(), BTreeMap::new());
+        self.running = Some(Running { tasks, readers, ends, captured, uncommitted: 0 });
+        Ok(())
+    }
+
+    fn make_task(&self, subtopologies: &[usize], partition: u32, known: &[TopicName]) -> Result<Task, DriverError> {
+        let spec = TaskSpec {
+            subtopologies,
+            partition,
+            application: &self.application,
+            topics: known,
+            counts: Arc::new(self.topics.clone()),
+            changelog: self.changelog,
+            open_store: &mut |_| Ok(None),
+        };
+        Ok(Task::new(&self.topology, spec)?)
+    }
+
+    fn running(&mut self) -> &mut Running {
+        if let Err(error) = self.start() {
+            panic!("the driver cannot start: {error}");
+        }
+        self.running.as_mut().expect("started in the line above")
+    }
+
+    /// A topic to send records to.
+    pub fn input<K: Data, V: Data>(&mut self, topic: &Topic<K, V>) -> Input<'_, K, V> {
+        Input::new(self, topic.clone())
+    }
+
+    /// A topic to read records from: what was written since it was read the last time. The name of a changelog or
+    /// repartition topic is its full one, `<application>-<store>-changelog`.
+    pub fn output<K: Data, V: Data>(&mut self, topic: &Topic<K, V>) -> Output<'_, K, V> {
+        Output::new(self, topic.clone())
+    }
+
+    /// A store to look into.
+    pub fn store<K: 'static, V: Send + 'static>(&mut self, store: &Store<K, V>) -> StoreView<'_, K, V> {
+        StoreView::new(self, store.clone())
+    }
+
+    /// Sends a record as bytes and processes everything that follows from it, as far as the commits let it.
+    pub fn send_raw(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), DriverError> {
+        self.start()?;
+        let partition = partition_of_record(key, value, self.topics.count(topic));
+        let to = TopicPartition::new(topic, partition);
+        if !self.running().readers.contains_key(&to) {
+            return Err(DriverError::NoReader(to.topic));
+        }
+        let mut builder = BatchBuilder::default();
+        builder.push(timestamp, key, value, headers);
+        self.deliver(&to, builder.finish(Offset::ZERO))?;
+        self.drain()
+    }
+
+    /// Takes what was written to a topic since it was taken the last time.
+    pub fn take_raw(&mut self, topic: &str) -> Vec<RawRecord> {
+        self.running().captured.remove(topic).unwrap_or_default()
+    }
+
+    /// The topics that something was written to and not taken since.
+    pub fn topics_written(&mut self) -> Vec<TopicName> {
+        self.running().captured.keys().cloned().collect()
+    }
+
+    /// Commits: what the tasks wrote becomes visible, and what they read themselves is processed.
+    pub fn commit(&mut self) -> Result<(), DriverError> {
+        self.start()?;
+        self.commit_tasks()?;
+        self.drain()
+    }
+
+    /// Moves the clock on.
+    pub fn advance_clock(&mut self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The clock's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Records that the tasks dropped, by reason.
+    pub fn dropped(&mut self) -> Vec<DropCounts> {
+        self.running().tasks.iter_mut().map(|task| task.state().dropped()).collect()
+    }
+
+    /// Processes until nothing is left to do.
+    fn drain(&mut self) -> Result<(), DriverError> {
+        let now = self.clock.now();
+        let mut busy = true;
+        while std::mem::take(&mut busy) {
+            for task in 0..self.running().tasks.len() {
+                self.running().tasks[task].state().set_now(now);
+                while self.running().tasks[task].process()?.is_some() {
+                    busy = true;
+                    self.processed()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn processed(&mut self) -> Result<(), DriverError> {
+        let commit = self.commit;
+        let running = self.running();
+        running.uncommitted += 1;
+        match commit {
+            Commit::EveryRecord => self.commit_tasks(),
+            Commit::Every(count) if running.uncommitted >= count => self.commit_tasks(),
+            Commit::Every(_) | Commit::OnDemand => Ok(()),
+        }
+    }
+
+    fn commit_tasks(&mut self) -> Result<(), DriverError> {
+        let running = self.running();
+        running.uncommitted = 0;
+        let mut written = Vec::new();
+        for task in &mut running.tasks {
+            task.state().prepare_commit()?;
+            task.take_progress();
+            written.extend(task.state().outputs().take_all());
+        }
+        written.into_iter().try_for_each(|(to, batch)| self.deliver(&to, batch))
+    }
+
+    /// Appends records to a partition: captures them, and hands them to the task that reads it.
+    fn deliver(&mut self, to: &TopicPartition, batch: Batch) -> Result<(), DriverError> {
+        let keep = match &self.capture {
+            Capture::All => true,
+            Capture::Topics(topics) => topics.iter().any(|topic| **topic == *to.topic),
+            Capture::None => false,
+        };
+        let running = self.running();
+        let end = running.ends.entry(to.clone()).or_default();
+        let batch = Arc::new(batch.rebased(*end));
+        *end = batch.end();
+        if keep {
+            let captured = running.captured.entry(to.topic.clone()).or_default();
+            RawRecord::read_all(to.partition, &batch, captured);
+        }
+        if let Some((task, queue)) = running.readers.get(to) {
+            running.tasks[*task].enqueue(*queue, &batch)?;
+        }
+        Ok(())
+    }
+}
