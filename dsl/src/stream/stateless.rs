@@ -217,7 +217,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// builder
     ///     .stream(&IN)
     ///     .try_flat_map(|key, list| {
-    ///         list.split(',').map(|n| Ok((key.clone(), n.parse()?))).collect::<Result<Vec<_>, std::num::ParseIntError>>()
+    ///         list.split(',').map(|n| Ok((key.clone(), n.parse::<i64>()?))).collect::<Result<Vec<_>, std::num::ParseIntError>>()
     ///     })
     ///     .to(&OUT);
     /// # let mut driver = TestDriver::new(&builder.build()?);
