@@ -3,7 +3,10 @@
 //! Rule: what one `append` or one `commit` writes, over however many partitions, is there as a whole or not at all.
 //! Everybody sees committed records only; an application's own [`Session`] may see its own staged ones at once.
 
+mod embedded;
 mod error;
+mod ledger;
+mod memory;
 mod topic;
 
 use std::collections::BTreeMap;
@@ -12,7 +15,9 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
+pub use embedded::{Durability, EmbeddedLog, Expired, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
+pub use memory::MemoryLog;
 pub use topic::{Cleanup, TopicConfig, TopicSpec};
 
 /// The first offset that is kept and the one that the next committed record gets.

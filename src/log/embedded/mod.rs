@@ -1,0 +1,115 @@
+//! The embedded log: durable, in a folder, without a server.
+//!
+//! Rule: one append or one epoch is one frame, written behind the last one; so it is there as a whole or not at all.
+//! The format is described, byte by byte, in `folder`, `segment`, `frame` and `body`.
+
+mod body;
+mod expire;
+mod files;
+mod folder;
+mod frame;
+mod index;
+mod journal;
+mod recover;
+mod segment;
+mod sync;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+
+use super::ledger::{Ledger, log_by_ledger};
+use super::{Append, Bounds, LogError, Notes, Session, TopicSpec};
+use journal::Journal;
+
+pub use expire::Expired;
+pub use files::{Files, FolderLock, LogFile, StdFiles};
+pub use sync::Durability;
+
+/// The largest size at which a segment ends; positions in it are stored in memory with four bytes.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// How an [`EmbeddedLog`] works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How often the log waits for the disk.
+    pub durability: Durability,
+    /// When a segment has this many bytes, the next commit begins another; at most 1 GiB. Records are removed by whole
+    /// segments.
+    pub segment_bytes: u64,
+    /// How many bytes of the youngest records are kept in memory, so that readers at the end do not read from the disk.
+    pub recent_bytes: usize,
+}
+
+impl Default for Settings {
+    /// Durable every 50 ms, segments of 64 MiB, 32 MiB in memory.
+    fn default() -> Self {
+        Settings {
+            durability: Durability::Interval(std::time::Duration::from_millis(50)),
+            segment_bytes: 64 << 20,
+            recent_bytes: 32 << 20,
+        }
+    }
+}
+
+/// A durable log in a folder of its own.
+///
+/// One process at a time has it open. The folder can be read by its owner only. Dropping the log and all its sessions
+/// closes it.
+///
+/// An append to a partition where a session has staged records waits for the end of that epoch: do not call it from the
+/// thread that shall end the epoch.
+///
+/// ```
+/// use tidemill::log::{Append, EmbeddedLog, Log, LogSettings, Notes, TopicSpec};
+/// use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let folder = folder.path().join("bank-data");
+/// let orders = TopicPartition::new("orders", 0);
+/// {
+///     let log = EmbeddedLog::open(&folder, LogSettings::default())?;
+///     log.create_topic(&TopicSpec::new("orders", 1))?;
+///     let mut batch = BatchBuilder::default();
+///     batch.push(Timestamp::ZERO, Some(b"alice"), Some(b"10"), &Headers::NONE);
+///     log.append(vec![Append { to: orders.clone(), records: batch.finish(Offset::ZERO) }], "", Notes::new())?;
+/// }
+/// let log = EmbeddedLog::open(&folder, LogSettings::default())?;
+/// let batches = log.read(&orders, Offset::ZERO, usize::MAX)?;
+/// assert_eq!(batches[0].records().peek().unwrap().value, Some(&b"10"[..]));
+/// # Ok::<(), tidemill::log::LogError>(())
+/// ```
+pub struct EmbeddedLog(Ledger<Journal>);
+
+impl EmbeddedLog {
+    /// Opens the log in `folder`, or makes one there if it is empty or missing.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a folder that is not a log's, cannot be written or was written by another version; `Locked` when it
+    /// is open already; `Corrupt` when stored bytes were damaged. The folder is as it was after each of them.
+    pub fn open(folder: impl AsRef<Path>, settings: Settings) -> Result<Self, LogError> {
+        EmbeddedLog::open_on(Arc::new(StdFiles::new(folder)), settings)
+    }
+
+    /// As [`EmbeddedLog::open`], on files of any kind.
+    pub fn open_on(files: Arc<dyn Files>, settings: Settings) -> Result<Self, LogError> {
+        let settings = Settings { segment_bytes: settings.segment_bytes.min(SEGMENT_BYTES_MAX), ..settings };
+        let (book, journal) = Journal::open(files, settings)?;
+        Ok(EmbeddedLog(Ledger::new(book, journal)))
+    }
+
+    /// Waits until everything that was written is durable, whatever the durability setting.
+    pub fn sync(&self) -> Result<(), LogError> {
+        self.0.keep().syncer.sync_all()
+    }
+}
+
+impl std::fmt::Debug for EmbeddedLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EmbeddedLog(`{}`)", self.0.keep().files.place())
+    }
+}
+
+log_by_ledger!(EmbeddedLog);

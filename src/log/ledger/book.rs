@@ -1,0 +1,196 @@
+//! The committed state of a log: topics, where partitions begin and end, progress and notes.
+//!
+//! Rule: the book changes by whole [`Change`]s only, in the order of the log; a running log and a log that is opened
+//! again apply them with the same code.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tidemill_dsl::record::{Offset, TopicName, TopicPartition};
+
+use super::change::{Change, Note, NoteOwner, Step};
+use crate::log::{Bounds, LogError, LogErrorKind, Notes, Progress, TopicSpec};
+
+/// A partition's number in the log, counted over all topics in the order of their creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::log) struct PartitionId(pub(in crate::log) u32);
+
+impl PartitionId {
+    pub(in crate::log) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+struct Topic {
+    spec: TopicSpec,
+    first: PartitionId,
+}
+
+struct Partition {
+    name: TopicPartition,
+    bounds: Bounds,
+}
+
+/// Topics, bounds, progress and notes, as committed.
+#[derive(Default)]
+pub(in crate::log) struct Book {
+    topics: BTreeMap<TopicName, Topic>,
+    partitions: Vec<Partition>,
+    applications: BTreeMap<String, Progress>,
+    scopes: BTreeMap<String, Notes>,
+}
+
+impl Book {
+    pub(in crate::log) fn topic(&self, name: &str) -> Option<&TopicSpec> {
+        self.topics.get(name).map(|topic| &topic.spec)
+    }
+
+    /// All topics by name, each with its first partition.
+    pub(in crate::log) fn topics(&self) -> impl Iterator<Item = (&TopicSpec, PartitionId)> {
+        self.topics.values().map(|topic| (&topic.spec, topic.first))
+    }
+
+    /// The number that the first partition of the next topic gets.
+    pub(in crate::log) fn next_partition(&self) -> PartitionId {
+        PartitionId(u32::try_from(self.partitions.len()).expect("topics are refused before there are 2^32 partitions"))
+    }
+
+    pub(in crate::log) fn partition(&self, name: &TopicPartition) -> Result<PartitionId, LogError> {
+        let unknown = |why: String| LogError::new(LogErrorKind::UnknownTopic, why);
+        let Some(topic) = self.topics.get(&*name.topic) else {
+            return Err(unknown(format!("there is no topic `{}`: create it first", name.topic)));
+        };
+        if name.partition >= topic.spec.partitions {
+            return Err(unknown(format!(
+                "there is no partition {} of topic `{}`: it has {}, counted from 0",
+                name.partition, name.topic, topic.spec.partitions
+            )));
+        }
+        Ok(PartitionId(topic.first.0 + name.partition))
+    }
+
+    pub(in crate::log) fn name(&self, partition: PartitionId) -> &TopicPartition {
+        &self.partitions[partition.index()].name
+    }
+
+    pub(in crate::log) fn bounds(&self, partition: PartitionId) -> Bounds {
+        self.partitions[partition.index()].bounds
+    }
+
+    /// All partitions in the order of their numbers.
+    pub(in crate::log) fn partitions(&self) -> impl Iterator<Item = (PartitionId, Bounds)> {
+        (0..).map(PartitionId).zip(self.partitions.iter().map(|partition| partition.bounds))
+    }
+
+    pub(in crate::log) fn progress(&self, application: &str) -> Progress {
+        self.applications.get(application).cloned().unwrap_or_default()
+    }
+
+    pub(in crate::log) fn notes(&self, scope: &str) -> Notes {
+        self.scopes.get(scope).cloned().unwrap_or_default()
+    }
+
+    /// Everything but bounds and records as one change: what a reader who begins here has to know.
+    pub(in crate::log) fn summary(&self) -> Change {
+        let mut topics: Vec<_> = self.topics.values().map(|topic| (topic.spec.clone(), topic.first)).collect();
+        topics.sort_by_key(|(_, first)| *first);
+        let mut change = Change { topics, ..Change::default() };
+        for (application, progress) in &self.applications {
+            change.steps.extend(progress.inputs.iter().map(|(input, progress)| Step {
+                application: application.clone(),
+                partition: self.partition(input).expect("progress is checked before it is committed"),
+                progress: *progress,
+            }));
+            change.notes.extend(notes_of(&NoteOwner::Application(application.clone()), &progress.notes));
+        }
+        for (scope, notes) in &self.scopes {
+            change.notes.extend(notes_of(&NoteOwner::Scope(scope.clone()), notes));
+        }
+        change
+    }
+
+    /// Applies a change as a whole. Its batches must continue their partitions.
+    pub(in crate::log) fn apply(&mut self, change: &Change) -> Result<(), Contradiction> {
+        for (spec, first) in &change.topics {
+            self.add_topic(spec, *first)?;
+        }
+        for (partition, batch) in &change.batches {
+            self.extend(*partition, batch.base(), batch.count())?;
+        }
+        for step in &change.steps {
+            let name = self.known(step.partition)?.name.clone();
+            self.applications.entry(step.application.clone()).or_default().inputs.insert(name, step.progress);
+        }
+        for note in &change.notes {
+            let notes = match &note.owner {
+                NoteOwner::Application(name) => &mut self.applications.entry(name.clone()).or_default().notes,
+                NoteOwner::Scope(name) => self.scopes.entry(name.clone()).or_default(),
+            };
+            notes.insert(note.name.clone(), note.value.clone());
+        }
+        for (partition, start) in &change.starts {
+            let bounds = &mut self.known(*partition)?.bounds;
+            bounds.start = bounds.start.max(*start);
+        }
+        Ok(())
+    }
+
+    /// Counts records that were appended to a partition.
+    pub(in crate::log) fn extend(
+        &mut self,
+        partition: PartitionId,
+        base: Offset,
+        count: u32,
+    ) -> Result<(), Contradiction> {
+        let known = self.known(partition)?;
+        if known.bounds.end != base {
+            return Err(Contradiction(format!(
+                "records of `{}` begin at offset {base}, the last ones ended at {}",
+                known.name, known.bounds.end
+            )));
+        }
+        known.bounds.end = base.plus(u64::from(count));
+        Ok(())
+    }
+
+    /// Sets the bounds of a partition whose earlier records are gone.
+    pub(in crate::log) fn set_bounds(&mut self, partition: PartitionId, bounds: Bounds) -> Result<(), Contradiction> {
+        self.known(partition)?.bounds = bounds;
+        Ok(())
+    }
+
+    fn known(&mut self, partition: PartitionId) -> Result<&mut Partition, Contradiction> {
+        self.partitions
+            .get_mut(partition.index())
+            .ok_or_else(|| Contradiction(format!("partition number {} was never created", partition.0)))
+    }
+
+    fn add_topic(&mut self, spec: &TopicSpec, first: PartitionId) -> Result<(), Contradiction> {
+        if let Some(topic) = self.topics.get(&*spec.name) {
+            let same = topic.spec == *spec && topic.first == first;
+            return if same { Ok(()) } else { Err(Contradiction(format!("topic `{}` was created twice", spec.name))) };
+        }
+        if first != self.next_partition() {
+            return Err(Contradiction(format!("topic `{}` begins with partition number {}", spec.name, first.0)));
+        }
+        let bounds = Bounds { start: Offset::ZERO, end: Offset::ZERO };
+        let names = (0..spec.partitions).map(|partition| TopicPartition::new(spec.name.clone(), partition));
+        self.partitions.extend(names.map(|name| Partition { name, bounds }));
+        self.topics.insert(spec.name.clone(), Topic { spec: spec.clone(), first });
+        Ok(())
+    }
+}
+
+fn notes_of<'a>(owner: &'a NoteOwner, notes: &'a Notes) -> impl Iterator<Item = Note> + 'a {
+    notes.iter().map(move |(name, value)| Note { owner: owner.clone(), name: name.clone(), value: value.clone() })
+}
+
+/// A change does not fit to what was there: the stored changes are wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::log) struct Contradiction(pub(in crate::log) String);
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,119 @@
+//! Gathers what one change will write, and gives every batch its offset.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
+
+use super::book::{Book, PartitionId};
+use super::change::{Change, Note, NoteOwner, Step};
+use super::staging::BATCH_BYTES;
+use crate::log::{LogError, LogErrorKind, Notes, Progress};
+
+/// A change that is being put together.
+#[derive(Default)]
+pub(super) struct Draft {
+    batches: BTreeMap<PartitionId, Vec<Arc<Batch>>>,
+    ends: BTreeMap<PartitionId, Offset>,
+    change: Change,
+}
+
+impl Draft {
+    /// Adds records to a partition and says where they will stand.
+    pub(super) fn append(&mut self, book: &Book, to: PartitionId, records: Arc<Batch>) -> Offset {
+        let end = self.ends.entry(to).or_insert_with(|| book.bounds(to).end);
+        let at = *end;
+        if records.count() > 0 {
+            *end = at.plus(u64::from(records.count()));
+            self.batches.entry(to).or_default().push(records);
+        }
+        at
+    }
+
+    /// Adds how far an application is.
+    pub(super) fn progress(&mut self, book: &Book, application: &str, progress: &Progress) -> Result<(), LogError> {
+        for (input, reached) in &progress.inputs {
+            let partition = book.partition(input)?;
+            self.change.steps.push(Step { application: application.to_owned(), partition, progress: *reached });
+        }
+        self.notes(NoteOwner::Application(application.to_owned()), &progress.notes)
+    }
+
+    /// Adds notes.
+    pub(super) fn notes(&mut self, owner: NoteOwner, notes: &Notes) -> Result<(), LogError> {
+        for (name, value) in notes {
+            check_name("a note", name)?;
+            self.change.notes.push(Note { owner: owner.clone(), name: name.clone(), value: value.clone() });
+        }
+        Ok(())
+    }
+
+    /// The change. Neighbouring batches of a partition are put together, up to a size that is still good to read.
+    pub(super) fn finish(self) -> Change {
+        let Draft { batches, ends, mut change } = self;
+        for (partition, batches) in batches {
+            let count: u64 = batches.iter().map(|batch| u64::from(batch.count())).sum();
+            let base = Offset::new(ends[&partition].get() - count);
+            change.batches.extend(coalesced(base, batches).into_iter().map(|batch| (partition, batch)));
+        }
+        change
+    }
+}
+
+fn coalesced(mut base: Offset, batches: Vec<Arc<Batch>>) -> Vec<Arc<Batch>> {
+    let mut out: Vec<Arc<Batch>> = Vec::with_capacity(1);
+    let mut rest = &batches[..];
+    let mut builder = BatchBuilder::default();
+    while let Some(first) = rest.first() {
+        let mut bytes = first.bytes().len();
+        let more = rest[1..].iter().take_while(|batch| {
+            bytes += batch.bytes().len();
+            bytes <= BATCH_BYTES
+        });
+        let (run, after) = rest.split_at(1 + more.count());
+        let batch = match run {
+            [one] if one.base() == base => one.clone(),
+            run => {
+                run.iter().for_each(|batch| builder.extend(batch));
+                Arc::new(builder.finish(base))
+            }
+        };
+        (base, rest) = (batch.end(), after);
+        out.push(batch);
+    }
+    out
+}
+
+/// Names of applications, scopes and notes are stored with a length of two bytes.
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), LogError> {
+    let longest = usize::from(u16::MAX);
+    if name.len() <= longest {
+        return Ok(());
+    }
+    let message = format!("the name of {what} has {} bytes, at most {longest} are stored: shorten it", name.len());
+    Err(LogError::new(LogErrorKind::Invalid, message))
+}
+
+/// Topic names are Kafka's, so that a program moves from one log to another.
+pub(super) fn check_topic(name: &str, partitions: u32, next: PartitionId) -> Result<(), LogError> {
+    let invalid = |why: String| Err(LogError::new(LogErrorKind::Invalid, why));
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 249 || matches!(name, "." | "..") || !name.chars().all(legal) {
+        return invalid(format!(
+            "`{}` is no topic name: use 1 to 249 of the characters a-z, A-Z, 0-9, `.`, `_` and `-`",
+            name.chars().take(300).collect::<String>().escape_debug()
+        ));
+    }
+    if partitions == 0 || next.0.checked_add(partitions).is_none() {
+        return invalid(format!("topic `{name}` cannot have {partitions} partitions: give it at least 1"));
+    }
+    Ok(())
+}
+
+/// The message for an offset that a partition does not have.
+pub(super) fn out_of_range(partition: &TopicPartition, from: Offset, start: Offset, end: Offset) -> LogError {
+    let message = format!(
+        "offset {from} of `{partition}` is not in the log, which has {start} to {end}: begin at the start or at the end"
+    );
+    LogError::new(LogErrorKind::OutOfRange, message)
+}

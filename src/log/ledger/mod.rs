@@ -1,0 +1,419 @@
+//! The rules that the memory log and the embedded log share: offsets, epochs, visibility, fencing, waiting.
+//!
+//! Rule: everything that one call commits is written by one [`Keep::write`] and then applied to the [`Book`] in one
+//! step under the ledger's lock. So readers see all of it or nothing, and changes reach the disk in the order of offsets.
+//!
+//! An epoch's staged records stand right behind the committed ones. Records appended from outside to such a partition
+//! would take offsets that the session was already promised: they wait and are committed with the epoch, behind
+//! everything that it staged, or by themselves when it is dropped.
+
+mod book;
+mod change;
+mod draft;
+mod session;
+mod signal;
+mod staging;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+
+use super::{Append, Bounds, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec};
+use draft::{Draft, check_name, check_topic, out_of_range};
+use signal::Signal;
+use staging::{SessionId, Slot};
+
+pub(super) use book::{Book, PartitionId};
+pub(super) use change::{Change, Note, NoteOwner, Step};
+
+/// Which call a change came from: they wait for the disk in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// From outside: answers when the durability policy is met.
+    Append,
+    /// An epoch's end.
+    Commit,
+}
+
+/// The number of a written change; greater is later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(pub(super) u64);
+
+/// Where committed changes and batches are kept.
+pub(super) trait Keep: Send + Sync + 'static {
+    /// An error when nothing can be written any more.
+    fn usable(&self) -> Result<(), LogError>;
+
+    /// Writes a change; `book` is the state before it. Called under the ledger's lock, so one at a time and in order.
+    fn write(&self, book: &Book, change: &Change) -> Result<Ticket, LogError>;
+
+    /// Waits, without the ledger's lock, until what was written is as durable as `call` promises.
+    fn settle(&self, ticket: Ticket, call: Call) -> Result<(), LogError>;
+
+    /// Committed batches of a partition that hold records of `from..end`, in order, at most `bytes_max` bytes but at
+    /// least one batch.
+    fn read(
+        &self,
+        partition: PartitionId,
+        from: Offset,
+        end: Offset,
+        bytes_max: usize,
+    ) -> Result<Vec<Arc<Batch>>, LogError>;
+}
+
+/// A log that keeps its changes in `K`.
+pub(super) struct Ledger<K> {
+    shared: Arc<Shared<K>>,
+}
+
+struct Shared<K> {
+    state: Mutex<State>,
+    /// Something became of a waiting append, or the log broke.
+    answered: Condvar,
+    signal: Signal,
+    keep: K,
+}
+
+struct State {
+    book: Book,
+    slots: Vec<Slot>,
+    live: BTreeMap<String, Live>,
+    waiting: Vec<Waiting>,
+    answers: BTreeMap<u64, (Vec<Offset>, Ticket)>,
+    next_id: u64,
+}
+
+/// The session of an application that is not fenced.
+struct Live {
+    id: SessionId,
+    fenced: Arc<AtomicBool>,
+    staged: Vec<PartitionId>,
+    staged_bytes: usize,
+    watched: Vec<PartitionId>,
+}
+
+/// An append from outside that stands behind staged records.
+struct Waiting {
+    id: u64,
+    appends: Vec<(PartitionId, Arc<Batch>)>,
+    scope: String,
+    notes: Notes,
+}
+
+impl State {
+    fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn is_staged(&self, partition: PartitionId) -> bool {
+        self.slots[partition.index()].owner().is_some()
+    }
+
+    fn add_slots(&mut self) {
+        self.slots.resize_with(self.book.next_partition().index(), Slot::default);
+    }
+
+    /// Takes the waiting appends that no session holds up any more into `draft`, as many as one change may have.
+    fn release_waiting(&mut self, draft: &mut Draft) -> Result<Vec<(u64, Vec<Offset>)>, LogError> {
+        let mut bytes = 0;
+        let mut may_go = |waiting: &Waiting| {
+            let held_up = waiting.appends.iter().any(|(to, _)| self.slots[to.index()].owner().is_some());
+            if !held_up {
+                bytes += bytes_of(waiting.appends.iter().map(|(_, batch)| &**batch));
+            }
+            !held_up && bytes <= CHANGE_BYTES_MAX
+        };
+        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(&mut may_go);
+        self.waiting = held;
+        let mut released = Vec::with_capacity(free.len());
+        for Waiting { id, appends, scope, notes } in free {
+            let offsets = appends.into_iter().map(|(to, batch)| draft.append(&self.book, to, batch)).collect();
+            draft.notes(NoteOwner::Scope(scope), &notes)?;
+            released.push((id, offsets));
+        }
+        Ok(released)
+    }
+}
+
+impl<K: Keep> Ledger<K> {
+    pub(super) fn new(book: Book, keep: K) -> Self {
+        let mut state = State {
+            book,
+            slots: Vec::new(),
+            live: BTreeMap::new(),
+            waiting: Vec::new(),
+            answers: BTreeMap::new(),
+            next_id: 0,
+        };
+        state.add_slots();
+        let (answered, signal) = (Condvar::new(), Signal::new());
+        Ledger { shared: Arc::new(Shared { state: Mutex::new(state), answered, signal, keep }) }
+    }
+
+    pub(super) fn keep(&self) -> &K {
+        &self.shared.keep
+    }
+
+    /// Writes the change that `make` gives for the committed state, as a commit of its own.
+    pub(super) fn change(&self, make: impl FnOnce(&Book) -> Change) -> Result<Option<Ticket>, LogError> {
+        let mut state = self.shared.lock();
+        self.shared.keep.usable()?;
+        let change = make(&state.book);
+        if change.is_empty() { Ok(None) } else { self.shared.write(&mut state, &change).map(Some) }
+    }
+
+    /// Does something while nothing is written.
+    pub(super) fn exclusively<T>(&self, act: impl FnOnce(&Book, &K) -> T) -> T {
+        act(&self.shared.lock().book, &self.shared.keep)
+    }
+}
+
+impl<K: Keep> Shared<K> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // State changes are made after everything that can fail, so a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a change, applies it and tells everybody who watches.
+    fn write(&self, state: &mut State, change: &Change) -> Result<Ticket, LogError> {
+        let ticket = self.keep.write(&state.book, change).inspect_err(|_| self.broke())?;
+        state.book.apply(change).expect("a change is made for the state that it is applied to");
+        state.add_slots();
+        for (partition, _) in &change.batches {
+            state.slots[partition.index()].tell(state.book.bounds(*partition).end);
+        }
+        self.signal.raise();
+        Ok(ticket)
+    }
+
+    /// Those who wait ask again, and learn that the log cannot be written.
+    fn broke(&self) {
+        self.answered.notify_all();
+        self.signal.raise();
+    }
+
+    /// Writes a draft together with the appends that waited for it; those for which it has no room follow.
+    fn write_with_waiting(&self, state: &mut State, mut draft: Draft) -> Result<Option<Ticket>, LogError> {
+        let mut last = None;
+        loop {
+            let released = state.release_waiting(&mut draft)?;
+            let change = std::mem::take(&mut draft).finish();
+            if change.is_empty() && released.is_empty() {
+                return Ok(last);
+            }
+            let ticket = self.write(state, &change)?;
+            state.answers.extend(released.into_iter().map(|(id, offsets)| (id, (offsets, ticket))));
+            self.answered.notify_all();
+            last = Some(ticket);
+        }
+    }
+
+    /// Drops what a session staged; what waited behind it is appended now.
+    fn abort(&self, state: &mut State, application: &str) -> Result<(), LogError> {
+        let Some(live) = state.live.get_mut(application) else { return Ok(()) };
+        live.staged_bytes = 0;
+        for partition in std::mem::take(&mut live.staged) {
+            let end = state.book.bounds(partition).end;
+            drop(state.slots[partition.index()].take(end));
+            state.slots[partition.index()].tell(end);
+        }
+        self.signal.raise();
+        if state.waiting.is_empty() {
+            return Ok(());
+        }
+        self.keep.usable().inspect_err(|_| self.broke())?;
+        self.write_with_waiting(state, Draft::default()).map(|_| ())
+    }
+
+    /// Ends a session: its epoch is dropped, its handle is fenced.
+    fn end_session(&self, state: &mut State, application: &str) {
+        // Whoever waits behind the session hears of a failure from the log itself.
+        let _ = self.abort(state, application);
+        if let Some(live) = state.live.remove(application) {
+            live.fenced.store(true, Ordering::SeqCst);
+            live.watched.iter().for_each(|partition| state.slots[partition.index()].unwatch(live.id));
+        }
+        self.signal.raise();
+    }
+
+    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+        let mut state = self.lock();
+        self.keep.usable()?;
+        check_name("a scope", scope)?;
+        check_bytes("an append", bytes_of(appends.iter().map(|append| &append.records)))?;
+        let resolve = |append: Append| Ok((state.book.partition(&append.to)?, Arc::new(append.records)));
+        let appends: Vec<_> = appends.into_iter().map(resolve).collect::<Result<_, LogError>>()?;
+        if appends.iter().any(|(to, _)| state.is_staged(*to)) {
+            notes.keys().try_for_each(|name| check_name("a note", name))?;
+            return self.append_behind(state, appends, scope, notes);
+        }
+        let mut draft = Draft::default();
+        draft.notes(NoteOwner::Scope(scope.to_owned()), &notes)?;
+        let offsets = appends.into_iter().map(|(to, batch)| draft.append(&state.book, to, batch)).collect();
+        let change = draft.finish();
+        if change.is_empty() {
+            return Ok(offsets);
+        }
+        let ticket = self.write(&mut state, &change)?;
+        drop(state);
+        self.keep.settle(ticket, Call::Append)?;
+        Ok(offsets)
+    }
+
+    fn append_behind(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        appends: Vec<(PartitionId, Arc<Batch>)>,
+        scope: &str,
+        notes: Notes,
+    ) -> Result<Vec<Offset>, LogError> {
+        let id = state.new_id();
+        state.waiting.push(Waiting { id, appends, scope: scope.to_owned(), notes });
+        loop {
+            if let Some((offsets, ticket)) = state.answers.remove(&id) {
+                drop(state);
+                self.keep.settle(ticket, Call::Append)?;
+                return Ok(offsets);
+            }
+            if let Err(broken) = self.keep.usable() {
+                state.waiting.retain(|waiting| waiting.id != id);
+                return Err(broken);
+            }
+            state = self.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<K: Keep> Log for Ledger<K> {
+    fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
+        let mut state = self.shared.lock();
+        if let Some(known) = state.book.topic(&spec.name) {
+            if known.partitions == spec.partitions {
+                return Ok(());
+            }
+            let message = format!(
+                "topic `{}` exists with {} partitions and was asked for with {}: use the former, or another name",
+                spec.name, known.partitions, spec.partitions
+            );
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
+        self.shared.keep.usable()?;
+        let first = state.book.next_partition();
+        check_topic(&spec.name, spec.partitions, first)?;
+        let change = Change { topics: vec![(in_millis(spec), first)], ..Change::default() };
+        let ticket = self.shared.write(&mut state, &change)?;
+        drop(state);
+        self.shared.keep.settle(ticket, Call::Append)
+    }
+
+    fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
+        Ok(self.shared.lock().book.topic(name).cloned())
+    }
+
+    fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
+        Ok(self.shared.lock().book.topics().map(|(spec, _)| spec.clone()).collect())
+    }
+
+    fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
+        let state = self.shared.lock();
+        Ok(state.book.bounds(state.book.partition(partition)?))
+    }
+
+    fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError> {
+        let state = self.shared.lock();
+        let id = state.book.partition(partition)?;
+        let Bounds { start, end } = state.book.bounds(id);
+        drop(state);
+        if from < start || from > end {
+            return Err(out_of_range(partition, from, start, end));
+        }
+        if from == end { Ok(Vec::new()) } else { self.shared.keep.read(id, from, end, bytes_max) }
+    }
+
+    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+        self.shared.append(appends, scope, notes)
+    }
+
+    fn notes(&self, scope: &str) -> Result<Notes, LogError> {
+        Ok(self.shared.lock().book.notes(scope))
+    }
+
+    fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
+        check_name("an application", application)?;
+        let mut state = self.shared.lock();
+        self.shared.keep.usable()?;
+        self.shared.end_session(&mut state, application);
+        let (id, fenced) = (SessionId(state.new_id()), Arc::new(AtomicBool::new(false)));
+        let live = Live { id, fenced: fenced.clone(), staged: Vec::new(), staged_bytes: 0, watched: Vec::new() };
+        state.live.insert(application.to_owned(), live);
+        drop(state);
+        Ok(Box::new(session::LedgerSession::new(self.shared.clone(), application, id, fenced)))
+    }
+}
+
+/// How many bytes of records one append or one epoch may have: they are written, and read again, in one piece.
+const CHANGE_BYTES_MAX: usize = 1 << 30;
+
+fn bytes_of<'a>(batches: impl Iterator<Item = &'a Batch>) -> usize {
+    batches.map(|batch| batch.bytes().len()).sum()
+}
+
+fn check_bytes(what: &str, bytes: usize) -> Result<(), LogError> {
+    if bytes <= CHANGE_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("{what} of {bytes} bytes is greater than {CHANGE_BYTES_MAX} bytes: write less at a time");
+    Err(LogError::new(LogErrorKind::Invalid, message))
+}
+
+/// Retentions are stored in milliseconds; so that a log answers alike before and after it is opened again, the rest goes.
+fn in_millis(spec: &TopicSpec) -> TopicSpec {
+    let millis = |retention: Duration| u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+    let retention = spec.config.retention.map(|retention| Duration::from_millis(millis(retention).min(MILLIS_MAX)));
+    TopicSpec { config: TopicConfig { retention, ..spec.config }, ..spec.clone() }
+}
+
+/// The longest retention: as many milliseconds as a timestamp can count.
+const MILLIS_MAX: u64 = i64::MAX as u64;
+
+/// Implements `Log` for a type whose field 0 is a ledger.
+macro_rules! log_by_ledger {
+    ($log:ty) => {
+        impl $crate::log::Log for $log {
+            fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
+                self.0.create_topic(spec)
+            }
+            fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
+                self.0.topic(name)
+            }
+            fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
+                self.0.topics()
+            }
+            fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
+                self.0.bounds(partition)
+            }
+            fn read(
+                &self,
+                partition: &TopicPartition,
+                from: Offset,
+                bytes_max: usize,
+            ) -> Result<Vec<Arc<Batch>>, LogError> {
+                self.0.read(partition, from, bytes_max)
+            }
+            fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+                self.0.append(appends, scope, notes)
+            }
+            fn notes(&self, scope: &str) -> Result<Notes, LogError> {
+                self.0.notes(scope)
+            }
+            fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
+                self.0.session(application)
+            }
+        }
+    };
+}
+pub(super) use log_by_ledger;
