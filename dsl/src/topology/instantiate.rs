@@ -110,7 +110,7 @@ impl Topology {
 }
 
 /// The full name of a store's changelog.
-pub(crate) fn changelog_topic(application: &str, store: &str) -> TopicName {
+pub fn changelog_topic(application: &str, store: &str) -> TopicName {
     format!("{application}-{store}-changelog").into()
 }
 

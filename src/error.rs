@@ -1,0 +1,126 @@
+//! What can go wrong with an application. The kind says what the caller can do, the message what happened.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use tidemill_dsl::serde::SerdeError;
+use tidemill_dsl::state::{StoreError, StoreErrorKind};
+use tidemill_dsl::topology::{InstantiateError, TopologyErrors};
+
+use crate::log::{LogError, LogErrorKind};
+use crate::task::TaskError;
+
+/// What the caller can do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The program, its settings or the call are wrong. Correct them and start again.
+    Invalid,
+    /// There is no such topic or store.
+    Unknown,
+    /// Another process holds the folder. Stop it, or use another folder.
+    Locked,
+    /// Another instance of the application took over. This one has stopped.
+    Fenced,
+    /// A record cannot be read or user code failed. The application has stopped; nothing behind that record was committed.
+    Processing,
+    /// The log or a store cannot be reached or written now. Remove the cause and start again: nothing committed is lost.
+    Unavailable,
+    /// Stored bytes are wrong.
+    Corrupt,
+    /// The application is closed, or closing.
+    Closed,
+    /// It was not done within the time given.
+    TimedOut,
+}
+
+/// An application could not do what it was asked to, or stopped. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Arc::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    fn caused(kind: ErrorKind, cause: impl StdError + Send + Sync + 'static) -> Self {
+        Error(Arc::new(Inner { kind, message: cause.to_string(), source: Some(Box::new(cause)) }))
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The message has the cause's text already, so the chain goes on behind it.
+        self.0.source.as_deref().and_then(StdError::source)
+    }
+}
+
+impl From<LogError> for Error {
+    fn from(cause: LogError) -> Self {
+        let kind = match cause.kind() {
+            LogErrorKind::Invalid => ErrorKind::Invalid,
+            LogErrorKind::UnknownTopic => ErrorKind::Unknown,
+            LogErrorKind::Fenced => ErrorKind::Fenced,
+            LogErrorKind::Locked => ErrorKind::Locked,
+            LogErrorKind::Unavailable => ErrorKind::Unavailable,
+            LogErrorKind::OutOfRange | LogErrorKind::Corrupt => ErrorKind::Corrupt,
+        };
+        Error::caused(kind, cause)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(cause: StoreError) -> Self {
+        let kind = match cause.kind() {
+            StoreErrorKind::Locked => ErrorKind::Locked,
+            StoreErrorKind::Unavailable => ErrorKind::Unavailable,
+            StoreErrorKind::Corrupt => ErrorKind::Corrupt,
+            _ => ErrorKind::Invalid,
+        };
+        Error::caused(kind, cause)
+    }
+}
+
+impl From<TaskError> for Error {
+    fn from(cause: TaskError) -> Self {
+        Error::caused(ErrorKind::Processing, cause)
+    }
+}
+
+impl From<TopologyErrors> for Error {
+    fn from(cause: TopologyErrors) -> Self {
+        Error::caused(ErrorKind::Invalid, cause)
+    }
+}
+
+impl From<InstantiateError> for Error {
+    fn from(cause: InstantiateError) -> Self {
+        Error::caused(ErrorKind::Invalid, cause)
+    }
+}
+
+impl From<SerdeError> for Error {
+    fn from(cause: SerdeError) -> Self {
+        Error::caused(ErrorKind::Invalid, cause)
+    }
+}

@@ -1,0 +1,293 @@
+//! Tasks, their log, and the steps between two commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::state::{Changelog, StateStore};
+use tidemill_dsl::topology::changelog_topic;
+
+use super::restore::restore;
+use super::{Chooser, Step, Trace, TraceEvent};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::log::{Append, EndWatch, InputProgress, Log, Progress, Session};
+use crate::task::{Readiness, Task, TaskId};
+
+/// How an executor works.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long work may stay uncommitted.
+    pub commit_interval: Duration,
+    /// How many bytes of a partition are fetched at once.
+    pub fetch_bytes: usize,
+    /// How many records of a task are processed in one step at most.
+    pub step_records: u32,
+    /// After how many changed rows a store on disk is flushed, at the next commit.
+    pub flush_rows: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            commit_interval: Duration::from_millis(100),
+            fetch_bytes: 1 << 20,
+            step_records: 1_000,
+            flush_rows: 200_000,
+        }
+    }
+}
+
+/// Ends an epoch for an executor, alone or together with others.
+pub trait Committer: Send + Sync {
+    /// Commits what the executor contributes; returns when the epoch is committed.
+    fn commit(&self, progress: Progress) -> Result<(), Error>;
+
+    /// Whether another executor waits for this one to commit.
+    fn requested(&self) -> bool {
+        false
+    }
+}
+
+/// One executor alone commits straight to its session.
+impl Committer for Arc<dyn Session> {
+    fn commit(&self, progress: Progress) -> Result<(), Error> {
+        Ok(Session::commit(&**self, &progress)?)
+    }
+}
+
+/// A task with what connects it to the log.
+struct Driven {
+    task: Task,
+    /// By queue.
+    ends: Vec<Option<EndWatch>>,
+    /// Changelog of each store, by the store's number; `None` for a store without one.
+    changelogs: Vec<(usize, Option<TopicPartition>)>,
+}
+
+impl Driven {
+    /// Whether an empty queue's partition has got records.
+    fn has_news(&self) -> bool {
+        self.ends.iter().enumerate().any(|(queue, end)| {
+            let empty = self.task.buffered(queue) == 0;
+            empty && end.as_ref().is_some_and(|end| self.task.fetch_position(queue) < end.get())
+        })
+    }
+}
+
+/// Drives tasks against a log.
+pub struct Executor {
+    log: Arc<dyn Log>,
+    session: Arc<dyn Session>,
+    committer: Arc<dyn Committer>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    tasks: Vec<Driven>,
+    enabled: Vec<Step>,
+    committed_at: Timestamp,
+    trace: Option<Box<dyn Trace>>,
+}
+
+impl Executor {
+    /// An executor without tasks.
+    pub fn new(
+        log: Arc<dyn Log>,
+        session: Arc<dyn Session>,
+        committer: Arc<dyn Committer>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        let committed_at = clock.now();
+        let (tasks, enabled) = (Vec::new(), Vec::new());
+        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, trace: None }
+    }
+
+    /// Sends an event to `trace` for everything that happens from now on.
+    pub fn trace(&mut self, trace: impl Trace + 'static) {
+        self.trace = Some(Box::new(trace));
+    }
+
+    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit. Gives the
+    /// number of changelog records restored.
+    pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
+        let partition = task.id().partition;
+        let logged = |store: &dyn StateStore| store.changelog() != Changelog::Off;
+        let changelogs: Vec<(usize, Option<TopicPartition>)> = task
+            .state()
+            .stores()
+            .map(|(number, store)| {
+                let topic = || TopicPartition::new(changelog_topic(application, store.name()), partition);
+                (number, logged(store).then(topic))
+            })
+            .collect();
+        let mut restored = 0;
+        for (number, changelog) in &changelogs {
+            let (Some(store), Some(changelog)) = (task.state().store_mut(*number), changelog) else { continue };
+            restored += restore(&mut **store, &*self.log, changelog, self.settings.fetch_bytes)?;
+        }
+        task.resume_time(progress);
+        let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
+        let mut ends = Vec::new();
+        for (queue, input) in inputs {
+            let committed = progress.inputs.get(&input).copied();
+            let start = self.log.bounds(&input)?.start;
+            task.resume(queue, committed.unwrap_or(InputProgress { next: start, partition_time: None }));
+            ends.resize(queue, None);
+            ends.push(Some(self.session.end_watch(&input)?));
+        }
+        self.tasks.push(Driven { task, ends, changelogs });
+        Ok(restored)
+    }
+
+    /// The tasks.
+    pub fn tasks(&mut self) -> impl Iterator<Item = &mut Task> {
+        self.tasks.iter_mut().map(|driven| &mut driven.task)
+    }
+
+    /// Takes the step that `chooser` picks and says which it was; `None` when there is nothing to do now.
+    pub fn step(&mut self, chooser: &mut dyn Chooser) -> Result<Option<Step>, Error> {
+        let now = self.clock.now();
+        self.enable(now);
+        if self.enabled.is_empty() {
+            return Ok(None);
+        }
+        let Some(step) = chooser.choose(&self.enabled).map(|place| self.enabled[place]) else { return Ok(None) };
+        match step {
+            Step::Fetch { task, queue } => self.fetch(task, queue)?,
+            Step::Process { task } => self.process(task, now)?,
+            Step::Commit { .. } => self.commit()?,
+        }
+        Ok(Some(step))
+    }
+
+    /// When the next commit is due, if there is work to commit.
+    pub fn commit_due_in(&self) -> Option<Duration> {
+        let since = self.clock.now().as_millis() - self.committed_at.as_millis();
+        let since = Duration::from_millis(u64::try_from(since).unwrap_or(0));
+        self.has_work().then(|| self.settings.commit_interval.saturating_sub(since))
+    }
+
+    fn has_work(&self) -> bool {
+        self.tasks.iter().any(|driven| driven.task.has_progress())
+    }
+
+    fn enable(&mut self, now: Timestamp) {
+        self.enabled.clear();
+        for (number, Driven { task, ends, .. }) in self.tasks.iter_mut().enumerate() {
+            for (queue, end) in ends.iter().enumerate() {
+                let Some(end) = end else { continue };
+                // Records behind others change nothing, so only an empty queue is filled.
+                if task.buffered(queue) == 0 {
+                    let end = end.get();
+                    task.learn_end(queue, end);
+                    if task.fetch_position(queue) < end {
+                        self.enabled.push(Step::Fetch { task: number, queue });
+                    }
+                }
+            }
+            if task.readiness() == Readiness::Ready {
+                self.enabled.push(Step::Process { task: number });
+            }
+        }
+        let requested = self.committer.requested();
+        if requested || self.has_work() {
+            let since = now.as_millis() - self.committed_at.as_millis();
+            let interval = i64::try_from(self.settings.commit_interval.as_millis()).unwrap_or(i64::MAX);
+            self.enabled.push(Step::Commit { due: requested || since >= interval });
+        }
+    }
+
+    fn fetch(&mut self, task: usize, queue: usize) -> Result<(), Error> {
+        let Driven { task, .. } = &mut self.tasks[task];
+        let from = task.fetch_position(queue);
+        let Some(input) = task.inputs().find(|(number, _)| *number == queue).map(|(_, input)| input.clone()) else {
+            return Ok(());
+        };
+        for batch in self.session.read(&input, from, self.settings.fetch_bytes)? {
+            task.enqueue(queue, &batch)?;
+        }
+        if let Some(trace) = &mut self.trace {
+            let to = task.fetch_position(queue);
+            trace.event(TraceEvent::Fetched { task: task.id().clone(), input, from, to });
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
+        let driven = &mut self.tasks[number];
+        driven.task.state().set_now(now);
+        for _ in 0..self.settings.step_records {
+            let task = &mut driven.task;
+            let Some(processed) = task.process()? else { break };
+            if let Some(trace) = &mut self.trace
+                && let Some((_, input)) = task.inputs().find(|(queue, _)| *queue == processed.queue)
+            {
+                let (task, input, offset) = (task.id().clone(), input.clone(), processed.offset);
+                trace.event(TraceEvent::Processed { task, input, offset });
+            }
+            // The application's own records count from the next record on, so they go out before it is chosen.
+            if driven.task.state().outputs().has_own_input() || driven.has_news() {
+                break;
+            }
+        }
+        let task = &mut driven.task;
+        if task.state().outputs().has_own_input() {
+            let (id, records) = (task.id().clone(), task.state().outputs().take_own_input());
+            self.stage(&id, records)?;
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, task: &TaskId, records: Vec<(TopicPartition, Batch)>) -> Result<(), Error> {
+        for (to, records) in records {
+            let (count, output) = (records.count(), to.clone());
+            let first = self.session.stage(Append { to, records })?;
+            if let Some(trace) = &mut self.trace {
+                trace.event(TraceEvent::Appended { task: task.clone(), output, first, count });
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what all tasks have done: outputs, changelogs, progress.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let mut progress = Progress::default();
+        for number in 0..self.tasks.len() {
+            let task = &mut self.tasks[number].task;
+            task.state().prepare_commit()?;
+            let Progress { inputs, notes } = task.take_progress();
+            progress.inputs.extend(inputs);
+            progress.notes.extend(notes);
+            let (id, records) = (task.id().clone(), task.state().outputs().take_all());
+            self.stage(&id, records)?;
+        }
+        let traced = self.trace.as_ref().map(|_| progress.clone());
+        self.committer.commit(progress)?;
+        if let (Some(trace), Some(progress)) = (&mut self.trace, traced) {
+            trace.event(TraceEvent::Committed { progress });
+        }
+        self.committed_at = self.clock.now();
+        self.flush_stores(self.settings.flush_rows)
+    }
+
+    /// Flushes all stores on disk; only right after a commit. A start then has nothing to restore.
+    pub fn flush_all(&mut self) -> Result<(), Error> {
+        self.flush_stores(1)
+    }
+
+    fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
+        for Driven { task, changelogs, .. } in &mut self.tasks {
+            for (number, changelog) in changelogs {
+                let Some(store) = task.state().store_mut(*number) else { continue };
+                if store.unflushed() >= rows {
+                    let next = match changelog {
+                        Some(changelog) => self.session.end(changelog)?,
+                        None => Offset::ZERO,
+                    };
+                    store.flush(next)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

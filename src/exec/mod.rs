@@ -1,0 +1,13 @@
+//! Drives tasks against a log, one step at a time, in the calling thread.
+//!
+//! Rule: what is free to choose (which partition is fetched, which task runs, when a commit happens) is a [`Step`] that a
+//! [`Chooser`] picks; what a step does is decided here, once, for the runtime as for every test.
+
+mod chooser;
+mod executor;
+mod restore;
+mod trace;
+
+pub use chooser::{Chooser, EagerChooser, Step};
+pub use executor::{Committer, Executor, Settings};
+pub use trace::{Trace, TraceEvent};

@@ -1,0 +1,319 @@
+//! A running application, in the hands of its user.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tidemill_dsl::Topic;
+use tidemill_dsl::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicPartition, partition_of_record};
+use tidemill_dsl::serde::Data;
+use tidemill_dsl::state::Store;
+use tidemill_dsl::topology::Topology;
+use tokio::sync::{oneshot, watch};
+
+use super::reader::unknown_topic;
+use super::sender::{Outbox, Parcel};
+use super::shared::Shared;
+use super::{AppBuilder, AppState, Feed, Reader, TableQuery};
+use crate::error::{Error, ErrorKind};
+use crate::log::Progress;
+
+/// How long `close` waits for the last commit.
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What feeds and queries share with the application.
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+    /// `None` once the application is closing.
+    outbox: Mutex<Option<Outbox>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    sender: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        outbox: Outbox,
+        sender: JoinHandle<()>,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Arc<Self> {
+        let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
+        Arc::new(Handle { shared, outbox, threads: Mutex::new(threads), sender })
+    }
+
+    /// Where the positions of an application's feeds are stored.
+    pub(super) fn scope(&self) -> String {
+        Handle::scope_of(&self.shared.application)
+    }
+
+    pub(super) fn scope_of(application: &str) -> String {
+        format!("feed/{application}")
+    }
+
+    /// A record as bytes, with its place.
+    pub(super) fn encode<K: Data, V: Data>(
+        &self,
+        topic: &Topic<K, V>,
+        (key, value): (&K, &V),
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(TopicPartition, Batch), Error> {
+        let spec = self.shared.log.topic(topic.name())?.ok_or_else(|| unknown_topic(topic.name()))?;
+        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        let has_key = topic.key_serde().write_nullable(key, &mut key_bytes)?;
+        let has_value = topic.value_serde().write_nullable(value, &mut value_bytes)?;
+        let (key, value) = (has_key.then_some(&key_bytes[..]), has_value.then_some(&value_bytes[..]));
+        let partition = partition_of_record(key, value, spec.partitions);
+        let mut builder = BatchBuilder::default();
+        builder.push(timestamp, key, value, headers);
+        Ok((TopicPartition { topic: spec.name, partition }, builder.finish(Offset::ZERO)))
+    }
+
+    /// Sends records, all or nothing; returns when the log's durability policy is met.
+    pub(super) async fn post(
+        &self,
+        records: Vec<(TopicPartition, Batch)>,
+        position: Option<(String, Vec<u8>)>,
+    ) -> Result<(), Error> {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, sent) = oneshot::channel();
+        let posted = outbox.is_some_and(|outbox| outbox.post(Parcel { records, position, done }));
+        if !posted {
+            return Err(self.shared.gone());
+        }
+        sent.await.map_err(|_| self.shared.gone())?
+    }
+
+    /// Tells the threads to make their last commit and end.
+    fn begin_close(&self) {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.enter(AppState::Closing);
+        self.shared.inboxes.iter().for_each(super::message::Inbox::close);
+        self.shared.session.wake();
+    }
+
+    /// Waits for the threads.
+    fn join(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for thread in sender.into_iter().chain(threads) {
+            if thread.join().is_err() {
+                self.shared.fail(&Error::new(ErrorKind::Processing, "a worker panicked outside of user code"));
+            }
+        }
+    }
+}
+
+/// A running application: topology, topics and stores of one application id.
+///
+/// Everything that its tasks do between two commits becomes visible in one atomic step, or, after a crash, never. Call
+/// [`close`](App::close) to end it with a last commit; dropping it without is like a crash: safe, but the next start has
+/// more to do.
+///
+/// ```
+/// use tidemill::state::Store;
+/// use tidemill::stream::StreamsBuilder;
+/// use tidemill::{App, Topic};
+///
+/// const WORDS: Topic<String, String> = Topic::of("words");
+/// const COUNTS: Store<String, i64> = Store::of("counts");
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("data");
+/// let builder = StreamsBuilder::new();
+/// builder.stream(&WORDS).group_by_key().count_with(&COUNTS);
+///
+/// let app = App::builder("word-count", builder.build()?).embedded(folder).start().await?;
+/// app.send(&WORDS, "tide", "a line").await?;
+/// app.settled().await?;
+/// assert_eq!(app.table(&COUNTS).get("tide").await?, Some(1));
+/// app.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct App {
+    handle: Arc<Handle>,
+}
+
+impl App {
+    /// An application to be started; `application` is its id, which goes before the names of its own topics.
+    pub fn builder(application: &str, topology: Topology) -> AppBuilder {
+        AppBuilder::new(application, topology)
+    }
+
+    pub(super) fn new(handle: Arc<Handle>) -> Self {
+        App { handle }
+    }
+
+    /// Sends a record with the clock's time; returns when the log's durability policy is met.
+    ///
+    /// # Errors
+    ///
+    /// `Unknown` when there is no such topic, `Closed` or the application's own error when it has stopped.
+    pub async fn send<K: Data, V: Data>(
+        &self,
+        topic: &Topic<K, V>,
+        key: impl Into<K>,
+        value: impl Into<V>,
+    ) -> Result<(), Error> {
+        let now = self.handle.shared.clock.now();
+        self.send_with(topic, key, value, now, &Headers::NONE).await
+    }
+
+    /// Sends a record with a time and headers of its own.
+    pub async fn send_with<K: Data, V: Data>(
+        &self,
+        topic: &Topic<K, V>,
+        key: impl Into<K>,
+        value: impl Into<V>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), Error> {
+        let record = self.handle.encode(topic, (&key.into(), &value.into()), timestamp, headers)?;
+        self.handle.post(vec![record], None).await
+    }
+
+    /// A named outside input whose position is stored together with the records sent from it.
+    pub fn feed(&self, name: &str) -> Feed {
+        Feed::new(self.handle.clone(), name)
+    }
+
+    /// A store to be asked. The answers are committed, and have everything that was processed when they were asked.
+    pub fn table<K: 'static, V: Send + 'static>(&self, store: &Store<K, V>) -> TableQuery<K, V> {
+        TableQuery::new(self.handle.clone(), store)
+    }
+
+    /// Reads the committed records of a topic from its beginning.
+    pub fn reader<K: Data, V: Data>(&self, topic: &Topic<K, V>) -> Result<Reader<K, V>, Error> {
+        Reader::new(self.handle.shared.log.clone(), topic)
+    }
+
+    /// The state now.
+    pub fn state(&self) -> AppState {
+        self.handle.shared.state.borrow().clone()
+    }
+
+    /// The states, the one now and all that follow: a listener that can be waited on.
+    pub fn states(&self) -> watch::Receiver<AppState> {
+        self.handle.shared.state.subscribe()
+    }
+
+    /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
+    /// followed from it too.
+    pub async fn settled(&self) -> Result<(), Error> {
+        let (done, settled) = oneshot::channel();
+        let shared = self.handle.shared.clone();
+        let wait = move || {
+            // Whoever waited may have gone.
+            let _ = done.send(wait_until_settled(&shared));
+        };
+        std::thread::Builder::new()
+            .name("tidemill-settle".into())
+            .spawn(wait)
+            .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        settled.await.map_err(|_| self.handle.shared.gone())?
+    }
+
+    /// Waits until the application is over: closed, or failed with the error that this returns.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut states = self.states();
+        match states.wait_for(AppState::is_over).await.as_deref() {
+            Ok(AppState::Failed(error)) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits what was processed, flushes the stores and ends; waits 30 seconds for it at most.
+    pub async fn close(self) -> Result<(), Error> {
+        self.close_within(CLOSE_LIMIT).await
+    }
+
+    /// As [`close`](App::close), with a time limit of one's own. After `TimedOut` the threads go on closing by themselves;
+    /// ending the process then is safe.
+    pub async fn close_within(self, limit: Duration) -> Result<(), Error> {
+        let (done, closed) = oneshot::channel();
+        let handle = self.handle.clone();
+        let close = move || {
+            // Whoever closed it may have gone.
+            let _ = done.send(close(handle, limit));
+        };
+        std::thread::Builder::new()
+            .name("tidemill-close".into())
+            .spawn(close)
+            .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        closed.await.map_err(|_| self.handle.shared.gone())?
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if !matches!(self.state(), AppState::Starting | AppState::Running) {
+            return;
+        }
+        // The workers see that they are to stop, and commit nothing more.
+        let dropped =
+            "the application was dropped without `close`: what was not committed is processed at the next start";
+        self.handle.shared.fail(&Error::new(ErrorKind::Closed, dropped));
+        self.handle.begin_close();
+    }
+}
+
+fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
+    handle.begin_close();
+    let (done, joined) = channel();
+    let joining = handle.clone();
+    let join = move || {
+        joining.join();
+        // The closer may have given up waiting.
+        let _ = done.send(());
+    };
+    std::thread::Builder::new()
+        .name("tidemill-join".into())
+        .spawn(join)
+        .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+    if joined.recv_timeout(limit).is_err() {
+        let message = format!("the application did not close within {limit:?}; it goes on closing in the background");
+        return Err(Error::new(ErrorKind::TimedOut, message));
+    }
+    handle.shared.enter(AppState::Closed);
+    match &*handle.shared.state.borrow() {
+        AppState::Failed(error) => Err(error.clone()),
+        _ => Ok(()),
+    }
+}
+
+fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
+    let (mut seen, limit) = (0, Duration::from_millis(100));
+    loop {
+        if shared.state.borrow().is_over() {
+            return Err(shared.gone());
+        }
+        // The progress is read before the ends: where they are equal, nothing was left to do at that moment.
+        let progress = shared.session.progress()?;
+        if reached_all_ends(shared, &progress)? {
+            return Ok(());
+        }
+        seen = shared.session.wait(seen, limit);
+    }
+}
+
+fn reached_all_ends(shared: &Shared, progress: &Progress) -> Result<bool, Error> {
+    let next: BTreeMap<_, _> = progress.inputs.iter().map(|(input, at)| (input, at.next)).collect();
+    for spec in shared.log.topics()? {
+        if !shared.topology.reads(&spec.name, &shared.application) {
+            continue;
+        }
+        for partition in 0..spec.partitions {
+            let input = TopicPartition::new(spec.name.clone(), partition);
+            let bounds = shared.log.bounds(&input)?;
+            if next.get(&input).copied().unwrap_or(bounds.start) < bounds.end {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}

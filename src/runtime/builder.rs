@@ -1,0 +1,116 @@
+//! Says what an application runs on and how, and starts it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tidemill_dsl::Topic;
+use tidemill_dsl::topology::Topology;
+use tokio::sync::{oneshot, watch};
+
+use super::{App, AppState, Settings, start};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind};
+use crate::log::Log;
+
+/// What an application's topics and stores lie in.
+pub(super) enum Place {
+    Folder(PathBuf),
+    Memory,
+    Log(Arc<dyn Log>),
+}
+
+/// An application that is not running yet. Parts, such as the log and the clock, are arguments; settings are plain data.
+pub struct AppBuilder {
+    pub(super) application: String,
+    pub(super) topology: Topology,
+    pub(super) place: Option<Place>,
+    pub(super) settings: Settings,
+    pub(super) topics: Vec<(String, u32)>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) state: watch::Sender<AppState>,
+}
+
+impl AppBuilder {
+    pub(super) fn new(application: &str, topology: Topology) -> Self {
+        AppBuilder {
+            application: application.into(),
+            topology,
+            place: None,
+            settings: Settings::default(),
+            topics: Vec::new(),
+            clock: Arc::new(SystemClock),
+            state: watch::Sender::new(AppState::Starting),
+        }
+    }
+
+    /// Runs on the embedded log in this folder, with stores beside it. The folder is created if it is missing; one process
+    /// at a time can have it open.
+    #[must_use]
+    pub fn embedded(self, folder: impl Into<PathBuf>) -> Self {
+        AppBuilder { place: Some(Place::Folder(folder.into())), ..self }
+    }
+
+    /// Runs in memory: everything is gone when the application is.
+    #[must_use]
+    pub fn memory(self) -> Self {
+        AppBuilder { place: Some(Place::Memory), ..self }
+    }
+
+    /// Runs on a log that is open already, such as one that several applications of this process share. Stores lie in
+    /// memory and are restored from the log at each start.
+    #[must_use]
+    pub fn log(self, log: Arc<dyn Log>) -> Self {
+        AppBuilder { place: Some(Place::Log(log)), ..self }
+    }
+
+    /// Replaces the settings.
+    #[must_use]
+    pub fn settings(self, settings: Settings) -> Self {
+        AppBuilder { settings, ..self }
+    }
+
+    /// Sets how many threads run tasks.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.settings.threads = threads;
+        self
+    }
+
+    /// Creates this topic with this number of partitions if it is missing, in place of the number in the settings.
+    #[must_use]
+    pub fn topic<K, V>(mut self, topic: &Topic<K, V>, partitions: u32) -> Self {
+        self.topics.push((topic.name().into(), partitions));
+        self
+    }
+
+    /// Replaces the machine's clock.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        AppBuilder { clock: Arc::new(clock), ..self }
+    }
+
+    /// The application's states, the one now and all that follow: a listener that can be waited on.
+    pub fn states(&self) -> watch::Receiver<AppState> {
+        self.state.subscribe()
+    }
+
+    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a topology, topics or settings that do not fit, or a folder that is not ours or cannot be written;
+    /// `Locked` when another process has the folder; `Corrupt` for damaged files.
+    pub async fn start(self) -> Result<App, Error> {
+        let (done, started) = oneshot::channel();
+        // Opening and restoring block, so they have a thread of their own; this needs no particular async runtime.
+        let begin = move || {
+            // Whoever started it may have gone; the application then closes with its handle.
+            let _ = done.send(start::start(self));
+        };
+        std::thread::Builder::new()
+            .name("tidemill-start".into())
+            .spawn(begin)
+            .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        started.await.map_err(|_| Error::new(ErrorKind::Invalid, "the start panicked; see the message above"))?
+    }
+}

@@ -1,0 +1,87 @@
+//! Where the workers of an application meet to commit: all tasks commit together, in one atomic append.
+//!
+//! Rule: an epoch ends when every worker has handed in what it did; the last one commits for all, and none goes on before
+//! it is committed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::log::{Progress, Session};
+
+pub(super) struct Gate {
+    round: Mutex<Round>,
+    turned: Condvar,
+    requested: AtomicBool,
+}
+
+struct Round {
+    number: u64,
+    /// Workers that are still running.
+    members: usize,
+    arrived: usize,
+    progress: Progress,
+    broken: Option<Error>,
+}
+
+impl Gate {
+    pub(super) fn new(members: usize) -> Self {
+        let round = Round { number: 0, members, arrived: 0, progress: Progress::default(), broken: None };
+        Gate { round: Mutex::new(round), turned: Condvar::new(), requested: AtomicBool::new(false) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Round> {
+        self.round.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a worker waits at the gate.
+    pub(super) fn requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
+    }
+
+    /// Hands in what a worker did, and waits until the epoch is committed.
+    pub(super) fn commit(&self, session: &Arc<dyn Session>, progress: Progress) -> Result<(), Error> {
+        let mut round = self.lock();
+        if let Some(error) = &round.broken {
+            return Err(error.clone());
+        }
+        round.progress.inputs.extend(progress.inputs);
+        round.progress.notes.extend(progress.notes);
+        round.arrived += 1;
+        if round.arrived == round.members {
+            return self.turn(round, session);
+        }
+        self.requested.store(true, Ordering::Release);
+        session.wake();
+        let number = round.number;
+        while round.number == number && round.broken.is_none() {
+            round = self.turned.wait(round).unwrap_or_else(PoisonError::into_inner);
+        }
+        round.broken.clone().map_or(Ok(()), Err)
+    }
+
+    /// Commits for all, and lets them go on.
+    fn turn(&self, mut round: MutexGuard<'_, Round>, session: &Arc<dyn Session>) -> Result<(), Error> {
+        let progress = std::mem::take(&mut round.progress);
+        let committed = session.commit(&progress).map_err(Error::from);
+        round.number += 1;
+        round.arrived = 0;
+        round.broken = committed.as_ref().err().cloned();
+        self.requested.store(false, Ordering::Release);
+        self.turned.notify_all();
+        committed
+    }
+
+    /// A worker has made its last commit and leaves; those that wait for it go on.
+    pub(super) fn leave(&self, session: &Arc<dyn Session>) -> Result<(), Error> {
+        let mut round = self.lock();
+        round.members -= 1;
+        if round.arrived > 0 && round.arrived == round.members { self.turn(round, session) } else { Ok(()) }
+    }
+
+    /// Nothing is committed any more; whoever waits gets the error.
+    pub(super) fn break_open(&self, error: &Error) {
+        self.lock().broken.get_or_insert_with(|| error.clone());
+        self.turned.notify_all();
+    }
+}

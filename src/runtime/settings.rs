@@ -1,0 +1,52 @@
+//! How an application works: plain data, to be printed and compared.
+
+use std::time::Duration;
+
+use tidemill_dsl::state::Changelog;
+
+use crate::{exec, log, store};
+
+/// Settings of an application. All have defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidemill::Settings;
+///
+/// let settings = Settings { commit_interval: Duration::from_millis(20), threads: 2, ..Settings::default() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long work may stay uncommitted. Others see results at the commit.
+    pub commit_interval: Duration,
+    /// How many threads run tasks.
+    pub threads: usize,
+    /// Whether the topics that the topology reads and writes are created when they are missing.
+    pub create_topics: bool,
+    /// How many partitions a topic that is created gets, where nothing else was said.
+    pub partitions: u32,
+    /// What changelogs get, where the topology does not say.
+    pub changelog: Changelog,
+    /// After how many changed rows a store on disk is flushed, at the next commit. More rows take more memory and make a
+    /// start after a crash longer.
+    pub flush_rows: usize,
+    /// How the embedded log works: durability, segments, memory.
+    pub log: log::LogSettings,
+    /// How stores on disk work.
+    pub stores: store::StoreSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let exec::Settings { commit_interval, flush_rows, .. } = exec::Settings::default();
+        Settings {
+            commit_interval,
+            threads: 1,
+            create_topics: true,
+            partitions: 1,
+            changelog: Changelog::LastPerCommit,
+            flush_rows,
+            log: log::LogSettings::default(),
+            stores: store::StoreSettings::default(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the handle and the threads of an application share.
+
+use std::sync::Arc;
+
+use tidemill_dsl::processor::PartitionCounts;
+use tidemill_dsl::topology::Topology;
+use tokio::sync::watch;
+
+use super::AppState;
+use super::gate::Gate;
+use super::message::Inbox;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::log::{Log, Session};
+
+/// An application, as its threads and its users see it.
+pub(super) struct Shared {
+    pub(super) application: String,
+    pub(super) topology: Topology,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) session: Arc<dyn Session>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) gate: Gate,
+    /// One per worker.
+    pub(super) inboxes: Vec<Inbox>,
+    /// Number of tasks of each sub-topology.
+    pub(super) tasks: Vec<u32>,
+    pub(super) state: watch::Sender<AppState>,
+}
+
+impl Shared {
+    /// Moves on to another state, unless the application's life is over.
+    pub(super) fn enter(&self, state: AppState) {
+        self.state.send_if_modified(|current| {
+            let moves = !current.is_over();
+            if moves {
+                *current = state;
+            }
+            moves
+        });
+    }
+
+    /// Stops everything because of `error`; the first one counts.
+    pub(super) fn fail(&self, error: &Error) {
+        self.enter(AppState::Failed(error.clone()));
+        self.gate.break_open(error);
+        self.session.wake();
+    }
+
+    /// The error for a call that comes too late.
+    pub(super) fn gone(&self) -> Error {
+        match &*self.state.borrow() {
+            AppState::Failed(error) => error.clone(),
+            state => Error::new(ErrorKind::Closed, format!("application `{}` is {state}", self.application)),
+        }
+    }
+
+    /// Which worker runs a task, by the order in which tasks are given out.
+    pub(super) fn worker_of(&self, subtopology: usize, partition: u32) -> usize {
+        let before: u32 = self.tasks[..subtopology].iter().sum();
+        (before + partition) as usize % self.inboxes.len()
+    }
+}
+
+/// The topics of a log.
+pub(super) struct LogTopics(pub(super) Arc<dyn Log>);
+
+impl PartitionCounts for LogTopics {
+    fn partitions(&self, topic: &str) -> Option<u32> {
+        // A log that cannot answer now fails at the next call that returns an error.
+        self.0.topic(topic).ok().flatten().map(|spec| spec.partitions)
+    }
+}

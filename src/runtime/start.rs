@@ -1,0 +1,196 @@
+//! The steps of a start: log, topics, stores, tasks, threads.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use tidemill_dsl::processor::BoxError;
+use tidemill_dsl::record::TopicName;
+use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
+use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
+
+use super::app::Handle;
+use super::builder::{AppBuilder, Place};
+use super::gate::Gate;
+use super::message::Inbox;
+use super::sender::Outbox;
+use super::shared::{LogTopics, Shared};
+use super::{App, AppState, worker};
+use crate::error::{Error, ErrorKind};
+use crate::exec;
+use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, TopicConfig, TopicSpec};
+use crate::store::FjallStores;
+use crate::task::Task;
+
+pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
+    let state = builder.state.clone();
+    let started = start_checked(builder);
+    if let Err(error) = &started {
+        state.send_replace(AppState::Failed(error.clone()));
+    }
+    started
+}
+
+fn start_checked(builder: AppBuilder) -> Result<App, Error> {
+    check(&builder)?;
+    let (log, stores) = open(&builder)?;
+    create_topics(&builder, &*log)?;
+    let names: Vec<TopicName> = log.topics()?.into_iter().map(|spec| spec.name).collect();
+    let topics = Arc::new(LogTopics(log.clone()));
+    let plan = builder.topology.plan(&builder.application, builder.settings.changelog, &names, &*topics)?;
+    create_internal(&plan, &*log)?;
+    let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
+    let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
+    let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
+    let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
+    let shared = Arc::new(Shared {
+        application: builder.application,
+        topology: builder.topology,
+        log,
+        session,
+        clock: builder.clock,
+        gate: Gate::new(workers),
+        inboxes: (0..workers).map(|_| Inbox::default()).collect(),
+        tasks: plan.tasks,
+        state: builder.state,
+    });
+    let settings = exec::Settings {
+        commit_interval: builder.settings.commit_interval,
+        flush_rows: builder.settings.flush_rows,
+        ..exec::Settings::default()
+    };
+    let threads = start_workers(&shared, tasks, settings)?;
+    shared.enter(AppState::Running);
+    Ok(App::new(Handle::new(shared, outbox, sender, threads)))
+}
+
+fn check(builder: &AppBuilder) -> Result<(), Error> {
+    let name = &builder.application;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !(1..=100).contains(&name.len()) || !name.bytes().all(allowed) || matches!(&**name, "." | "..") {
+        let message = format!(
+            "the application id `{name}` is not allowed: it goes before the names of topics, so use 1 to 100 ASCII letters, \
+             digits, `.`, `_` and `-`"
+        );
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let partitions = builder.topics.iter().map(|(_, count)| *count).chain([builder.settings.partitions]);
+    if partitions.into_iter().any(|count| count == 0) {
+        return Err(Error::new(ErrorKind::Invalid, "a topic with 0 partitions was asked for: give it at least 1"));
+    }
+    Ok(())
+}
+
+type Opened = (Arc<dyn Log>, Option<FjallStores>);
+
+fn open(builder: &AppBuilder) -> Result<Opened, Error> {
+    match &builder.place {
+        Some(Place::Folder(folder)) => open_folder(builder, folder),
+        Some(Place::Memory) => Ok((Arc::new(MemoryLog::default()), None)),
+        Some(Place::Log(log)) => Ok((log.clone(), None)),
+        None => Err(Error::new(
+            ErrorKind::Invalid,
+            "nothing says where the application's topics are: call `embedded(folder)`, `memory()` or `log(..)`",
+        )),
+    }
+}
+
+fn open_folder(builder: &AppBuilder, folder: &Path) -> Result<Opened, Error> {
+    // The log's lock on the folder covers the stores beside it.
+    let log = EmbeddedLog::open(folder, builder.settings.log)?;
+    let on_disk = builder.topology.stores().iter().any(|store| store.persistence() == Persistence::Disk);
+    let state = folder.join("state").join(&builder.application);
+    let stores = on_disk.then(|| FjallStores::open(state, builder.settings.stores)).transpose()?;
+    Ok((Arc::new(log), stores))
+}
+
+/// Creates the topics that the topology reads and writes, and those that were asked for, where they are missing.
+fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
+    let mut wanted: BTreeMap<TopicName, u32> = BTreeMap::new();
+    if builder.settings.create_topics {
+        let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
+        let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
+        wanted.extend(external.map(|topic| (topic.name().clone(), builder.settings.partitions)));
+    }
+    wanted.extend(builder.topics.iter().map(|(name, partitions)| (name.as_str().into(), *partitions)));
+    for (name, partitions) in wanted {
+        if log.topic(&name)?.is_none() {
+            log.create_topic(&TopicSpec::new(name, partitions))?;
+        }
+    }
+    Ok(())
+}
+
+fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
+    for need in &plan.internal {
+        let cleanup = if need.compacted { Cleanup::Compact } else { Cleanup::Delete };
+        let config = TopicConfig { cleanup, retention: None };
+        log.create_topic(&TopicSpec { name: need.name.clone(), partitions: need.partitions, config })?;
+    }
+    Ok(())
+}
+
+fn make_tasks(
+    builder: &AppBuilder,
+    plan: &TopicPlan,
+    names: &[TopicName],
+    topics: Arc<LogTopics>,
+    stores: Option<&FjallStores>,
+) -> Result<Vec<Task>, Error> {
+    let mut tasks = Vec::new();
+    for (subtopology, count) in plan.tasks.iter().enumerate() {
+        for partition in 0..*count {
+            let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
+                match stores {
+                    Some(stores) if spec.persistence() == Persistence::Disk => {
+                        Ok(Some(Box::new(stores.open_store(spec.name(), partition)?)))
+                    }
+                    _ => Ok(None),
+                }
+            };
+            let spec = TaskSpec {
+                subtopologies: &[subtopology],
+                partition,
+                application: &builder.application,
+                topics: names,
+                counts: topics.clone(),
+                changelog: builder.settings.changelog,
+                open_store: &mut open_store,
+            };
+            tasks.push(Task::new(&builder.topology, spec)?);
+        }
+    }
+    Ok(tasks)
+}
+
+/// Starts the workers, and waits until all have restored their tasks.
+fn start_workers(
+    shared: &Arc<Shared>,
+    tasks: Vec<Task>,
+    settings: exec::Settings,
+) -> Result<Vec<std::thread::JoinHandle<()>>, Error> {
+    let count = shared.inboxes.len();
+    let mut parts: Vec<Vec<Task>> = (0..count).map(|_| Vec::new()).collect();
+    for (number, task) in tasks.into_iter().enumerate() {
+        parts[number % count].push(task);
+    }
+    let (ready, readies) = channel();
+    let mut threads = Vec::new();
+    for (number, tasks) in parts.into_iter().enumerate() {
+        let (shared, ready) = (shared.clone(), ready.clone());
+        let ready: worker::Ready = Box::new(move |restored| {
+            // The starter stops listening at the first error; the others then see the application fail.
+            let _ = ready.send(restored);
+        });
+        let body = move || worker::run(shared, number, tasks, settings, ready);
+        let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
+        threads.push(
+            thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?,
+        );
+    }
+    drop(ready);
+    let restored: u64 = readies.iter().sum::<Result<u64, Error>>().inspect_err(|error| shared.fail(error))?;
+    tracing::info!(application = shared.application, workers = count, restored, "the application runs");
+    Ok(threads)
+}
