@@ -1,1 +1,4 @@
 //! Tests topologies.
+
+pub mod conformance;
+pub mod fault;

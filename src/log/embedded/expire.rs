@@ -59,7 +59,8 @@ impl Journal {
 
     fn remove_leading(&self, book: &Book) -> Result<Expired, LogError> {
         let mut expired = Expired::default();
-        for (id, first, bytes) in dead_segments(book, &self.index()) {
+        let dead = dead_segments(book, &self.index());
+        for (id, first, bytes) in dead {
             let name = segment::name_of(first);
             self.index.write().unwrap_or_else(PoisonError::into_inner).remove_segment(id);
             self.close_file(id);
