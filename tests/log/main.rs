@@ -1,6 +1,7 @@
 //! The memory log and the embedded log: the rules that both keep, a model that judges them, crashes and faults.
 
 mod crash;
+mod durability;
 mod expire;
 mod faults;
 mod folder;
