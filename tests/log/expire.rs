@@ -35,8 +35,10 @@ fn expired_segments_go_and_everything_else_stays() {
     let short = create(&log, "short", Cleanup::Delete, Some(RETENTION));
     let session = log.session("app").unwrap();
     let reached = InputProgress { next: Offset::new(3), partition_time: Some(Timestamp::ZERO) };
-    let progress = Progress { inputs: [(short.clone(), reached)].into(), notes: Notes::new() };
+    let notes = Notes::from([("time".to_owned(), vec![1])]);
+    let progress = Progress { inputs: [(short.clone(), reached)].into(), notes: notes.clone() };
     session.commit(&progress).unwrap();
+    log.append(Vec::new(), "importer", notes.clone()).unwrap();
     (0..40).for_each(|at| append(&log, &short, at * 100));
     assert_eq!(log.expire(Timestamp::from_millis(1000)).unwrap().segments, 0);
 
@@ -53,6 +55,7 @@ fn expired_segments_go_and_everything_else_stays() {
         let log = open(&files, Durability::Never).unwrap();
         assert_eq!((start(&log, &short), log.bounds(&short).unwrap().end.get()), (first, 40));
         assert_eq!(log.notes("scope").unwrap()["at"], 3900_i64.to_le_bytes());
+        assert_eq!(log.notes("importer").unwrap(), notes, "their segment is gone");
         assert_eq!(log.session("app").unwrap().progress().unwrap(), progress, "its segment is gone");
         assert_eq!(log.topics().unwrap()[0].config.retention, Some(RETENTION));
     }

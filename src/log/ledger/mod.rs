@@ -129,12 +129,12 @@ impl<K: Keep> Ledger<K> {
         &self.shared.keep
     }
 
-    /// Writes the change that `make` gives for the committed state, as a commit of its own.
-    pub(super) fn change(&self, make: impl FnOnce(&Book) -> Change) -> Result<Option<Ticket>, LogError> {
+    /// Writes the change that `make` gives for the committed state, as a commit of its own; nobody waits for the disk.
+    pub(super) fn change(&self, make: impl FnOnce(&Book) -> Change) -> Result<(), LogError> {
         let mut state = self.shared.lock();
         self.shared.keep.usable()?;
         let change = make(&state.book);
-        if change.is_empty() { Ok(None) } else { self.shared.write(&mut state, &change).map(Some) }
+        if change.is_empty() { Ok(()) } else { self.shared.write(&mut state, &change).map(|_| ()) }
     }
 
     /// Does something while nothing is written.
