@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidemill::record::Batch;
 
 /// The batch's records, decoded.
-pub fn records(batch: &Arc<Batch>) -> Vec<(u64, u64)> {
+pub(crate) fn records(batch: &Arc<Batch>) -> Vec<(u64, u64)> {
     let (mut records, mut decoded) = (batch.records(), Vec::new());
     while let Some(record) = records.peek() {
         let number = |bytes: Option<&[u8]>| u64::from_be_bytes(bytes.unwrap_or_default().try_into().unwrap());
@@ -18,7 +18,7 @@ pub fn records(batch: &Arc<Batch>) -> Vec<(u64, u64)> {
 }
 
 /// Counts by key, one update for each record.
-pub fn count(records: &[(u64, u64)]) -> HashMap<u64, i64> {
+pub(crate) fn count(records: &[(u64, u64)]) -> HashMap<u64, i64> {
     let mut counts = HashMap::new();
     for (key, _) in records {
         let count = counts.entry(*key).or_default();

@@ -2,7 +2,6 @@
 //!
 //! Before anything is timed, a counting allocator shows that neither path allocates per record.
 
-mod allocations;
 mod hash_map;
 mod task;
 
@@ -10,7 +9,6 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use allocations::allocations_during;
 use task::Bench;
 
 /// Records that one iteration processes.
@@ -19,11 +17,11 @@ const RECORDS: u32 = 100_000;
 const KEYS: u64 = 10_000;
 
 fn show_allocations() {
-    for (name, mut bench) in [("stateless", Bench::stateless()), ("count", Bench::count(KEYS))] {
+    for (name, mut bench) in [("stateless", Bench::stateless()), ("count", Bench::count())] {
         let batch = task::batch(RECORDS, KEYS);
         // Buffers grow and rows are made in the first round.
         bench.run(&batch);
-        let allocations = allocations_during(|| bench.run(&batch));
+        let allocations = allocation_counter::measure(|| bench.run(&batch)).count_total;
         println!("{name}: {allocations} allocations for {RECORDS} records");
         assert!(allocations < 100, "{name} allocates per record: {allocations} for {RECORDS} records");
     }
@@ -36,7 +34,7 @@ fn micro(criterion: &mut Criterion) {
     let batch = task::batch(RECORDS, KEYS);
     let mut stateless = Bench::stateless();
     group.bench_function("five_stateless_operators", |b| b.iter(|| stateless.run(black_box(&batch))));
-    let mut count = Bench::count(KEYS);
+    let mut count = Bench::count();
     group.bench_function("count_by_u64_key", |b| b.iter(|| count.run(black_box(&batch))));
     let mut queue = Bench::pass();
     group.bench_function("queue_and_decode_only", |b| b.iter(|| queue.run(black_box(&batch))));

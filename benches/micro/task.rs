@@ -24,11 +24,11 @@ impl PartitionCounts for OnePartition {
 }
 
 /// A task that is fed the same batch again and again.
-pub struct Bench(Task);
+pub(crate) struct Bench(Task);
 
 impl Bench {
     /// Five typed operators: filter, map_values, filter, map, peek.
-    pub fn stateless() -> Self {
+    pub(crate) fn stateless() -> Self {
         let builder = StreamsBuilder::new();
         builder
             .stream(&IN)
@@ -46,7 +46,7 @@ impl Bench {
     }
 
     /// A count by key; each update ends in a function.
-    pub fn count(_keys: u64) -> Self {
+    pub(crate) fn count() -> Self {
         let builder = StreamsBuilder::new();
         let kept = Materialized::store(&COUNTS).in_memory().changelog(Changelog::Off);
         builder.stream(&IN).group_by_key().count_with(kept).to_stream().for_each(|key, count| {
@@ -56,7 +56,7 @@ impl Bench {
     }
 
     /// The source alone: choice of record, decoding, one call.
-    pub fn pass() -> Self {
+    pub(crate) fn pass() -> Self {
         let builder = StreamsBuilder::new();
         builder.stream(&IN).for_each(|key, value| {
             black_box((key, value));
@@ -78,7 +78,7 @@ impl Bench {
     }
 
     /// Processes the batch.
-    pub fn run(&mut self, batch: &Arc<Batch>) {
+    pub(crate) fn run(&mut self, batch: &Arc<Batch>) {
         let Bench(task) = self;
         task.resume(0, InputProgress { next: Offset::ZERO, partition_time: None });
         task.enqueue(0, batch).unwrap();
@@ -87,7 +87,7 @@ impl Bench {
 }
 
 /// `count` records with keys below `keys`, spread by a fixed sequence.
-pub fn batch(count: u32, keys: u64) -> Arc<Batch> {
+pub(crate) fn batch(count: u32, keys: u64) -> Arc<Batch> {
     let mut builder = BatchBuilder::default();
     let mut seed = 1u64;
     for number in 0..u64::from(count) {

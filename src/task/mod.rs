@@ -169,10 +169,16 @@ impl Task {
         loop {
             let Queue { partition, runner, partition_time, .. } = &self.queues[queue];
             let Some((offset, record)) = self.queues[queue].peek() else { return Ok(()) };
-            let address = Address { topic: partition.topic.clone(), partition: partition.partition, offset };
             let (partition_time, state) = (*partition_time, &mut self.state);
-            let loaded = guarded(|| runner.load(queue, &record, &address, partition_time, state));
-            match loaded.map_err(|error| self.fail(error.at_record(&address)))? {
+            let loaded = guarded(|| runner.load(queue, &record, (partition, offset), partition_time, state));
+            let loaded = match loaded {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    let TopicPartition { topic, partition } = partition.clone();
+                    return Err(self.fail(error.at_record(&Address { topic, partition, offset })));
+                }
+            };
+            match loaded {
                 Some(timestamp) => {
                     self.choice.enter(queue, timestamp);
                     return Ok(());

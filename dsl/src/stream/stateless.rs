@@ -1,7 +1,7 @@
 //! Verbs that look at one record at a time.
 
 use super::Stream;
-use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey};
+use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
 use crate::processor::{ProcessError, Processor, StreamOf};
 use crate::serde::Data;
 
@@ -67,6 +67,27 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// ```
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter(move |key, value| !predicate(key, value))
+    }
+
+    /// Drops records without key or value, and counts them; from here on the types say that both are there.
+    ///
+    /// Order and times are unchanged. Stores nothing; never repartitions.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// const IN: Topic<Option<String>, Option<i64>> = Topic::of("in");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).skip_nulls().to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send(Some("a".to_owned()), None);
+    /// driver.input(&IN).send(Some("b".to_owned()), Some(2));
+    /// assert_eq!(driver.output(&OUT).key_values(), [("b".into(), 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn skip_nulls(&self) -> Stream<'b, K::Plain, V::Plain> {
+        self.then("KSTREAM-FILTER-", SkipNulls)
     }
 
     /// Makes a new key and value from each record.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Fault, SourceTopics, TopicPattern, TopicRef};
 use crate::processor::{Address, DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
-use crate::record::{Record, StoredRecord, Timestamp};
+use crate::record::{Offset, Record, StoredRecord, Timestamp, TopicPartition};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
 
@@ -117,12 +117,12 @@ pub trait SourceRunner: Send + Sync {
     /// An empty place for the head of a queue.
     fn new_head(&self) -> Box<dyn Any + Send>;
 
-    /// Reads a record into the head of `queue` and gives its time; `None` when it is dropped.
+    /// Reads the record at `place` into the head of `queue` and gives its time; `None` when it is dropped.
     fn load(
         &self,
         queue: usize,
         record: &StoredRecord<'_>,
-        address: &Address,
+        place: (&TopicPartition, Offset),
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
@@ -147,11 +147,11 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         &self,
         queue: usize,
         stored: &StoredRecord<'_>,
-        address: &Address,
+        place: (&TopicPartition, Offset),
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
-        let fail = |part, cause: SerdeError| LoadError::new(part, address, cause);
+        let fail = |part, cause: SerdeError| LoadError::new(part, place, cause);
         let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
         let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
         let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
@@ -184,8 +184,9 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    fn new(part: &'static str, address: &Address, cause: SerdeError) -> Self {
-        LoadError { part, address: address.clone(), cause }
+    fn new(part: &'static str, (partition, offset): (&TopicPartition, Offset), cause: SerdeError) -> Self {
+        let address = Address { topic: partition.topic.clone(), partition: partition.partition, offset };
+        LoadError { part, address, cause }
     }
 }
 
