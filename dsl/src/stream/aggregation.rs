@@ -230,7 +230,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let (parent, sources) = self.placed(store);
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
         let step = self.plan_fold((node, store), parent, spec, operator);
-        Table::new(self.stream.builder, step, sources, Row::Stored { store: kept, name: store }, None)
+        Table::new(self.stream.builder, step, sources, Row::Stored { store: kept, name: store })
     }
 
     fn plan_fold<A, O>(

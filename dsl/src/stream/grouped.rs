@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::plan::StepId;
-use super::repartition::{TopicBase, plan_repartition};
+use super::repartition::plan_repartition;
 use super::stream_type::Sources;
 use super::{Grouped, Stream};
 use crate::operator::SelectKey;
@@ -117,11 +117,8 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         if let (Some(_), Some(shared)) = (named, self.shared.get()) {
             return (shared, Sources::one(shared));
         }
-        let base = match named {
-            Some(base) => TopicBase { topic: base, nodes: base },
-            // The topic is called after the store, the nodes keep their numbers.
-            None => TopicBase { topic: store, nodes: plan.numbered_only() },
-        };
+        // Without a name of its own the topic is called after the store.
+        let base = named.unwrap_or(store);
         let step = plan_repartition(&mut plan, self.stream.step, base, self.stream.serdes.clone(), false, None);
         self.shared.set(Some(step));
         (step, Sources::one(step))

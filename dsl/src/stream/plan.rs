@@ -79,11 +79,6 @@ impl Plan {
         self.steps[step.0].naming = naming;
     }
 
-    /// A name that nobody can give: nodes derived from it keep their numbers.
-    pub(super) fn numbered_only(&mut self) -> NameId {
-        self.names.numbered_later()
-    }
-
     pub(super) fn name(&self, id: NameId) -> Arc<str> {
         self.names.resolve(id)
     }

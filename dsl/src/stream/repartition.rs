@@ -9,35 +9,26 @@ use crate::processor::StreamOf;
 use crate::serde::Data;
 use crate::topology::{Sink, Source};
 
-/// What a repartition topic is called.
-#[derive(Clone, Copy)]
-pub(super) struct TopicBase {
-    /// The name before `-repartition`.
-    pub(super) topic: NameId,
-    /// The name that, if its author gave it, the three nodes are called after.
-    pub(super) nodes: NameId,
-}
-
-/// Adds sink, filter and source of a repartition topic; the step's output is the source.
+/// Adds sink, filter and source of the repartition topic `<base>-repartition`; the step's output is the source.
 pub(super) fn plan_repartition<K: Data, V: Data>(
     plan: &mut Plan,
     parent: StepId,
-    base: TopicBase,
+    base: NameId,
     serdes: KnownSerdes<K, V>,
     keep_null_keys: bool,
     partitions: Option<u32>,
 ) -> StepId {
     // In this order Kafka Streams gives them their numbers.
-    let sink = plan.names.derived(base.nodes, "-repartition-sink", "KSTREAM-SINK-");
-    let filter = plan.names.derived(base.nodes, "-repartition-filter", "KSTREAM-FILTER-");
-    let source = plan.names.derived(base.nodes, "-repartition-source", "KSTREAM-SOURCE-");
-    plan.persistent.push(base.topic);
+    let sink = plan.names.after_topic(base, "-repartition-sink", "KSTREAM-SINK-");
+    let filter = plan.names.after_topic(base, "-repartition-filter", "KSTREAM-FILTER-");
+    let source = plan.names.after_topic(base, "-repartition-source", "KSTREAM-SOURCE-");
+    plan.persistent.push(base);
     let key = serde_for(plan, serdes.0, "key of a repartition topic");
     let value = serde_for(plan, serdes.1, "value of a repartition topic");
     plan.add(source, move |plan, builder| {
         // Without a serde the plan has a fault already.
         let (Some(key), Some(value)) = (key, value) else { return };
-        let topic = format!("{}-repartition", plan.name(base.topic));
+        let topic = format!("{}-repartition", plan.name(base));
         let filter = plan.name(filter);
         let keep_null = NonNullKey { keep_null: keep_null_keys };
         builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&filter, &[&plan.node(parent)], keep_null);
@@ -76,11 +67,10 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// As [`repartition`](Self::repartition), with a number of partitions or serdes.
     pub fn repartition_with(&self, options: Repartitioned<K, V>) -> Self {
         let mut plan = self.builder.plan();
-        let base = plan.names.numbered("KSTREAM-REPARTITION-");
+        let base = plan.names.numbered_if_needed("KSTREAM-REPARTITION-");
         let serdes = (options.key.or(self.serdes.0.clone()), options.value.or(self.serdes.1.clone()));
-        let base = TopicBase { topic: base, nodes: base };
         let step = plan_repartition(&mut plan, self.step, base, serdes.clone(), false, options.partitions);
-        plan.rename_to(step, base.nodes);
+        plan.rename_to(step, base);
         drop(plan);
         Stream { sources: Sources::one(step), ..self.continued(step, false, serdes) }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{Plan, StepId, StoreId};
-use super::repartition::{TopicBase, plan_repartition};
+use super::repartition::plan_repartition;
 use super::stream_type::{Sources, serde_for};
 use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::{FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, TableMapValues, TableSource, ToStream};
@@ -57,8 +57,6 @@ pub struct Table<'b, K: 'static, V: 'static> {
     pub(super) step: StepId,
     pub(super) sources: Sources,
     pub(super) row: Row<K, V>,
-    /// The node that `named` names, where it is not the step's own: a table's source.
-    naming: Option<NameId>,
     types: PhantomData<fn(K, V)>,
 }
 
@@ -74,16 +72,16 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         step: StepId,
         sources: Sources,
         row: Row<K, V>,
-        naming: Option<NameId>,
     ) -> Self {
-        Table { builder, step, sources, row, naming, types: PhantomData }
+        Table { builder, step, sources, row, types: PhantomData }
     }
 
-    /// Gives the node that the last verb made a name of its own; for a table read from a topic, its source.
+    /// Gives the node that the last verb made a name of its own; where that verb made a repartition topic, the topic is
+    /// called after it too.
     #[must_use = "the name belongs to the node, and the table goes on from it"]
     pub fn named(self, name: &str) -> Self {
         let mut plan = self.builder.plan();
-        let id = self.naming.unwrap_or_else(|| plan.naming(self.step));
+        let id = plan.naming(self.step);
         plan.names.give(id, name);
         drop(plan);
         self
@@ -191,7 +189,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let step = plan.add(name, move |plan, builder| lower(builder, &plan.name(name), &plan.node(parent)));
         drop(plan);
         let (store, store_name) = self.row.store();
-        Table::new(self.builder, step, self.sources.clone(), Row::Derived { store, name: store_name, make }, None)
+        Table::new(self.builder, step, self.sources.clone(), Row::Derived { store, name: store_name, make })
     }
 }
 
@@ -262,8 +260,7 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
-            let base = TopicBase { topic: store_name, nodes: plan.numbered_only() };
-            parent = plan_repartition(&mut plan, self.step, base, self.serdes.clone(), false, None);
+            parent = plan_repartition(&mut plan, self.step, name, self.serdes.clone(), false, None);
             sources = Sources::one(parent);
         }
         let spec: MakeSpec = match key.zip(value) {
@@ -272,6 +269,6 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         };
         let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
         drop(plan);
-        Table::new(self.builder, step, sources, Row::Stored { store, name: store_name }, None)
+        Table::new(self.builder, step, sources, Row::Stored { store, name: store_name })
     }
 }

@@ -25,10 +25,8 @@ impl Topology {
     /// The nodes of a sub-topology in the order of the text.
     fn described<'a>(&'a self, sub: &'a Subtopology) -> Vec<(&'a NodeView, Links<'a>)> {
         let nodes: BTreeMap<&str, &NodeView> = self.nodes_of(sub).map(|node| (&*node.name, node)).collect();
-        // Kafka Streams collects the names of a sub-topology sources first, each kind sorted, in a hash set.
-        let (mut names, others): (Vec<&str>, Vec<&str>) =
-            nodes.keys().partition(|name| matches!(nodes[**name].kind, NodeKind::Source(_)));
-        names.extend(others);
+        // Kafka Streams collects the names of a sub-topology in a hash set, in the order in which the nodes were added.
+        let names: Vec<&str> = self.nodes_of(sub).map(|node| &*node.name).collect();
         let mut links: BTreeMap<&str, Links<'_>> = nodes.keys().map(|name| (*name, Links::default())).collect();
         for name in hash_map_order(&names) {
             for parent in &nodes[name].parents {
