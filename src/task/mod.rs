@@ -219,6 +219,10 @@ impl Task {
 
     fn fail(&mut self, error: ProcessError) -> TaskError {
         self.failed = true;
+        let error = match self.state.node_that_panicked() {
+            Some(node) => error.at_node(node),
+            None => error,
+        };
         let error = match self.state.address() {
             Some(address) => error.at_record(address),
             None => error,
