@@ -170,7 +170,7 @@ impl Task {
             let Queue { partition, runner, partition_time, .. } = &self.queues[queue];
             let Some((offset, record)) = self.queues[queue].peek() else { return Ok(()) };
             let (partition_time, state) = (*partition_time, &mut self.state);
-            let loaded = guarded(|| runner.load(queue, &record, (partition, offset), partition_time, state));
+            let loaded = guarded(|| runner.load(queue, &record, partition_time, state));
             let loaded = match loaded {
                 Ok(loaded) => loaded,
                 Err(error) => {
@@ -225,6 +225,10 @@ impl Task {
 
     fn fail(&mut self, error: ProcessError) -> TaskError {
         self.failed = true;
+        let error = match self.state.node_that_panicked() {
+            Some(node) => error.at_node(node),
+            None => error,
+        };
         let error = match self.state.address() {
             Some(address) => error.at_record(address),
             None => error,

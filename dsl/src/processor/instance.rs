@@ -109,6 +109,7 @@ where
         let typed = any.downcast_mut::<Instance<P, KIn, VIn, KOut, VOut>>().expect("a slot keeps its type");
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
         let result = typed.processor.process(record, &mut context);
+        context.returned();
         task.return_instance(self.slot, instance);
         result.map_err(|error| error.at_node(&self.head.name))
     }

@@ -21,6 +21,8 @@ pub(crate) struct OperatorNode<O, Out: Edge> {
 impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, Out> {
     fn push(&self, item: In::Item<'_>, task: &mut TaskState) -> Flow {
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
-        self.operator.process(item, &mut context).map_err(|error| error.at_node(&self.head.name))
+        let flow = self.operator.process(item, &mut context);
+        context.returned();
+        flow.map_err(|error| error.at_node(&self.head.name))
     }
 }

@@ -13,8 +13,8 @@ use super::{
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
-/// How many cells a store over a checkpoint keeps in memory at least; those not used between two flushes go first.
-const CELLS_KEPT: usize = 100_000;
+/// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
+const ROWS_IN_MEMORY: usize = 100_000;
 
 /// A row's place in memory, valid until the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct KeyValueState<K: 'static, V: 'static> {
     timestamped: bool,
     changelog: Changelog,
     below: Option<Box<dyn ByteStore>>,
+    /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
+    rows_in_memory: usize,
     cells: Cells<V>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
     unlogged: Vec<u32>,
@@ -56,6 +58,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
             timestamped,
             changelog,
             below,
+            rows_in_memory: ROWS_IN_MEMORY,
             cells: Cells::new(),
             unlogged: Vec::new(),
             unflushed: Vec::new(),
@@ -64,7 +67,13 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         }
     }
 
-    /// The row's value and time.
+    /// Says how many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
+    #[must_use]
+    pub fn rows_in_memory(self, rows: usize) -> Self {
+        KeyValueState { rows_in_memory: rows, ..self }
+    }
+
+    /// The row's value and time; a store without times says 0.
     pub fn get(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, StoreError> {
         let found = self.with_key_bytes(key, |state, bytes| state.find(bytes))?;
         Ok(found.and_then(|id| self.row(CellId(id))))
@@ -83,13 +92,19 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Value and time of the row at a place.
     pub fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         let cell = self.cells.get(id.0);
-        cell.value.as_ref().map(|value| (value, cell.timestamp))
+        cell.value.as_ref().map(|value| (value, self.row_time(cell)))
+    }
+
+    /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
+    /// a row lies must not be seen.
+    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+        if self.timestamped { cell.timestamp } else { Timestamp::ZERO }
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
     pub fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        let cell = self.cells.get_mut(id.0);
-        cell.value.take().map(|value| (value, cell.timestamp))
+        let time = self.row_time(self.cells.get(id.0));
+        self.cells.get_mut(id.0).value.take().map(|value| (value, time))
     }
 
     /// Sets the row at a place; `None` deletes it.
@@ -170,7 +185,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
             } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
                 && let Some(value) = &cell.value
             {
-                flow = visit(&cell.key, value, cell.timestamp);
+                flow = visit(&cell.key, value, self.row_time(cell));
             }
             if flow.is_break() {
                 return Ok(());
@@ -398,7 +413,7 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
             self.cells.get_mut(*id).unflushed = false;
         }
         self.free_emptied();
-        if self.cells.len() > CELLS_KEPT {
+        if self.cells.len() > self.rows_in_memory {
             self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false));
         }
         ids.clear();

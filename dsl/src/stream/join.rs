@@ -115,7 +115,10 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         padding: Padding,
         join: impl Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
     ) -> Stream<'b, K, R> {
-        self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" });
+        if !self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" }) {
+            // The table's places mean nothing in this plan, which has a fault now and is never built.
+            return self.continued(self.step, false, (self.serdes.0.clone(), None));
+        }
         let mut plan = self.builder.plan();
         let joined = plan.names.later();
         let (mut parent, mut sources) = (self.step, self.sources.clone());

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Fault, SourceTopics, TopicPattern, TopicRef};
-use crate::processor::{Address, DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
-use crate::record::{Offset, Record, StoredRecord, Timestamp, TopicPartition};
+use crate::processor::{DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
+use crate::record::{Record, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
 
@@ -45,11 +45,11 @@ impl<K, V> TimestampExtractor<K, V> {
         let stored = record.timestamp;
         match self {
             TimestampExtractor::FailOnInvalid if !stored.is_valid() => {
-                Err("its time is negative: use another timestamp extractor to skip or mend such records")
+                Err("it is negative: use another timestamp extractor to skip or mend such records")
             }
             TimestampExtractor::FailOnInvalid | TimestampExtractor::SkipInvalid => Ok(stored),
             TimestampExtractor::PartitionTimeOnInvalid if !stored.is_valid() => {
-                partition_time.ok_or("its time is negative, and its partition has had no time before")
+                partition_time.ok_or("it is negative, and its partition has had no time before")
             }
             TimestampExtractor::PartitionTimeOnInvalid => Ok(stored),
             TimestampExtractor::WallClock => Ok(now),
@@ -117,12 +117,11 @@ pub trait SourceRunner: Send + Sync {
     /// An empty place for the head of a queue.
     fn new_head(&self) -> Box<dyn Any + Send>;
 
-    /// Reads the record at `place` into the head of `queue` and gives its time; `None` when it is dropped.
+    /// Reads a record into the head of `queue` and gives its time; `None` when it is dropped.
     fn load(
         &self,
         queue: usize,
         record: &StoredRecord<'_>,
-        place: (&TopicPartition, Offset),
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
@@ -147,11 +146,10 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         &self,
         queue: usize,
         stored: &StoredRecord<'_>,
-        place: (&TopicPartition, Offset),
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
-        let fail = |part, cause: SerdeError| LoadError::new(part, place, cause);
+        let fail = |part, cause: SerdeError| LoadError { part, cause };
         let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
         let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
         let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
@@ -175,24 +173,16 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
     }
 }
 
-/// A stored record cannot be read: the text names topic, partition, offset and cause.
+/// A stored record cannot be read. The error that carries it names topic, partition and offset.
 #[derive(Debug)]
 pub struct LoadError {
     part: &'static str,
-    address: Address,
     cause: SerdeError,
-}
-
-impl LoadError {
-    fn new(part: &'static str, (partition, offset): (&TopicPartition, Offset), cause: SerdeError) -> Self {
-        let address = Address { topic: partition.topic.clone(), partition: partition.partition, offset };
-        LoadError { part, address, cause }
-    }
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} of {} cannot be read: {}", self.part, self.address, self.cause)
+        write!(f, "its {} cannot be read: {}", self.part, self.cause)
     }
 }
 
