@@ -16,6 +16,9 @@ use crate::serde::SerdeRef;
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
 const ROWS_IN_MEMORY: usize = 100_000;
 
+/// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
+pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
+
 /// A row's place in memory, valid until the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellId(u32);
@@ -143,12 +146,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     }
 
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
-    pub fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    pub fn walk(&mut self, range: &KeyRange, direction: Direction, visit: VisitRow<'_, V>) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
         }

@@ -67,12 +67,7 @@ impl<K, V> Clone for Table<'_, K, V> {
 }
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
-    pub(super) fn new(
-        builder: &'b StreamsBuilder,
-        step: StepId,
-        sources: Sources,
-        row: Row<K, V>,
-    ) -> Self {
+    pub(super) fn new(builder: &'b StreamsBuilder, step: StepId, sources: Sources, row: Row<K, V>) -> Self {
         Table { builder, step, sources, row, types: PhantomData }
     }
 

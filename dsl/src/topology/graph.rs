@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::unionfind::UnionFind;
-use petgraph::visit::Dfs;
+use petgraph::visit::{Dfs, EdgeRef};
 
 use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
@@ -188,8 +188,8 @@ fn draw_graph(nodes: &[Node]) -> DiGraph<(), ()> {
 /// Children in the order in which they were connected.
 fn children(graph: &DiGraph<(), ()>, node: usize) -> Vec<usize> {
     let mut edges: Vec<_> = graph.edges(NodeIndex::new(node)).collect();
-    edges.sort_by_key(petgraph::visit::EdgeRef::id);
-    edges.iter().map(|edge| petgraph::visit::EdgeRef::target(edge).index()).collect()
+    edges.sort_by_key(|edge| edge.id());
+    edges.iter().map(|edge| edge.target().index()).collect()
 }
 
 fn view(nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<NodeView> {

@@ -18,7 +18,7 @@ mod wiring;
 pub use builder::TopologyBuilder;
 pub use fault::{Fault, TopologyErrors};
 pub use graph::{NodeKind, NodeView, Subtopology, Topology};
-pub use instantiate::{InstantiateError, SourceQueue, TaskSpec, changelog_topic};
+pub use instantiate::{InstantiateError, OpenStore, SourceQueue, TaskSpec, changelog_topic};
 pub use nodes::{SinkTopic, SourceTopics, TopicPattern, TopicRef};
 pub use partitions::{TopicNeed, TopicPlan};
 pub use sink::{RecordContext, Sink};
