@@ -305,6 +305,14 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
     }
 
+    /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
+    fn sweep(&mut self) {
+        // Twice the number, so that a sweep goes through no more cells than were added since the last one.
+        if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
+            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+        }
+    }
+
     /// Frees the cells without value that nobody has to be told about any more.
     fn free_emptied(&mut self) {
         let mut emptied = std::mem::take(&mut self.emptied);
@@ -344,6 +352,8 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
         }
         self.unlogged = unlogged;
         self.free_emptied();
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
         Ok(())
     }
 
@@ -411,9 +421,7 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
             self.cells.get_mut(*id).unflushed = false;
         }
         self.free_emptied();
-        if self.cells.len() > self.rows_in_memory {
-            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false));
-        }
+        self.sweep();
         ids.clear();
         self.unflushed = ids;
         Ok(())
