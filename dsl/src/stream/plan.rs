@@ -26,6 +26,7 @@ pub(super) struct StoreId(usize);
 struct PlannedStore {
     name: NameId,
     needed: bool,
+    sends_old: bool,
 }
 
 /// The program as it was written.
@@ -49,13 +50,26 @@ impl Plan {
     }
 
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {
-        self.stores.push(PlannedStore { name, needed });
+        self.stores.push(PlannedStore { name, needed, sends_old: false });
         StoreId(self.stores.len() - 1)
     }
 
     /// Says that something reads a table's rows, so that they have to be kept.
     pub(super) fn need_store(&mut self, store: StoreId) {
         self.stores[store.0].needed = true;
+    }
+
+    /// Says that something wants rows as they were before a change. Refused, as in Kafka Streams, while nothing else needs
+    /// the rows: it would be no reason to keep them.
+    pub(super) fn want_old(&mut self, store: StoreId) -> bool {
+        let planned = &mut self.stores[store.0];
+        planned.sends_old |= planned.needed;
+        planned.needed
+    }
+
+    /// Whether something wants rows of the store as they were before a change.
+    pub(super) fn sends_old(&self, store: StoreId) -> bool {
+        self.stores[store.0].sends_old
     }
 
     /// The store's name, if it is kept.
