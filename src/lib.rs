@@ -9,5 +9,5 @@ pub mod task;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
-pub use runtime::{App, AppBuilder, AppState, Feed, FeedBatch, ReadRecord, Reader, Settings, TableQuery};
+pub use runtime::{App, AppBuilder, AppState, Feed, FeedBatch, Posted, ReadRecord, Reader, Settings, TableQuery};
 pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology};
