@@ -115,7 +115,7 @@ pub mod task;
 // Running an application.
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
-pub use runtime::{App, AppBuilder, AppState, Feed, FeedBatch, ReadRecord, Reader, Settings, TableQuery};
+pub use runtime::{App, AppBuilder, AppState, Feed, FeedBatch, Posted, ReadRecord, Reader, Settings, TableQuery};
 
 // Describing what it computes.
 pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology};

@@ -13,6 +13,7 @@ use tidemill_dsl::state::Store;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{oneshot, watch};
 
+use super::posted::Posted;
 use super::reader::unknown_topic;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
@@ -71,19 +72,16 @@ impl Handle {
         Ok((TopicPartition { topic: spec.name, partition }, builder.finish(Offset::ZERO)))
     }
 
-    /// Sends records, all or nothing; returns when the log's durability policy is met.
-    pub(super) async fn post(
+    /// Gives records to the sender's thread, which appends them all or none, in the order of these calls.
+    pub(super) fn post(
         &self,
         records: Vec<(TopicPartition, Batch)>,
         position: Option<(String, Vec<u8>)>,
-    ) -> Result<(), Error> {
+    ) -> Result<Posted, Error> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (done, sent) = oneshot::channel();
         let posted = outbox.is_some_and(|outbox| outbox.post(Parcel { records, position, done }));
-        if !posted {
-            return Err(self.shared.gone());
-        }
-        sent.await.map_err(|_| self.shared.gone())?
+        if posted { Ok(Posted::new(self.shared.clone(), sent)) } else { Err(self.shared.gone()) }
     }
 
     /// Tells the threads to make their last commit and end.
@@ -174,7 +172,7 @@ impl App {
         headers: &Headers,
     ) -> Result<(), Error> {
         let record = self.handle.encode(topic, (&key.into(), &value.into()), timestamp, headers)?;
-        self.handle.post(vec![record], None).await
+        self.handle.post(vec![record], None)?.await
     }
 
     /// A named outside input whose position is stored together with the records sent from it.
@@ -216,6 +214,20 @@ impl App {
             .spawn(wait)
             .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
         settled.await.map_err(|_| self.handle.shared.gone())?
+    }
+
+    /// How many committed records lie in the topology's input topics and are not processed and committed yet; 0 when the
+    /// application is settled.
+    ///
+    /// # Errors
+    ///
+    /// The application's own error when it has stopped.
+    pub fn backlog(&self) -> Result<u64, Error> {
+        let shared = &self.handle.shared;
+        if shared.state.borrow().is_over() {
+            return Err(shared.gone());
+        }
+        backlog(shared, &shared.session.progress()?)
     }
 
     /// Waits until the application is over: closed, or failed with the error that this returns.
@@ -294,15 +306,17 @@ fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
         }
         // The progress is read before the ends: where they are equal, nothing was left to do at that moment.
         let progress = shared.session.progress()?;
-        if reached_all_ends(shared, &progress)? {
+        if backlog(shared, &progress)? == 0 {
             return Ok(());
         }
         seen = shared.session.wait(seen, limit);
     }
 }
 
-fn reached_all_ends(shared: &Shared, progress: &Progress) -> Result<bool, Error> {
+/// How many records lie in the topology's input topics behind `progress`.
+fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
     let next: BTreeMap<_, _> = progress.inputs.iter().map(|(input, at)| (input, at.next)).collect();
+    let mut records = 0;
     for spec in shared.log.topics()? {
         if !shared.topology.reads(&spec.name, &shared.application) {
             continue;
@@ -310,10 +324,9 @@ fn reached_all_ends(shared: &Shared, progress: &Progress) -> Result<bool, Error>
         for partition in 0..spec.partitions {
             let input = TopicPartition::new(spec.name.clone(), partition);
             let bounds = shared.log.bounds(&input)?;
-            if next.get(&input).copied().unwrap_or(bounds.start) < bounds.end {
-                return Ok(false);
-            }
+            let next = next.get(&input).copied().unwrap_or(bounds.start);
+            records += bounds.end.get().saturating_sub(next.get());
         }
     }
-    Ok(true)
+    Ok(records)
 }

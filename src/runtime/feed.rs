@@ -7,6 +7,7 @@ use tidemill_dsl::record::{Headers, Timestamp};
 use tidemill_dsl::serde::Data;
 
 use super::app::Handle;
+use super::posted::Posted;
 use crate::error::Error;
 
 /// A named outside input, such as a file: records are sent from it together with how far it was read, in one atomic step,
@@ -89,6 +90,12 @@ impl FeedBatch<'_> {
 
     /// Sends the records and stores the position, all or nothing; returns when the log's durability policy is met.
     pub async fn send(self, position: Vec<u8>) -> Result<(), Error> {
-        self.feed.handle.post(self.parcel, Some((self.feed.name.clone(), position))).await
+        self.post(position)?.await
+    }
+
+    /// As [`send`](Self::send), but without waiting: the batches of a feed are appended in the order of these calls, and
+    /// what this returns can be awaited later. A few batches on their way at a time make one wait for the disk serve all.
+    pub fn post(self, position: Vec<u8>) -> Result<Posted, Error> {
+        self.feed.handle.post(self.parcel, Some((self.feed.name.clone(), position)))
     }
 }

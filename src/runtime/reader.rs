@@ -48,7 +48,9 @@ impl<K: Data, V: Data> Reader<K, V> {
         Ok(Reader { log, topic: topic.clone(), places })
     }
 
-    /// The next records, some of each partition, in the order of the partition; empty at the end of what is committed now.
+    /// The next records of the lowest partition that has any, in their order; empty at the end of what is committed now.
+    ///
+    /// So a topic that nobody writes to is read partition by partition, always in the same order.
     pub fn read(&mut self) -> Result<Vec<ReadRecord<K, V>>, Error> {
         let (mut records, topic) = (Vec::new(), &self.topic);
         for (partition, next) in &mut self.places {
@@ -77,6 +79,9 @@ impl<K: Data, V: Data> Reader<K, V> {
                     Ok::<_, Error>(())
                 })?;
                 *next = batch.end();
+            }
+            if !records.is_empty() {
+                break;
             }
         }
         Ok(records)
