@@ -1,0 +1,13 @@
+//! The seams: each place where a test, the explorer or another driver takes hold of the engine, with a test that does.
+
+#[path = "../common/bank.rs"]
+mod bank;
+#[path = "../common/tasks.rs"]
+mod tasks;
+
+mod commit;
+mod executor;
+mod explorer;
+mod fingerprint;
+mod house;
+mod snapshot;
