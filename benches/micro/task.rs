@@ -82,7 +82,7 @@ impl Bench {
         let Bench(task) = self;
         task.resume(0, InputProgress { next: Offset::ZERO, partition_time: None });
         task.enqueue(0, batch).unwrap();
-        while task.process().unwrap().is_some() {}
+        while task.process_many(1_000, &mut |_| false).unwrap() {}
     }
 }
 

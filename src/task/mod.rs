@@ -163,6 +163,57 @@ impl Task {
         Ok(Some(Processed { queue: number, offset }))
     }
 
+    /// Processes records as `process` does, `limit` at most, until one after which `stop` holds or a queue is empty: there
+    /// may be news for it. Gives whether any was processed.
+    ///
+    /// As long as a single queue has records there is nothing to choose, and they run one after another without the way
+    /// through the choice.
+    pub fn process_many(
+        &mut self,
+        limit: u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+    ) -> Result<bool, TaskError> {
+        let mut left = limit;
+        while left > 0 {
+            // The first one says in the state which queue it comes from.
+            let Some(processed) = self.process()? else { break };
+            left -= 1;
+            if stop(&mut self.state) || self.queues[processed.queue].is_empty() {
+                break;
+            }
+            if let [(only, _)] = self.choice.heads()
+                && *only == processed.queue
+                && self.run_queue(processed.queue, &mut left, stop)?
+            {
+                break;
+            }
+        }
+        Ok(left < limit)
+    }
+
+    /// Processes records of the only queue that has any. Gives whether that is to stop.
+    fn run_queue(
+        &mut self,
+        number: usize,
+        left: &mut u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+    ) -> Result<bool, TaskError> {
+        self.choice.take();
+        let (queue, state) = (&mut self.queues[number], &mut self.state);
+        let (mut ran, mut stopped) = (0, false);
+        let mut stop_here = |state: &mut TaskState| {
+            stopped = stop(state);
+            stopped
+        };
+        let next = guarded(|| {
+            ran = queue.run_on(number, *left, &mut stop_here, state)?;
+            queue.load_head(number, state)
+        });
+        *left -= ran;
+        self.enter(number, next)?;
+        Ok(stopped || self.queues[number].is_empty())
+    }
+
     /// Reads the record at the head of a queue that was empty.
     fn load_head(&mut self, number: usize) -> Result<(), TaskError> {
         let (queue, state) = (&mut self.queues[number], &mut self.state);

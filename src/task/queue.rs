@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_dsl::processor::{Address, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
-use tidemill_dsl::topology::SourceRunner;
+use tidemill_dsl::topology::{Run, SourceRunner};
 
 use crate::log::InputProgress;
 
@@ -116,6 +116,26 @@ impl Queue {
     fn next_batch(&mut self) {
         self.head = self.behind.pop_front();
         self.records_behind -= self.head.as_ref().map_or(0, Records::remaining);
+    }
+
+    /// Processes records of the batch that is being read, one after another. Gives how many.
+    pub(super) fn run_on(
+        &mut self,
+        number: usize,
+        limit: u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+        state: &mut TaskState,
+    ) -> Result<u32, ProcessError> {
+        let Some(head) = &mut self.head else { return Ok(0) };
+        let mut run = Run { records: head, partition_time: self.partition_time, left: limit, stop };
+        let flow = self.runner.run_on(number, &mut run, state);
+        let (left, partition_time) = (run.left, run.partition_time);
+        self.partition_time = partition_time;
+        self.moved = true;
+        if head.remaining() == 0 {
+            self.next_batch();
+        }
+        flow.map(|()| limit - left)
     }
 
     /// Notes that a record of this time was processed.

@@ -26,4 +26,4 @@ pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
 pub use task_state::{Address, SnapshotError, TaskState};
-pub(crate) use task_state::{HeadRecord, TaskParts};
+pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};

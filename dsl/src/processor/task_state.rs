@@ -27,8 +27,11 @@ impl fmt::Display for Address {
     }
 }
 
+/// A record with its types and its time.
+pub(crate) type Loaded<K, V> = (K, V, Timestamp, Headers);
+
 /// A record at the head of a queue, read and waiting for its turn.
-pub(crate) struct HeadRecord<K, V>(pub(crate) Option<(K, V, Timestamp, Headers)>);
+pub(crate) struct HeadRecord<K, V>(pub(crate) Option<Loaded<K, V>>);
 
 /// What a task state is made of.
 pub(crate) struct TaskParts {

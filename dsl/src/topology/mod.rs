@@ -22,6 +22,6 @@ pub use instantiate::{InstantiateError, OpenStore, SourceQueue, TaskSpec, change
 pub use nodes::{SinkTopic, SourceTopics, TopicPattern, TopicRef};
 pub use partitions::{TopicNeed, TopicPlan};
 pub use sink::{RecordContext, Sink};
-pub use source::{LoadError, Source, SourceRunner, TimestampExtractor};
+pub use source::{LoadError, Run, Source, SourceRunner, TimestampExtractor};
 pub use wiring::Wiring;
 pub(crate) use wiring::{Assembled, StoreSlot};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Fault, SourceTopics, TopicPattern, TopicRef};
-use crate::processor::{DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
-use crate::record::{Record, StoredRecord, Timestamp};
+use crate::processor::{DropReason, Flow, HeadRecord, Loaded, Outlet, ProcessError, StreamOf, TaskState};
+use crate::record::{Record, Records, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
 
@@ -128,6 +128,23 @@ pub trait SourceRunner: Send + Sync {
 
     /// Takes the record at the head of `queue` through everything below.
     fn run(&self, queue: usize, task: &mut TaskState) -> Flow;
+
+    /// Takes the records of a batch through everything below, one after another, the loaded head first: what a task does
+    /// when no other queue has a record, so that there is nothing to choose. After an error `run` stands at the record that
+    /// failed.
+    fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow;
+}
+
+/// A run of records from one batch.
+pub struct Run<'a> {
+    /// The batch, at the next record.
+    pub records: &'a mut Records,
+    /// The greatest time of the partition so far.
+    pub partition_time: Option<Timestamp>,
+    /// How many records may still be processed.
+    pub left: u32,
+    /// Ends the run after a record.
+    pub stop: &'a mut dyn FnMut(&mut TaskState) -> bool,
 }
 
 pub(crate) struct SourceNode<K: 'static, V: 'static> {
@@ -149,6 +166,52 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
+        let loaded = self.read(stored, partition_time, task)?;
+        let time = loaded.as_ref().map(|(_, _, time, _)| *time);
+        task.head::<K, V>(queue).0 = loaded;
+        Ok(time)
+    }
+
+    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
+        let (key, value, timestamp, headers) =
+            task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
+        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+    }
+
+    fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow {
+        let mut loaded = task.head::<K, V>(queue).0.take();
+        while run.left > 0
+            && let Some(stored) = run.records.peek()
+        {
+            let read = match loaded.take() {
+                None => self.read(&stored, run.partition_time, task)?,
+                head => head,
+            };
+            if let Some((key, value, timestamp, headers)) = read {
+                task.set_offset(run.records.offset());
+                task.advance_stream_time(timestamp);
+                run.partition_time = run.partition_time.max(Some(timestamp));
+                self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)?;
+                run.left -= 1;
+                if (run.stop)(task) {
+                    run.left = 0;
+                }
+            }
+            run.records.advance();
+        }
+        Ok(())
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
+    /// Gives a record its types and its time; `None` when it is dropped.
+    #[inline(always)]
+    fn read(
+        &self,
+        stored: &StoredRecord<'_>,
+        partition_time: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Option<Loaded<K, V>>, ProcessError> {
         let fail = |part, cause: SerdeError| LoadError { part, cause };
         let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
         let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
@@ -162,14 +225,7 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
             task.drop_record(DropReason::InvalidTimestamp);
             return Ok(None);
         }
-        task.head::<K, V>(queue).0 = Some((key, value, time, headers));
-        Ok(Some(time))
-    }
-
-    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
-        let (key, value, timestamp, headers) =
-            task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
-        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+        Ok(Some((key, value, time, headers)))
     }
 }
 
