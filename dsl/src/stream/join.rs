@@ -1,6 +1,6 @@
 //! Verbs that bring a stream and a table together.
 
-use super::repartition::plan_repartition;
+use super::repartition::{Repartition, plan_join_repartition};
 use super::stream_type::Sources;
 use super::{Stream, Table};
 use crate::operator::{JoinTable, Padding};
@@ -127,7 +127,8 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
             let last = plan.naming(self.step);
             let base = plan.names.named_or(joined, last);
             let keep_null_keys = padding == Padding::Pad;
-            parent = plan_repartition(&mut plan, self.step, base, self.serdes.clone(), keep_null_keys, None);
+            let topic = Repartition { keep_null_keys, ..Repartition::new(base, &self.serdes) };
+            parent = plan_join_repartition(&mut plan, self.step, joined, topic);
             sources = Sources::one(parent);
         }
         plan.names.number_now(joined, if padding == Padding::Pad { "KSTREAM-LEFTJOIN-" } else { "KSTREAM-JOIN-" });

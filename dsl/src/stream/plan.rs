@@ -37,6 +37,9 @@ pub(super) struct Plan {
     stores: Vec<PlannedStore>,
     /// Names that reach the disk: stores and repartition topics.
     pub(super) persistent: Vec<NameId>,
+    /// For each stream that was joined the source of its last repartition topic: the next join without a name of its own
+    /// reads that.
+    pub(super) joined: Vec<(StepId, StepId)>,
     /// Sources by the topics that they read.
     pub(super) sources: Vec<(Vec<String>, StepId)>,
     pub(super) faults: Vec<Fault>,
@@ -81,6 +84,11 @@ impl Plan {
     /// The name of the node that children of a step connect to.
     pub(super) fn node(&self, step: StepId) -> Arc<str> {
         self.names.resolve(self.steps[step.0].output)
+    }
+
+    /// The place of the name of the node that children of a step connect to.
+    pub(super) fn output(&self, step: StepId) -> NameId {
+        self.steps[step.0].output
     }
 
     /// The name that `.named(..)` changes.

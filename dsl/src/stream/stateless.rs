@@ -279,8 +279,32 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         self.try_flat_map_values(move |_, value| Ok::<_, ProcessError>(map(value)))
     }
 
-    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at and a function that can fail; an error fails
-    /// the task, naming the record.
+    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, u64> = Topic::of("in");
+    /// # const OUT: Topic<String, String> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(&IN)
+    ///     .flat_map_values_with_key(|key, count| (1..=*count).map(|n| format!("{key}-{n}")).collect::<Vec<_>>())
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 2_u64);
+    /// assert_eq!(driver.output(&OUT).values(), ["a-1", "a-2"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flat_map_values_with_key<V2: Data, I: IntoIterator<Item = V2> + 'static>(
+        &self,
+        map: impl Fn(&K, &V) -> I + Send + Sync + 'static,
+    ) -> Stream<'b, K, V2> {
+        self.try_flat_map_values(move |key, value| Ok::<_, ProcessError>(map(key, value)))
+    }
+
+    /// As [`flat_map_values_with_key`](Self::flat_map_values_with_key), with a function that can fail; an error fails the
+    /// task, naming the record.
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};

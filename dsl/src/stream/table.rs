@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{Plan, StepId, StoreId};
-use super::repartition::plan_repartition;
+use super::repartition::{Repartition, plan_repartition};
 use super::stream_type::{Sources, serde_for};
 use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::{FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, TableMapValues, TableSource, ToStream};
@@ -280,7 +280,7 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
-            parent = plan_repartition(&mut plan, self.step, name, self.serdes.clone(), false, None);
+            parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
             sources = Sources::one(parent);
         }
         let spec: MakeSpec = match key.zip(value) {

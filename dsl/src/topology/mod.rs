@@ -9,6 +9,7 @@ mod fault;
 mod graph;
 mod instantiate;
 mod java_order;
+mod java_tree;
 mod nodes;
 mod partitions;
 mod sink;

@@ -48,17 +48,17 @@ fn join_long_ones<'b>(b: &'b StreamsBuilder, s: &Stream<'b, Text, Text>) {
         .to(&texts("joined"));
 }
 
-fn auto_numbering(b: &StreamsBuilder) {
-    let s = b.stream(&texts("in"));
-    let a_ = s.filter(|_, v| v.is_some());
-    let b_ = a_.map_values(|v| Some(str(v) + "1"));
-    let c = b_.map(|k, v| (v.clone(), k.clone()));
+fn auto_numbering(builder: &StreamsBuilder) {
+    let s = builder.stream(&texts("in"));
+    let a = s.filter(|_, v| v.is_some());
+    let b = a.map_values(|v| Some(str(v) + "1"));
+    let c = b.map(|k, v| (v.clone(), k.clone()));
     let d = c.flat_map_values(|v| [Some(str(v))]).peek(|_, _| ());
-    let e = d.merge(&a_.select_key(|k, _| k.clone()));
-    let t = b.table(&T_TOPIC).filter(|_, _| true).map_values(|_, v| v.clone());
+    let e = d.merge(&a.select_key(|k, _| k.clone()));
+    let t = builder.table(&T_TOPIC).filter(|_, _| true).map_values(|_, v| v.clone());
     e.left_join(&t, |x, y| Some(format!("{x}|{}", row(y)))).to(&texts("out"));
     e.group_by(|k, _| k.clone()).count().to_stream().to(&OTHER);
-    a_.for_each(|_, _| ());
+    a.for_each(|_, _| ());
 }
 
 fn named_operators(b: &StreamsBuilder) {

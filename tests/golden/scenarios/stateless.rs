@@ -48,12 +48,7 @@ fn map_rekey(b: &StreamsBuilder) {
 fn map_values(b: &StreamsBuilder) {
     let s = b.stream(&longs("in"));
     s.map_values(|v| Some(v.map_or(-1, |v| v * 10))).to(&longs("plain"));
-    s.map_values_with_key(|k, v| str(k) + "=" + &str(v)).to(&texts_out("with-key"));
-}
-
-/// A topic whose values are never null when they are written.
-const fn texts_out(name: &'static str) -> tidemill::Topic<Text, String> {
-    tidemill::Topic::of(name)
+    s.map_values_with_key(|k, v| Some(str(k) + "=" + &str(v))).to(&texts("with-key"));
 }
 
 fn flat_map(b: &StreamsBuilder) {
@@ -68,9 +63,9 @@ fn flat_map(b: &StreamsBuilder) {
 
 fn flat_map_values(b: &StreamsBuilder) {
     b.stream(&texts("in"))
-        .try_flat_map_values(|k, v| {
+        .flat_map_values_with_key(|k, v| {
             let characters = v.iter().flat_map(|v| v.chars());
-            Ok::<Vec<Text>, std::fmt::Error>(characters.map(|c| Some(format!("{}:{c}", str(k)))).collect())
+            characters.map(|c| Some(format!("{}:{c}", str(k)))).collect::<Vec<_>>()
         })
         .to(&texts("out"));
 }

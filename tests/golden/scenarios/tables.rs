@@ -8,6 +8,8 @@ use super::{Scenario, first, longs, texts};
 
 const TEXTS: Topic<String, String> = Topic::of("in");
 const LONGS: Topic<String, i64> = Topic::of("in");
+const TEXTS_OUT: Topic<String, String> = Topic::of("out");
+const LONGS_OUT: Topic<String, i64> = Topic::of("out");
 const T: Store<String, String> = Store::of("t");
 const T_LONGS: Store<String, i64> = Store::of("t");
 
@@ -26,9 +28,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 fn table_source(b: &StreamsBuilder) {
     b.table_with(&TEXTS, &T).to_stream().to(&TEXTS_OUT);
 }
-
-const TEXTS_OUT: Topic<String, String> = Topic::of("out");
-const LONGS_OUT: Topic<String, i64> = Topic::of("out");
 
 fn table_source_unmaterialized(b: &StreamsBuilder) {
     b.table(&TEXTS).to_stream().to(&TEXTS_OUT);
