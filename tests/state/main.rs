@@ -1,0 +1,5 @@
+//! The typed store tells the same story as a map, whatever lies below it; so do its changelog and its snapshots.
+
+mod home;
+mod model;
+mod rows;
