@@ -56,7 +56,8 @@ impl Topology {
         self.derive_partitions(&mut known, (topics, counts), &mut faults);
         self.align(&mut known, &mut faults);
         TopologyErrors::check(faults)?;
-        let tasks: Vec<u32> = self.subtopologies().iter().map(|sub| self.tasks(sub, &known, (topics, counts))).collect();
+        let tasks: Vec<u32> =
+            self.subtopologies().iter().map(|sub| self.tasks(sub, &known, (topics, counts))).collect();
         Ok(TopicPlan { internal: self.internal(application, changelog, &known, &tasks), tasks })
     }
 
