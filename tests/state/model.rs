@@ -193,7 +193,7 @@ proptest! {
 
 proptest! {
     // Each opens a folder several times.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn a_store_on_disk_is_a_map(kind in any_kind(), ops in any_ops()) {
