@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Headers, Partitions, Record, Timestamp, partition_of};
-use tidemill::serde::SerdeRef;
+use tidemill::serde::{SerdeError, SerdeRef};
 use tidemill::state::{Store, StoreSpec};
 use tidemill::stream::{Produced, Stream, StreamsBuilder};
 use tidemill::task::TaskErrorKind;
@@ -159,7 +159,10 @@ fn bytes_that_cannot_be_read_name_the_record_and_the_cause() {
 
 #[test]
 fn a_null_that_the_type_has_no_place_for_says_what_to_do() {
-    let unexpected = "unexpected null: declare the type as `Option`, or drop nulls with `skip_nulls()`";
+    let unexpected = SerdeError::unexpected_null().to_string();
+    for remedy in ["unexpected null: ", "`Option`", "`skip_nulls()`"] {
+        assert!(unexpected.contains(remedy), "{unexpected}");
+    }
     assert_eq!(send_bytes(Some(b"key"), None, 0), format!("{SECOND}its value cannot be read: {unexpected}"));
     assert_eq!(send_bytes(None, Some(&[0; 8]), 0), format!("{SECOND}its key cannot be read: {unexpected}"));
 }

@@ -75,8 +75,7 @@ fn fail_commit(house: &House, commits: bool) -> Vec<Offset> {
     run(&mut executor, &mut EagerChooser::default());
     assert_eq!(executor.commit().unwrap_err().kind(), ErrorKind::Unknown);
     drop::<Executor>(executor);
-    let seen = failing.seen.lock().unwrap().clone();
-    seen
+    failing.seen.lock().unwrap().clone()
 }
 
 /// A new executor does what is left to do.

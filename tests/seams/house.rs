@@ -29,6 +29,9 @@ impl PartitionCounts for LogCounts {
     }
 }
 
+/// A record's key and value, in bytes.
+pub(crate) type KeyValue = (Vec<u8>, Option<Vec<u8>>);
+
 /// What an executor did.
 pub(crate) type Events = Arc<Mutex<Vec<TraceEvent>>>;
 
@@ -110,8 +113,8 @@ impl House {
         Task::new(&self.topology, spec).unwrap()
     }
 
-    /// The committed records of a topic by partition: key and value bytes.
-    pub(crate) fn records(&self, topic: &str) -> Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>> {
+    /// The committed records of a topic by partition.
+    pub(crate) fn records(&self, topic: &str) -> Vec<Vec<KeyValue>> {
         let partitions = self.log.topic(topic).unwrap().unwrap().partitions;
         let read = |partition| {
             let mut records = Vec::new();
