@@ -7,7 +7,7 @@ use tidemill::exec::{Chooser, Committer, Executor, Settings, Step, TraceEvent};
 use tidemill::log::{Append, Log, MemoryLog, Notes, Session, TopicSpec};
 use tidemill::processor::PartitionCounts;
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record};
-use tidemill::state::Changelog;
+use tidemill::state::{ByteStore, Changelog};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSpec, Topology};
 use tidemill::{ManualClock, Topic};
@@ -103,6 +103,11 @@ impl House {
         let into = events.clone();
         executor.trace(move |event| into.lock().unwrap().push(event));
         (executor, events)
+    }
+
+    /// How much of its changelog each store has written down.
+    pub(crate) fn checkpoints(&self) -> Vec<Option<Offset>> {
+        self.disk.lock().unwrap().values().map(|bytes| bytes.checkpoint().unwrap()).collect()
     }
 
     fn add_tasks(
