@@ -71,12 +71,12 @@ fn fail_commit(house: &House, commits: bool) -> Vec<Offset> {
     let session = house.session();
     let failing =
         Arc::new(Failing { session: session.clone(), commits, seen: Mutex::default(), log: house.log.clone() });
-    let (mut executor, _) = house.executor_on(session, Arc::new(Shared(failing.clone())), Settings::default());
+    let settings = Settings { flush_rows: 1, ..Settings::default() };
+    let (mut executor, _) = house.executor_on(session, Arc::new(Shared(failing.clone())), settings);
     run(&mut executor, &mut EagerChooser::default());
     assert_eq!(executor.commit().unwrap_err().kind(), ErrorKind::Unknown);
     drop::<Executor>(executor);
-    let seen = failing.seen.lock().unwrap().clone();
-    seen
+    failing.seen.lock().unwrap().clone()
 }
 
 /// A new executor does what is left to do.
@@ -100,6 +100,7 @@ fn a_commit_that_did_not_happen_leaves_nothing() {
     assert_eq!(fail_commit(&house, false), [Offset::ZERO]);
     assert_eq!(house.ends(), ends);
     assert_eq!(house.session().progress().unwrap(), Progress::default());
+    assert_eq!(house.checkpoints(), [None], "no store is ahead of its changelog");
     finish(&house);
     assert_eq!(movements(&house), expected());
 }

@@ -41,9 +41,9 @@ fn house() -> House {
     house
 }
 
-/// One record at a time, so that there is much to choose.
+/// One record at a time, so that there is much to choose; some rows are written down at one commit, some at another.
 fn small_steps() -> Settings {
-    Settings { fetch_bytes: 1, step_records: 1, ..Settings::default() }
+    Settings { fetch_bytes: 1, step_records: 1, flush_rows: 3, ..Settings::default() }
 }
 
 fn expected_sums() -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {

@@ -78,8 +78,11 @@ fn a_deletion_that_the_changelog_does_not_have_yet_counts() {
     assert_eq!(after(&deleted, true), after(&never, true));
 }
 
+/// Records for a topic from an offset on: time, key, value.
+type Waiting<'a> = (&'a str, u64, &'a [(i64, &'a str, i64)]);
+
 /// A task with these batches, nothing processed.
-fn waiting(batches: &[(&str, u64, &[(i64, &str, i64)])]) -> Task {
+fn waiting(batches: &[Waiting<'_>]) -> Task {
     let mut task = task(&last_values(), Changelog::LastPerCommit);
     for (topic, base, records) in batches {
         let number = queue(&task, topic);

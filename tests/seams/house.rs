@@ -7,10 +7,12 @@ use tidemill::exec::{Chooser, Committer, Executor, Settings, Step, TraceEvent};
 use tidemill::log::{Append, Log, MemoryLog, Notes, Session, TopicSpec};
 use tidemill::processor::PartitionCounts;
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record};
-use tidemill::state::Changelog;
+use tidemill::state::{ByteStore, Changelog};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSpec, Topology};
 use tidemill::{ManualClock, Topic};
+
+use super::shared_memory::SharedMemory;
 
 pub(crate) const APPLICATION: &str = "app";
 
@@ -19,7 +21,11 @@ pub(crate) struct House {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) clock: ManualClock,
     topology: Topology,
+    disk: Disk,
 }
+
+/// The bytes below the stores, by store and partition; they stay when an executor ends.
+pub(crate) type Disk = Arc<Mutex<BTreeMap<(String, u32), SharedMemory>>>;
 
 struct LogCounts(Arc<MemoryLog>);
 
@@ -28,6 +34,9 @@ impl PartitionCounts for LogCounts {
         self.0.topic(topic).unwrap().map(|topic| topic.partitions)
     }
 }
+
+/// A record's key and value, in bytes.
+pub(crate) type KeyValue = (Vec<u8>, Option<Vec<u8>>);
 
 /// What an executor did.
 pub(crate) type Events = Arc<Mutex<Vec<TraceEvent>>>;
@@ -44,7 +53,12 @@ impl House {
         for need in plan.internal {
             log.create_topic(&TopicSpec::new(need.name, need.partitions)).unwrap();
         }
-        House { log, clock, topology: topology.clone() }
+        House { log, clock, topology: topology.clone(), disk: Disk::default() }
+    }
+
+    /// The same with stores that lie here.
+    pub(crate) fn on(self, disk: &Disk) -> House {
+        House { disk: disk.clone(), ..self }
     }
 
     /// Appends a record to the partition of its key.
@@ -71,6 +85,12 @@ impl House {
         self.executor_on(session.clone(), Arc::new(session), settings)
     }
 
+    /// The same, with the number of changelog records that it restored.
+    pub(crate) fn restored(&self, settings: Settings) -> (Executor, u64) {
+        let session = self.session();
+        self.add_tasks(session.clone(), Arc::new(session), settings)
+    }
+
     /// The same with a committer of the test's own.
     pub(crate) fn executor_on(
         &self,
@@ -78,18 +98,34 @@ impl House {
         committer: Arc<dyn Committer>,
         settings: Settings,
     ) -> (Executor, Events) {
-        let progress = session.progress().unwrap();
-        let clock = Arc::new(self.clock.clone());
-        let mut executor = Executor::new(self.log.clone(), session, committer, clock, settings);
+        let (mut executor, _) = self.add_tasks(session, committer, settings);
         let events = Events::default();
-        for (sub, partitions) in self.tasks().into_iter().enumerate() {
-            for partition in 0..partitions {
-                executor.add_task(self.task(sub, partition), APPLICATION, &progress).unwrap();
-            }
-        }
         let into = events.clone();
         executor.trace(move |event| into.lock().unwrap().push(event));
         (executor, events)
+    }
+
+    /// How much of its changelog each store has written down.
+    pub(crate) fn checkpoints(&self) -> Vec<Option<Offset>> {
+        self.disk.lock().unwrap().values().map(|bytes| bytes.checkpoint().unwrap()).collect()
+    }
+
+    fn add_tasks(
+        &self,
+        session: Arc<dyn Session>,
+        committer: Arc<dyn Committer>,
+        settings: Settings,
+    ) -> (Executor, u64) {
+        let progress = session.progress().unwrap();
+        let clock = Arc::new(self.clock.clone());
+        let mut executor = Executor::new(self.log.clone(), session, committer, clock, settings);
+        let mut restored = 0;
+        for (sub, partitions) in self.tasks().into_iter().enumerate() {
+            for partition in 0..partitions {
+                restored += executor.add_task(self.task(sub, partition), APPLICATION, &progress).unwrap();
+            }
+        }
+        (executor, restored)
     }
 
     fn tasks(&self) -> Vec<u32> {
@@ -105,13 +141,16 @@ impl House {
             topics: &[],
             counts: Arc::new(LogCounts(self.log.clone())),
             changelog: Changelog::LastPerCommit,
-            open_store: &mut |_| Ok(None),
+            open_store: &mut |store| {
+                let bytes = self.disk.lock().unwrap().entry((store.name().to_string(), partition)).or_default().clone();
+                Ok(Some(Box::new(bytes)))
+            },
         };
         Task::new(&self.topology, spec).unwrap()
     }
 
-    /// The committed records of a topic by partition: key and value bytes.
-    pub(crate) fn records(&self, topic: &str) -> Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>> {
+    /// The committed records of a topic by partition.
+    pub(crate) fn records(&self, topic: &str) -> Vec<Vec<KeyValue>> {
         let partitions = self.log.topic(topic).unwrap().unwrap().partitions;
         let read = |partition| {
             let mut records = Vec::new();

@@ -2,6 +2,8 @@
 
 #[path = "../common/bank.rs"]
 mod bank;
+#[path = "../common/shared_memory.rs"]
+mod shared_memory;
 #[path = "../common/tasks.rs"]
 mod tasks;
 
@@ -10,4 +12,5 @@ mod executor;
 mod explorer;
 mod fingerprint;
 mod house;
+mod restore;
 mod snapshot;
