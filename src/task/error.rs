@@ -59,10 +59,9 @@ impl fmt::Display for TaskError {
         let task = &self.0.task;
         match &self.0.cause {
             Some(cause) => write!(f, "task {task}: {cause}"),
-            None => write!(
-                f,
-                "task {task} failed before: drop it and make a new one, which restores from the last commit"
-            ),
+            None => {
+                write!(f, "task {task} failed before: drop it and make a new one, which restores from the last commit")
+            }
         }
     }
 }

@@ -231,6 +231,10 @@ impl Task {
             Err(error) => {
                 let queue = &self.queues[number];
                 let error = error.at_record(&queue.address(queue.head_offset()));
+                let error = match self.state.node_that_panicked() {
+                    Some(node) => error.at_node(node),
+                    None => error,
+                };
                 self.failed = true;
                 return Err(TaskError::processing(&self.id, error));
             }

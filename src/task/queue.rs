@@ -81,7 +81,11 @@ impl Queue {
     }
 
     /// Reads the record at the head into its place in the task, past those that are dropped, and gives its time.
-    pub(super) fn load_head(&mut self, number: usize, state: &mut TaskState) -> Result<Option<Timestamp>, ProcessError> {
+    pub(super) fn load_head(
+        &mut self,
+        number: usize,
+        state: &mut TaskState,
+    ) -> Result<Option<Timestamp>, ProcessError> {
         while let Some(record) = self.head.as_ref().and_then(Records::peek) {
             let loaded = self.runner.load(number, &record, self.partition_time, state)?;
             if loaded.is_some() {

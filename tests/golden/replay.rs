@@ -27,8 +27,8 @@ const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
 const REASONS: [(&str, &str); 4] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
     ("Unable to serialize record", "cannot be written"),
-    ("Input record ConsumerRecord(", "its time is negative"),
-    ("Could not infer new timestamp", "its time is negative"),
+    ("Input record ConsumerRecord(", "its time cannot be read: it is negative"),
+    ("Could not infer new timestamp", "its time cannot be read: it is negative"),
 ];
 
 /// Replays a case against the topology of its scenario; an error says what differs.

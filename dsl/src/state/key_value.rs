@@ -309,7 +309,8 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
         if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
-            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+            self.cells
+                .remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
         }
     }
 
