@@ -6,7 +6,7 @@
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tidemill_dsl::state::StateStore;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, Log};
 
 /// Changed rows that are kept in memory during a restore before they are flushed.
@@ -23,7 +23,13 @@ pub(super) fn restore(
     let mut next = begin(store, bounds, changelog)?;
     let mut restored = 0;
     while next < bounds.end {
-        for batch in log.read(changelog, next, fetch_bytes)? {
+        let batches = log.read(changelog, next, fetch_bytes)?;
+        if batches.is_empty() {
+            let message =
+                format!("`{changelog}` ends at {next}, and its log said {}: its files are damaged", bounds.end);
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        for batch in batches {
             batch.for_each(|offset, record| {
                 // The first batch may begin before the checkpoint.
                 if offset < next {

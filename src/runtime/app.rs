@@ -78,6 +78,10 @@ impl Handle {
         records: Vec<(TopicPartition, Batch)>,
         position: Option<(String, Vec<u8>)>,
     ) -> Result<Posted, Error> {
+        // A failed application's log would still take them, and nobody would process them.
+        if self.shared.state.borrow().is_over() {
+            return Err(self.shared.gone());
+        }
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (done, sent) = oneshot::channel();
         let posted = outbox.is_some_and(|outbox| outbox.post(Parcel { records, position, done }));

@@ -113,7 +113,10 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
         let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
         wanted.extend(external.map(|topic| (topic.name().clone(), builder.settings.partitions)));
     }
-    wanted.extend(builder.topics.iter().map(|(name, partitions)| (name.as_str().into(), *partitions)));
+    // What was asked for must be so: a topic that is there with another number of partitions is an error.
+    for (name, partitions) in &builder.topics {
+        log.create_topic(&TopicSpec::new(name.as_str(), *partitions))?;
+    }
     for (name, partitions) in wanted {
         if log.topic(&name)?.is_none() {
             log.create_topic(&TopicSpec::new(name, partitions))?;

@@ -165,7 +165,7 @@ fn a_topic_that_is_read_twice() {
         |builder| {
             builder.add_source("again", Source::topic(&IN));
         },
-        "topic `in` is read by the sources `source` and `again`: connect both parts to one source",
+        "topic `in` is read by the sources `source` and `again`: connect both parts to one source; `stream(..).to_table()` gives both from one",
     );
 }
 
@@ -231,6 +231,6 @@ fn all_faults_come_at_once() {
          - node `more` has the parent `nobody`, which does not exist: add `nobody` first, or correct the name\n  \
          - node `more` has the sink `sink` as parent: a sink has no children, connect `more` to the sink's parent\n  \
          - store `rows` is connected to no processor, so no task would have it: connect it, or leave it out\n  \
-         - topic `in` is read by the sources `source` and `again`: connect both parts to one source",
+         - topic `in` is read by the sources `source` and `again`: connect both parts to one source; `stream(..).to_table()` gives both from one",
     );
 }

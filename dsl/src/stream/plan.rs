@@ -109,7 +109,14 @@ impl Plan {
     pub(super) fn numbered_names(&self) -> Vec<Arc<str>> {
         let unneeded = |id: &NameId| self.stores.iter().any(|store| store.name == *id && !store.needed);
         let numbered = self.persistent.iter().filter(|id| !self.names.is_given(**id) && !unneeded(id));
-        numbered.map(|id| self.names.resolve(*id)).collect()
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for name in numbered.map(|id| self.names.resolve(*id)) {
+            // A repartition topic may be called after its store.
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// Turns all steps into nodes.

@@ -94,7 +94,7 @@ impl fmt::Display for Fault {
             Fault::TopicReadTwice { topic, first, second } => {
                 write!(
                     f,
-                    "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source"
+                    "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source; `stream(..).to_table()` gives both from one"
                 )
             }
             Fault::NoTopics { node } => write!(f, "source `{node}` reads no topic: name at least one"),
