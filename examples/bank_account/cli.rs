@@ -11,7 +11,7 @@ use crate::topology::Form;
 /// Reads operations, decides each against the balance of its account, and prints all movements of this folder, partition
 /// by partition, and then the balances. A withdrawal that the account does not cover is refused.
 #[derive(Debug, Parser)]
-#[command(name = "bank_account", after_long_help = AFTER)]
+#[command(name = "bank_account", after_long_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Files of operations, `-` for standard input
     ///
