@@ -47,6 +47,12 @@ pub(crate) struct Cli {
     /// How many threads run the bank
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
+
+    /// After how many milliseconds at most what was done is committed
+    ///
+    /// Results can be seen after the commit. After a crash, what was not committed is done again.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub(crate) commit_every: u64,
 }
 
 const AFTER: &str = "\

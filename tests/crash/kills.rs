@@ -17,7 +17,11 @@ use crate::process::{bank, pause, succeed};
 /// Kills that struck a running process before it was done.
 const KILLS: u32 = 24;
 const ROUNDS_MAX: u32 = 120;
-const LINES_PER_ROUND: usize = 3_000;
+const LINES_PER_ROUND: usize = 12_000;
+/// Less than a batch of operations has, and more than anything else that is written before it.
+const BATCH_BYTES: u64 = 50_000;
+/// Often, so that kills meet commits.
+const COMMIT_EVERY: [&str; 2] = ["--commit-every", "3"];
 
 #[test]
 fn the_join_survives_kills() {
@@ -41,14 +45,20 @@ fn survives(form: &str, application: &str) {
         assert!(rounds < ROUNDS_MAX, "{kills} of {rounds} kills struck: the moments are wrong; {repeat}");
         rounds += 1;
         scene.grow(LINES_PER_ROUND, &mut chance);
-        let moment = whole.mul_f64(chance.below(1_000) as f64 / 1_000.0);
-        let struck = run_and_kill(form, &scene, moment);
+        // Most kills strike when the bank has stored something and works on it, some at any time: while it starts, too.
+        let at_work = chance.below(4) > 0;
+        let moment = whole.mul_f64(chance.below(1_000) as f64 / if at_work { 2_000.0 } else { 1_000.0 });
+        let struck = run_and_kill(form, &scene, at_work, moment);
         kills += u32::from(struck);
         let (stored, decided) = progress(&scene.data(), application);
-        println!("{form}: round {rounds}: killed after {moment:?}: {struck}; {decided} of {stored} operations decided");
+        println!(
+            "{form}: round {rounds}: {} {moment:?}: struck {struck}; {decided} of {stored} operations decided",
+            after(at_work)
+        );
         assert!(decided <= stored && stored <= scene.operations.len() as u64, "{repeat}");
         amid += u32::from(decided < stored);
     }
+    assert!(amid > 0, "no kill struck between storing and deciding; {repeat}");
     println!("{form}: {rounds} rounds, {kills} kills struck a running process, {amid} between storing and deciding");
     let ended = succeed(bank(&scene.data(), form).arg(scene.file()));
     let expected = Books::of(&scene.operations, form);
@@ -63,21 +73,37 @@ fn time_of_a_whole_run(form: &str, chance: &mut Chance) -> Duration {
     let mut run = || {
         scene.grow(LINES_PER_ROUND, chance);
         let begin = Instant::now();
-        succeed(bank(&scene.data(), form).arg(scene.file()));
+        succeed(bank(&scene.data(), form).args(COMMIT_EVERY).arg(scene.file()));
         begin.elapsed()
     };
     run();
     run()
 }
 
-/// Starts the bank and kills it after some time; `false` when it was done before.
-fn run_and_kill(form: &str, scene: &Scene, moment: Duration) -> bool {
+fn after(at_work: bool) -> &'static str {
+    if at_work { "killed after its first batch and" } else { "killed after" }
+}
+
+/// Starts the bank and kills it after some time, or so long after it stored its first batch; `false` when it was done before.
+fn run_and_kill(form: &str, scene: &Scene, at_work: bool, moment: Duration) -> bool {
+    let before = bytes(&scene.data());
     let mut command = bank(&scene.data(), form);
-    let mut bank = command.arg(scene.file()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut bank =
+        command.args(COMMIT_EVERY).arg(scene.file()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while at_work && bytes(&scene.data()) < before + BATCH_BYTES && bank.try_wait().unwrap().is_none() {
+        pause(Duration::from_millis(1));
+    }
     pause(moment);
     // SIGKILL where there are signals.
     bank.kill().unwrap();
     !bank.wait().unwrap().success()
+}
+
+/// How many bytes the log has.
+fn bytes(data: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(data) else { return 0 };
+    let segments = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "segment"));
+    segments.filter_map(|segment| segment.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
 /// How many operations are stored, and how many are decided; nothing is when the log was not made yet.
