@@ -11,7 +11,7 @@ mod snapshot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tidemill_dsl::processor::{Address, PartitionCounts, ProcessError, TaskState};
+use tidemill_dsl::processor::{Address, PartitionCounts, ProcessError, TaskState, take_panicked_node};
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
@@ -232,6 +232,10 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, Proces
     // The task is not used after a panic, so nobody sees what it left behind.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-        Err(format!("panicked: {}", text.unwrap_or("without a message")).into())
+        let error = ProcessError::from(format!("panicked: {}", text.unwrap_or("without a message")));
+        Err(match take_panicked_node() {
+            Some(node) => error.at_node(&node),
+            None => error,
+        })
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SinkTopic, TopicRef};
-use crate::processor::{Address, DropReason, Flow, Push, StreamOf, TaskState};
+use crate::processor::{Address, DropReason, Flow, PanicWatch, Push, StreamOf, TaskState};
 use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
 use crate::serde::SerdeRef;
 use crate::topic::Topic;
@@ -109,6 +109,9 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
 
 impl<K: 'static, V: 'static> Push<StreamOf<K, V>> for SinkNode<K, V> {
     fn push(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
-        self.send(record, task).map_err(|error| error.at_node(&self.name))
+        let watch = PanicWatch::over(&self.name);
+        let result = self.send(record, task);
+        watch.end();
+        result.map_err(|error| error.at_node(&self.name))
     }
 }
