@@ -1,0 +1,9 @@
+//! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
+
+mod failures;
+mod queries;
+mod restarts;
+mod starts;
+mod states;
+mod support;
+mod threads;
