@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::state::{Changelog, StateStore};
 use tidemill_dsl::topology::changelog_topic;
@@ -63,16 +64,6 @@ struct Driven {
     ends: Vec<Option<EndWatch>>,
     /// Changelog of each store, by the store's number; `None` for a store without one.
     changelogs: Vec<(usize, Option<TopicPartition>)>,
-}
-
-impl Driven {
-    /// Whether an empty queue's partition has got records.
-    fn has_news(&self) -> bool {
-        self.ends.iter().enumerate().any(|(queue, end)| {
-            let empty = self.task.buffered(queue) == 0;
-            empty && end.as_ref().is_some_and(|end| self.task.fetch_position(queue) < end.get())
-        })
-    }
 }
 
 /// Drives tasks against a log.
@@ -214,28 +205,26 @@ impl Executor {
     }
 
     fn process(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
-        let driven = &mut self.tasks[number];
-        driven.task.state().set_now(now);
-        for _ in 0..self.settings.step_records {
-            let task = &mut driven.task;
-            let Some(processed) = task.process()? else { break };
-            if let Some(trace) = &mut self.trace
-                && let Some((_, input)) = task.inputs().find(|(queue, _)| *queue == processed.queue)
-            {
-                let (task, input, offset) = (task.id().clone(), input.clone(), processed.offset);
-                trace.event(TraceEvent::Processed { task, input, offset });
+        let Driven { task, ends, .. } = &mut self.tasks[number];
+        task.state().set_now(now);
+        let (id, trace) = (task.id().clone(), &mut self.trace);
+        // A queue that becomes empty on the way ends the step; so these stay all that can have news.
+        let idle: SmallVec<[(&EndWatch, Offset); 4]> = ends
+            .iter()
+            .enumerate()
+            .filter(|(queue, _)| task.buffered(*queue) == 0)
+            .filter_map(|(queue, end)| end.as_ref().map(|end| (end, task.fetch_position(queue))))
+            .collect();
+        task.process_many(self.settings.step_records, &mut |state| {
+            if let (Some(trace), Some(address)) = (trace.as_mut(), state.address()) {
+                trace.event(TraceEvent::processed(&id, address));
             }
             // The application's own records count from the next record on, so they go out before it is chosen.
-            if driven.task.state().outputs().has_own_input() || driven.has_news() {
-                break;
-            }
-        }
-        let task = &mut driven.task;
-        if task.state().outputs().has_own_input() {
-            let (id, records) = (task.id().clone(), task.state().outputs().take_own_input());
-            self.stage(&id, records)?;
-        }
-        Ok(())
+            state.outputs().has_own_input() || idle.iter().any(|(end, fetched)| *fetched < end.get())
+        })?;
+        let own_input = task.state().outputs().take_own_input();
+        drop(idle);
+        self.stage(&id, own_input)
     }
 
     fn stage(&mut self, task: &TaskId, records: Vec<(TopicPartition, Batch)>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! What an executor did, event by event: for comparing a real run with a model. Costs one branch per event when off.
 
+use tidemill_dsl::processor::Address;
 use tidemill_dsl::record::{Offset, TopicPartition};
 
 use crate::log::Progress;
@@ -44,6 +45,13 @@ pub enum TraceEvent {
         /// What this executor contributed.
         progress: Progress,
     },
+}
+
+impl TraceEvent {
+    pub(super) fn processed(task: &TaskId, record: &Address) -> Self {
+        let input = TopicPartition { topic: record.topic.clone(), partition: record.partition };
+        TraceEvent::Processed { task: task.clone(), input, offset: record.offset }
+    }
 }
 
 /// Takes trace events.

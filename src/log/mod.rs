@@ -91,6 +91,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// Appends records and stores notes under `scope`, atomically, outside any session; returns when the durability
     /// policy of the log is met. The result has the first offset of each append, in order.
+    ///
+    /// Where sessions see their own records at once, records for a partition in which a session has staged some stand
+    /// behind those: the call waits for the end of that epoch, so it must not come from the thread that ends it.
     fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError>;
 
     /// The notes that `append` stored under `scope`.
@@ -121,11 +124,13 @@ pub trait Session: Send + Sync {
     /// staged.
     fn end_watch(&self, partition: &TopicPartition) -> Result<EndWatch, LogError>;
 
-    /// Adds records to the open epoch and says at which offset they will stand.
+    /// Adds records to the open epoch and says at which offset they will stand. Where own records are seen at once, a
+    /// partition in which another application's open epoch has records is an error ([`LogErrorKind::Invalid`]).
     fn stage(&self, append: Append) -> Result<Offset, LogError>;
 
     /// Ends the epoch: everything staged, and `progress` merged into what was there, becomes visible in one atomic step.
-    /// After an error other than [`LogErrorKind::Fenced`] nobody knows whether it did: end the session, begin another.
+    /// An error of the kind [`LogErrorKind::UnknownTopic`] or [`LogErrorKind::Invalid`] leaves the epoch open as it was.
+    /// After any other but [`LogErrorKind::Fenced`] nobody knows whether it did: end the session, begin another.
     fn commit(&self, progress: &Progress) -> Result<(), LogError>;
 
     /// Ends the epoch and drops what was staged.

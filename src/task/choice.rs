@@ -15,9 +15,9 @@ impl Choice {
         self.0.is_empty()
     }
 
-    /// Queues in the heap's order.
-    pub(super) fn queues(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.0.iter().map(|(queue, _)| *queue)
+    /// Queues and the times of their heads, in the heap's order.
+    pub(super) fn heads(&self) -> &[(usize, Timestamp)] {
+        &self.0
     }
 
     /// Adds a queue at the end and lets it rise while it is strictly earlier than its parent.

@@ -17,8 +17,13 @@ pub enum TaskErrorKind {
 }
 
 /// A task failed; the text names the task, the node and the record.
+///
+/// As small as a pointer, because every step returns a result.
 #[derive(Debug)]
-pub struct TaskError {
+pub struct TaskError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: TaskErrorKind,
     task: TaskId,
     cause: Option<ProcessError>,
@@ -26,44 +31,43 @@ pub struct TaskError {
 
 impl TaskError {
     pub(super) fn processing(task: &TaskId, cause: ProcessError) -> Self {
-        TaskError { kind: TaskErrorKind::Processing, task: task.clone(), cause: Some(cause) }
+        TaskError(Box::new(Inner { kind: TaskErrorKind::Processing, task: task.clone(), cause: Some(cause) }))
     }
 
     pub(super) fn used_after_failure(task: &TaskId) -> Self {
-        TaskError { kind: TaskErrorKind::Failed, task: task.clone(), cause: None }
+        TaskError(Box::new(Inner { kind: TaskErrorKind::Failed, task: task.clone(), cause: None }))
     }
 
     /// What the owner can do.
     pub fn kind(&self) -> TaskErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The task.
     pub fn task(&self) -> &TaskId {
-        &self.task
+        &self.0.task
     }
 
     /// What happened, with the node and the record.
     pub fn cause(&self) -> Option<&ProcessError> {
-        self.cause.as_ref()
+        self.0.cause.as_ref()
     }
 }
 
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
-            Some(cause) => write!(f, "task {}: {cause}", self.task),
-            None => write!(
-                f,
-                "task {} failed before: drop it and make a new one, which restores from the last commit",
-                self.task
-            ),
+        let task = &self.0.task;
+        match &self.0.cause {
+            Some(cause) => write!(f, "task {task}: {cause}"),
+            None => {
+                write!(f, "task {task} failed before: drop it and make a new one, which restores from the last commit")
+            }
         }
     }
 }
 
 impl std::error::Error for TaskError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause.cause() as _)
+        self.0.cause.as_ref().map(|cause| cause.cause() as _)
     }
 }

@@ -11,7 +11,7 @@ mod snapshot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tidemill_dsl::processor::{Address, PartitionCounts, ProcessError, TaskState, take_panicked_node};
+use tidemill_dsl::processor::{PartitionCounts, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
@@ -114,11 +114,12 @@ impl Task {
 
     /// How many records wait in a queue.
     pub fn buffered(&self, queue: usize) -> u64 {
-        self.queues[queue].buffered
+        self.queues[queue].buffered()
     }
 
     /// Adds records to a queue. They continue where the last ones ended, except where the log left some out.
     pub fn enqueue(&mut self, queue: usize, batch: &Arc<Batch>) -> Result<(), TaskError> {
+        self.check_usable()?;
         let was_empty = self.queues[queue].is_empty();
         self.queues[queue].add(batch);
         if was_empty { self.load_head(queue) } else { Ok(()) }
@@ -142,44 +143,103 @@ impl Task {
     /// Processes the record whose turn it is, whatever `readiness` says; `None` when there is none.
     pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
         self.check_usable()?;
-        let Some((queue, timestamp)) = self.choice.take() else { return Ok(None) };
-        let offset = self.queues[queue].head_offset();
-        self.address(queue, offset);
-        self.state.advance_stream_time(timestamp);
-        self.queues[queue].polled(timestamp);
-        let (runner, state) = (&self.queues[queue].runner, &mut self.state);
-        guarded(|| runner.run(queue, state)).map_err(|error| self.fail(error))?;
-        self.queues[queue].advance();
-        self.load_head(queue)?;
-        Ok(Some(Processed { queue, offset }))
-    }
-
-    /// Says in the state which record is processed.
-    fn address(&mut self, queue: usize, offset: Offset) {
-        if self.addressed == Some(queue) {
-            return self.state.set_offset(offset);
+        let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
+        let (queue, state) = (&mut self.queues[number], &mut self.state);
+        let offset = queue.head_offset();
+        if self.addressed == Some(number) {
+            state.set_offset(offset);
+        } else {
+            state.set_address(Some(queue.address(offset)));
+            self.addressed = Some(number);
         }
-        let TopicPartition { topic, partition } = self.queues[queue].partition.clone();
-        self.state.set_address(Some(Address { topic, partition, offset }));
-        self.addressed = Some(queue);
+        state.advance_stream_time(timestamp);
+        queue.polled(timestamp);
+        let next = guarded(|| {
+            queue.runner.run(number, state)?;
+            queue.advance();
+            queue.load_head(number, state)
+        });
+        self.enter(number, next)?;
+        Ok(Some(Processed { queue: number, offset }))
     }
 
-    /// Reads the record at the head of a queue, past those that are dropped, and enters the queue into the choice.
-    fn load_head(&mut self, queue: usize) -> Result<(), TaskError> {
-        loop {
-            let Queue { partition, runner, partition_time, .. } = &self.queues[queue];
-            let Some((offset, record)) = self.queues[queue].peek() else { return Ok(()) };
-            let address = Address { topic: partition.topic.clone(), partition: partition.partition, offset };
-            let (partition_time, state) = (*partition_time, &mut self.state);
-            let loaded = guarded(|| runner.load(queue, &record, &address, partition_time, state));
-            match loaded.map_err(|error| self.fail(error.at_record(&address)))? {
-                Some(timestamp) => {
-                    self.choice.enter(queue, timestamp);
-                    return Ok(());
-                }
-                None => self.queues[queue].advance(),
+    /// Processes records as `process` does, `limit` at most, until one after which `stop` holds or a queue is empty: there
+    /// may be news for it. Gives whether any was processed.
+    ///
+    /// As long as a single queue has records there is nothing to choose, and they run one after another without the way
+    /// through the choice.
+    pub fn process_many(
+        &mut self,
+        limit: u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+    ) -> Result<bool, TaskError> {
+        let mut left = limit;
+        while left > 0 {
+            // The first one says in the state which queue it comes from.
+            let Some(processed) = self.process()? else { break };
+            left -= 1;
+            if stop(&mut self.state) || self.queues[processed.queue].is_empty() {
+                break;
+            }
+            if let [(only, _)] = self.choice.heads()
+                && *only == processed.queue
+                && self.run_queue(processed.queue, &mut left, stop)?
+            {
+                break;
             }
         }
+        Ok(left < limit)
+    }
+
+    /// Processes records of the only queue that has any. Gives whether that is to stop.
+    fn run_queue(
+        &mut self,
+        number: usize,
+        left: &mut u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+    ) -> Result<bool, TaskError> {
+        self.choice.take();
+        let (queue, state) = (&mut self.queues[number], &mut self.state);
+        let (mut ran, mut stopped) = (0, false);
+        let mut stop_here = |state: &mut TaskState| {
+            stopped = stop(state);
+            stopped
+        };
+        let next = guarded(|| {
+            ran = queue.run_on(number, *left, &mut stop_here, state)?;
+            queue.load_head(number, state)
+        });
+        *left -= ran;
+        self.enter(number, next)?;
+        Ok(stopped || self.queues[number].is_empty())
+    }
+
+    /// Reads the record at the head of a queue that was empty.
+    fn load_head(&mut self, number: usize) -> Result<(), TaskError> {
+        let (queue, state) = (&mut self.queues[number], &mut self.state);
+        let next = guarded(|| queue.load_head(number, state));
+        self.enter(number, next)
+    }
+
+    /// Enters a queue into the choice with the time of its head. A failure is that of the record at the head: a record
+    /// leaves it only when it was processed.
+    #[inline]
+    fn enter(&mut self, number: usize, head: Result<Option<Timestamp>, ProcessError>) -> Result<(), TaskError> {
+        match head {
+            Ok(Some(timestamp)) => self.choice.enter(number, timestamp),
+            Ok(None) => {}
+            Err(error) => {
+                let queue = &self.queues[number];
+                let error = error.at_record(&queue.address(queue.head_offset()));
+                let error = match self.state.node_that_panicked() {
+                    Some(node) => error.at_node(node),
+                    None => error,
+                };
+                self.failed = true;
+                return Err(TaskError::processing(&self.id, error));
+            }
+        }
+        Ok(())
     }
 
     /// How far the task is in the inputs that moved since the last call: what a commit stores.
@@ -216,15 +276,6 @@ impl Task {
     fn check_usable(&self) -> Result<(), TaskError> {
         if self.failed { Err(TaskError::used_after_failure(&self.id)) } else { Ok(()) }
     }
-
-    fn fail(&mut self, error: ProcessError) -> TaskError {
-        self.failed = true;
-        let error = match self.state.address() {
-            Some(address) => error.at_record(address),
-            None => error,
-        };
-        TaskError::processing(&self.id, error)
-    }
 }
 
 /// Runs user code; a panic becomes an error that fails the task like any other.
@@ -232,10 +283,6 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, Proces
     // The task is not used after a panic, so nobody sees what it left behind.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-        let error = ProcessError::from(format!("panicked: {}", text.unwrap_or("without a message")));
-        Err(match take_panicked_node() {
-            Some(node) => error.at_node(&node),
-            None => error,
-        })
+        Err(format!("panicked: {}", text.unwrap_or("without a message")).into())
     })
 }

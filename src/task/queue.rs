@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidemill_dsl::record::{Batch, Offset, Records, StoredRecord, Timestamp, TopicPartition};
-use tidemill_dsl::topology::SourceRunner;
+use tidemill_dsl::processor::{Address, ProcessError, TaskState};
+use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
+use tidemill_dsl::topology::{Run, SourceRunner};
 
 use crate::log::InputProgress;
 
@@ -13,8 +14,11 @@ pub(super) struct Queue {
     pub(super) runner: Arc<dyn SourceRunner>,
     /// Whether the topic has this partition at all.
     pub(super) read: bool,
-    batches: VecDeque<Records>,
-    pub(super) buffered: u64,
+    /// The batch that is being read.
+    head: Option<Records>,
+    /// Those after it, and how many records they have.
+    behind: VecDeque<Records>,
+    records_behind: u64,
     /// The offset to fetch next.
     pub(super) fetched: Offset,
     /// How far the partition is known to reach.
@@ -31,8 +35,9 @@ impl Queue {
             partition,
             runner,
             read,
-            batches: VecDeque::new(),
-            buffered: 0,
+            head: None,
+            behind: VecDeque::new(),
+            records_behind: 0,
             fetched: Offset::ZERO,
             end_known: Offset::ZERO,
             partition_time: None,
@@ -47,8 +52,15 @@ impl Queue {
         self.partition_time = progress.partition_time;
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.buffered == 0
+        self.head.is_none()
+    }
+
+    /// How many records wait.
+    #[inline]
+    pub(super) fn buffered(&self) -> u64 {
+        self.head.as_ref().map_or(0, Records::remaining) + self.records_behind
     }
 
     pub(super) fn add(&mut self, batch: &Arc<Batch>) {
@@ -58,31 +70,76 @@ impl Queue {
             return;
         }
         assert!(records.offset() >= self.fetched, "records continue where the last ones ended");
-        self.buffered += records.remaining();
         self.fetched = batch.end();
         self.end_known = self.end_known.max(self.fetched);
-        self.batches.push_back(records);
+        if self.head.is_none() {
+            self.head = Some(records);
+        } else {
+            self.records_behind += records.remaining();
+            self.behind.push_back(records);
+        }
     }
 
-    /// The record at the head.
-    pub(super) fn peek(&self) -> Option<(Offset, StoredRecord<'_>)> {
-        let records = self.batches.front()?;
-        records.peek().map(|record| (records.offset(), record))
+    /// Reads the record at the head into its place in the task, past those that are dropped, and gives its time.
+    pub(super) fn load_head(
+        &mut self,
+        number: usize,
+        state: &mut TaskState,
+    ) -> Result<Option<Timestamp>, ProcessError> {
+        while let Some(record) = self.head.as_ref().and_then(Records::peek) {
+            let loaded = self.runner.load(number, &record, self.partition_time, state)?;
+            if loaded.is_some() {
+                return Ok(loaded);
+            }
+            self.advance();
+        }
+        Ok(None)
     }
 
+    /// The place of one of its records.
+    pub(super) fn address(&self, offset: Offset) -> Address {
+        Address { topic: self.partition.topic.clone(), partition: self.partition.partition, offset }
+    }
+
+    #[inline]
     pub(super) fn head_offset(&self) -> Offset {
-        self.batches.front().map_or(self.fetched, Records::offset)
+        self.head.as_ref().map_or(self.fetched, Records::offset)
     }
 
     /// Takes the record at the head away.
+    #[inline]
     pub(super) fn advance(&mut self) {
-        let Some(records) = self.batches.front_mut() else { return };
-        records.advance();
-        self.buffered -= 1;
+        let Some(head) = &mut self.head else { return };
+        head.advance();
         self.moved = true;
-        if records.remaining() == 0 {
-            self.batches.pop_front();
+        if head.remaining() == 0 {
+            self.next_batch();
         }
+    }
+
+    fn next_batch(&mut self) {
+        self.head = self.behind.pop_front();
+        self.records_behind -= self.head.as_ref().map_or(0, Records::remaining);
+    }
+
+    /// Processes records of the batch that is being read, one after another. Gives how many.
+    pub(super) fn run_on(
+        &mut self,
+        number: usize,
+        limit: u32,
+        stop: &mut dyn FnMut(&mut TaskState) -> bool,
+        state: &mut TaskState,
+    ) -> Result<u32, ProcessError> {
+        let Some(head) = &mut self.head else { return Ok(0) };
+        let mut run = Run { records: head, partition_time: self.partition_time, left: limit, stop };
+        let flow = self.runner.run_on(number, &mut run, state);
+        let (left, partition_time) = (run.left, run.partition_time);
+        self.partition_time = partition_time;
+        self.moved = true;
+        if head.remaining() == 0 {
+            self.next_batch();
+        }
+        flow.map(|()| limit - left)
     }
 
     /// Notes that a record of this time was processed.
@@ -97,12 +154,13 @@ impl Queue {
     }
 
     /// The waiting batches, each with the offset of its next record.
-    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &Records> {
-        self.batches.iter()
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Records> {
+        self.head.iter().chain(&self.behind)
     }
 
     pub(super) fn clear(&mut self) {
-        self.batches.clear();
-        self.buffered = 0;
+        self.head = None;
+        self.behind.clear();
+        self.records_behind = 0;
     }
 }

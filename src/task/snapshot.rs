@@ -40,47 +40,55 @@ impl Task {
             out.number(queue.end_known.get());
             out.option(queue.partition_time, Encoder::time);
             out.number(u64::from(queue.moved));
-            // As one run of records: how they were cut into batches is no part of the state.
-            let mut waiting = BatchBuilder::default();
-            for records in queue.waiting() {
-                let mut records = records.clone();
-                while let Some(record) = records.peek() {
-                    waiting.push_stored(&record);
-                    records.advance();
-                }
+            let runs = runs(queue);
+            out.number(runs.len() as u64);
+            for run in runs {
+                out.number(run.base().get());
+                out.number(run.count().into());
+                out.bytes(run.bytes());
             }
-            out.number(queue.head_offset().get());
-            out.number(waiting.count().into());
-            out.bytes(waiting.finish(Offset::ZERO).bytes());
         }
-        out.number(self.choice.queues().len() as u64);
-        self.choice.queues().for_each(|queue| out.number(queue as u64));
+        out.number(self.choice.heads().len() as u64);
+        for (queue, time) in self.choice.heads() {
+            out.number(*queue as u64);
+            out.time(*time);
+        }
         Ok(())
     }
 
-    /// Sets the task from what `snapshot` of a task of the same number wrote.
+    /// Sets the task from what `snapshot` of a task of the same number wrote. A task that failed cannot be set any more:
+    /// the failure may have left it without parts.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.check_usable().map_err(ProcessError::from)?;
         let mut bytes = Decoder::new(bytes);
         self.state.restore(&mut Decoder::new(bytes.bytes()?))?;
         self.state.set_address(None);
-        (self.addressed, self.failed) = (None, false);
+        self.addressed = None;
         for queue in &mut self.queues {
             restore_queue(queue, &mut bytes)?;
         }
-        let mut order = Vec::new();
+        let mut heads = Vec::new();
         for _ in 0..bytes.number()? {
-            order.push(usize::try_from(bytes.number()?).map_err(ProcessError::from)?);
+            heads.push((usize::try_from(bytes.number()?).map_err(ProcessError::from)?, bytes.time()?));
         }
-        self.reload_heads(&order)
+        self.reload_heads(heads)
     }
 
-    fn reload_heads(&mut self, order: &[usize]) -> Result<(), SnapshotError> {
+    /// Reads the records at the heads again, as of the times that they had.
+    fn reload_heads(&mut self, heads: Vec<(usize, Timestamp)>) -> Result<(), SnapshotError> {
         self.choice = super::Choice::default();
-        let mut heads: Vec<(usize, Timestamp)> = Vec::new();
-        for queue in order {
+        let now = self.state.now();
+        for (queue, time) in &heads {
+            // A source that takes its times from the wall clock took this one when the record came to the head.
+            self.state.set_now(*time);
             self.load_head(*queue).map_err(ProcessError::from)?;
-            heads.extend(self.choice.take());
+            if self.choice.take() != Some((*queue, *time)) {
+                let input = &self.queues[*queue].partition;
+                let error = format!("the timestamp extractor of `{input}` gives a record another time than before");
+                return Err(ProcessError::from(error).into());
+            }
         }
+        self.state.set_now(now);
         self.choice.restore(heads);
         Ok(())
     }
@@ -93,16 +101,41 @@ impl Task {
     }
 }
 
+/// The waiting records in runs without gaps between their offsets: how they were cut into batches is no part of the state.
+fn runs(queue: &Queue) -> Vec<Batch> {
+    let (mut runs, mut run, mut begins, mut next) = (Vec::new(), BatchBuilder::default(), Offset::ZERO, Offset::ZERO);
+    for records in queue.waiting() {
+        let mut records = records.clone();
+        if records.offset() != next && !run.is_empty() {
+            runs.push(run.finish(begins));
+        }
+        if run.is_empty() {
+            begins = records.offset();
+        }
+        while let Some(record) = records.peek() {
+            run.push_stored(&record);
+            records.advance();
+        }
+        next = records.offset();
+    }
+    if !run.is_empty() {
+        runs.push(run.finish(begins));
+    }
+    runs
+}
+
 fn restore_queue(queue: &mut Queue, bytes: &mut Decoder<'_>) -> Result<(), SnapshotError> {
     queue.clear();
     let (fetched, end_known) = (Offset::new(bytes.number()?), Offset::new(bytes.number()?));
     queue.partition_time = bytes.option(Decoder::time)?;
     let moved = bytes.number()? != 0;
-    let head = Offset::new(bytes.number()?);
-    let count = u32::try_from(bytes.number()?).map_err(ProcessError::from)?;
-    let batch = Batch::decode(head, count, bytes.bytes()?.into()).map_err(ProcessError::from)?;
-    queue.fetched = head;
-    queue.add(&Arc::new(batch));
+    queue.fetched = Offset::ZERO;
+    for _ in 0..bytes.number()? {
+        let base = Offset::new(bytes.number()?);
+        let count = u32::try_from(bytes.number()?).map_err(ProcessError::from)?;
+        let run = Batch::decode(base, count, bytes.bytes()?.into()).map_err(ProcessError::from)?;
+        queue.add(&Arc::new(run));
+    }
     (queue.fetched, queue.end_known, queue.moved) = (fetched, end_known, moved);
     Ok(())
 }

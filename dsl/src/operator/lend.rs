@@ -21,22 +21,29 @@ pub(super) fn change_row<K: 'static, V: Send + 'static>(
 ) -> Flow {
     let mut store = ctx.task().take_key_value::<K, V>(slot.index);
     let changed = change(&mut store, slot, key, ctx, update);
-    let (row, timestamp) = match changed {
+    let Changed { row, old, timestamp } = match changed {
         Ok(changed) => changed,
         Err(error) => {
             ctx.task().return_store(slot.index, store);
             return Err(error);
         }
     };
-    let new = store.value(row);
+    let (new, old) = (store.value(row), old.as_ref());
     if !slot.used_below {
-        let flow = ctx.push(Change { key, new, timestamp, headers });
+        let flow = ctx.push(Change { key, new, old, timestamp, headers });
         ctx.task().return_store(slot.index, store);
         return flow;
     }
     let copy = new.as_ref().map(|value| store.copy(value)).transpose();
     ctx.task().return_store(slot.index, store);
-    ctx.push(Change { key, new: &copy?, timestamp, headers })
+    ctx.push(Change { key, new: &copy?, old, timestamp, headers })
+}
+
+/// A row's place after a change, and what it was before, if somebody wants to know.
+struct Changed<V> {
+    row: CellId,
+    old: Option<Option<V>>,
+    timestamp: Timestamp,
 }
 
 fn change<K: 'static, V: Send + 'static>(
@@ -45,9 +52,12 @@ fn change<K: 'static, V: Send + 'static>(
     key: &K,
     ctx: &mut NodeContext<'_, TableOf<K, V>>,
     update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
-) -> Result<(CellId, Timestamp), ProcessError> {
+) -> Result<Changed<V>, ProcessError> {
     let row = store.claim(key)?;
+    // `update` makes the new row from the old one, which is gone then.
+    let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
+    let old = slot.sends_old.then(|| copy(row)).transpose()?;
     let (value, timestamp) = update(store.take(row))?;
     store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index))?;
-    Ok((row, timestamp))
+    Ok(Changed { row, old, timestamp })
 }

@@ -4,7 +4,7 @@ use crate::processor::{DropReason, Flow, NodeContext, Operator, StreamOf};
 use crate::record::Record;
 use crate::serde::Data;
 
-/// Drops records without a key, unless what follows has a use for them: `repartition` and left joins (KIP-962).
+/// Drops records without a key, unless what follows has a use for them: a left join (KIP-962).
 pub(crate) struct NonNullKey {
     pub(crate) keep_null: bool,
 }

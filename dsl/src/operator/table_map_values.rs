@@ -5,7 +5,11 @@ use std::sync::Arc;
 use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf};
 use crate::record::Change;
 
-pub(crate) struct TableMapValues<F>(pub(crate) Arc<F>);
+pub(crate) struct TableMapValues<F> {
+    pub(crate) map: Arc<F>,
+    /// Whether a node below wants the row as it was before the change, mapped too.
+    pub(crate) sends_old: bool,
+}
 
 impl<K, V, V2, F> Operator<TableOf<K, V>, TableOf<K, V2>> for TableMapValues<F>
 where
@@ -15,7 +19,11 @@ where
     F: Fn(&K, &V) -> Result<Option<V2>, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V2>>) -> Flow {
-        let new = change.new.as_ref().map(|value| (self.0)(change.key, value)).transpose()?.flatten();
-        ctx.push(Change { key: change.key, new: &new, timestamp: change.timestamp, headers: change.headers })
+        let Change { key, timestamp, headers, .. } = change;
+        let mapped =
+            |row: &Option<V>| row.as_ref().map(|value| (self.map)(key, value)).transpose().map(Option::flatten);
+        let new = mapped(change.new)?;
+        let old = change.old.filter(|_| self.sends_old).map(mapped).transpose()?;
+        ctx.push(Change { key, new: &new, old: old.as_ref(), timestamp, headers })
     }
 }

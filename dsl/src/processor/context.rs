@@ -29,6 +29,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         NodeContext { node, outlet, task }
     }
 
+    /// Ends a call that returned.
+    #[inline]
+    pub(crate) fn returned(self) {
+        std::mem::forget(self);
+    }
+
     /// Hands an item to every child, in the order in which they were connected; returns when all are done with it.
     #[inline]
     pub fn push(&mut self, item: Out::Item<'_>) -> Flow {
@@ -91,8 +97,22 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
-        let (state, out) = self.task.key_value(*slot);
+        let Some((state, out)) = self.task.try_key_value(*slot) else {
+            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<(K, V)>());
+            return Err(format!(
+                "processor `{node}` opens store `{name}` as `{wanted}`, but it has other types: use the descriptor that the \
+                 store was added with"
+            )
+            .into());
+        };
         Ok(StoreAccess { state, out })
+    }
+}
+
+/// A context is dropped only when its node panics: then the task is told which node that was.
+impl<Out: Edge> Drop for NodeContext<'_, Out> {
+    fn drop(&mut self) {
+        self.task.panicked_in(&self.node.name);
     }
 }
 

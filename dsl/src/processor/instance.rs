@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 
 use super::context::NodeHead;
-use super::{Context, Flow, NodeContext, Outlet, PanicWatch, ProcessError, Push, StreamOf, TaskState};
+use super::{Context, Flow, NodeContext, Outlet, ProcessError, Push, StreamOf, TaskState};
 use crate::record::Record;
 
 /// Bytes that a processor writes its own state into.
@@ -108,9 +108,8 @@ where
         let any: &mut dyn Any = &mut *instance;
         let typed = any.downcast_mut::<Instance<P, KIn, VIn, KOut, VOut>>().expect("a slot keeps its type");
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
-        let watch = PanicWatch::over(&self.head.name);
         let result = typed.processor.process(record, &mut context);
-        watch.end();
+        context.returned();
         task.return_instance(self.slot, instance);
         result.map_err(|error| error.at_node(&self.head.name))
     }

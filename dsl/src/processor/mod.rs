@@ -12,7 +12,6 @@ mod instance;
 mod operator;
 mod outlet;
 mod outputs;
-mod panicked;
 mod task_state;
 
 pub(crate) use context::NodeHead;
@@ -26,7 +25,5 @@ pub use operator::Operator;
 pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
-pub(crate) use panicked::PanicWatch;
-pub use panicked::take_panicked_node;
 pub use task_state::{Address, SnapshotError, TaskState};
-pub(crate) use task_state::{HeadRecord, TaskParts};
+pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};

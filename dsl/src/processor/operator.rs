@@ -1,7 +1,7 @@
 //! Nodes without state of their own.
 
 use super::context::NodeHead;
-use super::{Edge, Flow, NodeContext, Outlet, PanicWatch, Push, TaskState};
+use super::{Edge, Flow, NodeContext, Outlet, Push, TaskState};
 
 /// A node that keeps nothing between two calls but what lies in stores; one instance serves all tasks.
 ///
@@ -21,9 +21,8 @@ pub(crate) struct OperatorNode<O, Out: Edge> {
 impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, Out> {
     fn push(&self, item: In::Item<'_>, task: &mut TaskState) -> Flow {
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
-        let watch = PanicWatch::over(&self.head.name);
-        let result = self.operator.process(item, &mut context);
-        watch.end();
-        result.map_err(|error| error.at_node(&self.head.name))
+        let flow = self.operator.process(item, &mut context);
+        context.returned();
+        flow.map_err(|error| error.at_node(&self.head.name))
     }
 }

@@ -182,7 +182,9 @@ impl Outputs {
 
     /// Takes the records for topics that this application reads itself, partitions in the order of their first record.
     pub fn take_own_input(&mut self) -> Vec<(TopicPartition, Batch)> {
-        self.looped = false;
+        if !std::mem::take(&mut self.looped) {
+            return Vec::new();
+        }
         let topics = &self.topics;
         let (taken, rest) = self.written.iter().partition(|(topic, _)| topics[*topic].own_input);
         self.written = rest;

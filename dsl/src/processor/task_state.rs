@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
@@ -26,8 +27,11 @@ impl fmt::Display for Address {
     }
 }
 
+/// A record with its types and its time.
+pub(crate) type Loaded<K, V> = (K, V, Timestamp, Headers);
+
 /// A record at the head of a queue, read and waiting for its turn.
-pub(crate) struct HeadRecord<K, V>(pub(crate) Option<(K, V, Timestamp, Headers)>);
+pub(crate) struct HeadRecord<K, V>(pub(crate) Option<Loaded<K, V>>);
 
 /// What a task state is made of.
 pub(crate) struct TaskParts {
@@ -49,11 +53,14 @@ pub struct TaskState {
     stream_time: Option<Timestamp>,
     now: Timestamp,
     dropped: DropCounts,
+    /// The innermost node that panicked.
+    panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
     pub(crate) fn new(parts: TaskParts) -> Self {
-        TaskState { parts, address: None, stream_time: None, now: Timestamp::ZERO, dropped: DropCounts::default() }
+        let (dropped, now) = (DropCounts::default(), Timestamp::ZERO);
+        TaskState { parts, address: None, stream_time: None, now, dropped, panicked_in: None }
     }
 
     /// The partition number that this task works on.
@@ -110,6 +117,17 @@ impl TaskState {
         self.dropped.add(reason);
     }
 
+    /// Says that a node panics. The first to say so is the innermost.
+    #[cold]
+    pub(crate) fn panicked_in(&mut self, node: &Arc<str>) {
+        self.panicked_in.get_or_insert_with(|| node.clone());
+    }
+
+    /// The innermost node that panicked, if one did.
+    pub fn node_that_panicked(&self) -> Option<&str> {
+        self.panicked_in.as_deref()
+    }
+
     /// What the task has written.
     pub fn outputs(&mut self) -> &mut Outputs {
         &mut self.parts.outputs
@@ -136,10 +154,19 @@ impl TaskState {
         &mut self,
         slot: usize,
     ) -> (&mut KeyValueState<K, V>, ChangelogOut<'_>) {
+        self.try_key_value(slot).expect("a slot keeps its type")
+    }
+
+    /// As `key_value`; `None` when the store has other types.
+    #[inline]
+    pub(crate) fn try_key_value<K: 'static, V: Send + 'static>(
+        &mut self,
+        slot: usize,
+    ) -> Option<(&mut KeyValueState<K, V>, ChangelogOut<'_>)> {
         let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
         let any: &mut dyn Any = &mut **stores[slot].as_mut().expect("a store that is lent is not used below");
-        let typed = any.downcast_mut().expect("a slot keeps its type");
-        (typed, ChangelogOut { outputs, topic: changelogs[slot], partition: *partition })
+        let typed = any.downcast_mut()?;
+        Some((typed, ChangelogOut { outputs, topic: changelogs[slot], partition: *partition }))
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.

@@ -26,6 +26,9 @@ pub struct Batch {
 impl Batch {
     /// A batch from stored bytes, which are checked record by record.
     pub fn decode(base: Offset, count: u32, bytes: Box<[u8]>) -> Result<Batch, BatchError> {
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(BatchError("a batch has 4 GiB or more"));
+        }
         let (mut rest, mut left) = (&*bytes, count);
         while left > 0 {
             let (_, after) = StoredRecord::split(rest)?;
@@ -62,7 +65,7 @@ impl Batch {
 
     /// The records in order.
     pub fn records(self: &Arc<Self>) -> Records {
-        Records { batch: self.clone(), at: 0, index: 0 }
+        Records { batch: self.clone(), index: 0, here: Parts::at(&self.bytes, 0) }
     }
 
     /// The record at byte `at` and the byte at which the next one begins; `None` behind the last one.
@@ -96,38 +99,94 @@ impl fmt::Debug for Batch {
 #[derive(Clone, Debug)]
 pub struct Records {
     batch: Arc<Batch>,
-    at: usize,
-    index: u64,
+    index: u32,
+    /// The record at this place, taken apart once.
+    here: Option<Parts>,
+}
+
+/// Where the parts of a record lie in its batch.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    timestamp: Timestamp,
+    key: Part,
+    value: Part,
+    headers: Part,
+}
+
+/// A run of bytes that may be absent.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    at: u32,
+    /// Negative: absent.
+    length: i32,
+}
+
+impl Part {
+    #[inline]
+    fn end(self) -> u32 {
+        // An absent part takes no room.
+        self.at + self.length.max(0).cast_unsigned()
+    }
+
+    #[inline]
+    fn bytes(self, all: &[u8]) -> Option<&[u8]> {
+        (self.length >= 0).then(|| &all[self.at as usize..self.end() as usize])
+    }
+}
+
+impl Parts {
+    /// The parts of the record at byte `at` of a batch that was checked.
+    #[inline]
+    fn at(bytes: &[u8], at: u32) -> Option<Parts> {
+        let fixed = bytes.get(at as usize..)?.first_chunk::<FIXED>()?;
+        let word = |at: usize| i32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+        let time = i64::from_le_bytes(*fixed.first_chunk::<8>()?);
+        let key = Part { at: at + FIXED as u32, length: word(8) };
+        let value = Part { at: key.end(), length: word(12) };
+        let headers = Part { at: value.end(), length: word(16) };
+        Some(Parts { timestamp: Timestamp::from_millis(time), key, value, headers })
+    }
 }
 
 impl Records {
     /// The offset of the record that `peek` shows.
+    #[inline]
     pub fn offset(&self) -> Offset {
-        self.batch.base.plus(self.index)
+        self.batch.base.plus(self.index.into())
     }
 
     /// The record at this place; `None` behind the last one.
+    #[inline]
     pub fn peek(&self) -> Option<StoredRecord<'_>> {
-        self.batch.record_at(self.at).map(|(record, _)| record)
+        let (parts, all) = (self.here.as_ref()?, &*self.batch.bytes);
+        let headers = parts.headers.bytes(all).unwrap_or_default();
+        Some(StoredRecord {
+            timestamp: parts.timestamp,
+            key: parts.key.bytes(all),
+            value: parts.value.bytes(all),
+            headers,
+        })
     }
 
     /// Goes on to the next record.
+    #[inline]
     pub fn advance(&mut self) {
-        if let Some((_, next)) = self.batch.record_at(self.at) {
-            (self.at, self.index) = (next, self.index + 1);
+        if let Some(headers) = self.here.as_ref().map(|parts| parts.headers) {
+            self.index += 1;
+            self.here = Parts::at(&self.batch.bytes, headers.end());
         }
     }
 
     /// Goes on to the record at `offset`, if it lies further on in this batch.
     pub fn skip_to(&mut self, offset: Offset) {
-        while self.offset() < offset && self.peek().is_some() {
+        while self.offset() < offset && self.here.is_some() {
             self.advance();
         }
     }
 
     /// How many records are left, the one that `peek` shows included.
     pub fn remaining(&self) -> u64 {
-        u64::from(self.batch.count) - self.index
+        u64::from(self.batch.count - self.index)
     }
 }
 
@@ -156,7 +215,12 @@ impl<'a> StoredRecord<'a> {
     }
 
     /// The headers; an error when their bytes are wrong.
+    #[inline]
     pub fn headers(&self) -> Result<Headers, BatchError> {
+        if self.headers.is_empty() { Ok(Headers::NONE) } else { self.read_headers() }
+    }
+
+    fn read_headers(&self) -> Result<Headers, BatchError> {
         let (mut headers, mut rest) = (Headers::default(), self.headers);
         while let Some((length, tail)) = rest.split_first_chunk::<2>() {
             let (name, tail) = take(tail, i32::from(u16::from_le_bytes(*length)))?;
@@ -276,6 +340,7 @@ impl BatchBuilder {
 
     /// The records added since the last `finish`, beginning at offset `base`.
     pub fn finish(&mut self, base: Offset) -> Batch {
+        assert!(u32::try_from(self.bytes.len()).is_ok(), "a batch is shorter than 4 GiB: places in it have 32 bits");
         let batch = Batch { base, count: self.count, bytes: self.bytes.as_slice().into() };
         self.clear();
         batch

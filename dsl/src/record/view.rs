@@ -56,6 +56,8 @@ pub struct Change<'a, K, V> {
     pub key: &'a K,
     /// The row after the change; `None`: the row is gone.
     pub new: &'a Option<V>,
+    /// The row before the change, if a node below asked the table for it when it was described; else `None`.
+    pub old: Option<&'a Option<V>>,
     /// The time of the change.
     pub timestamp: Timestamp,
     /// The headers of the record that made the change.

@@ -8,6 +8,11 @@ use super::{Serde, SerdeError};
 ///
 /// `Stream<String, i64>` never holds a null, `Stream<Option<String>, Option<i64>>` may: `Plain` is the type without the
 /// `Option`. Derive it for your own types with `#[derive(Data)]`; `Option<T>` follows from `T`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whether it may be absent, so it cannot be a key, a value or a row",
+    label = "not `Data`",
+    note = "for a type of yours: `#[derive(Data)]`, with `#[data(json)]` and serde's derives if it has no other format"
+)]
 pub trait Data: Sized + Send + 'static {
     /// The type of what is there when something is there: `T` for `Option<T>`, else the type itself.
     type Plain: Data<Plain = Self::Plain>;
@@ -36,6 +41,12 @@ pub trait Data: Sized + Send + 'static {
 }
 
 /// A type with a serde of its own: what `Topic::of` and `Store::of` use.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no format of its own, so nothing says how it is written",
+    label = "no `DefaultSerde`",
+    note = "for a type of yours: `#[derive(Data)]` with `#[data(json)]` and serde's `Serialize` and `Deserialize`",
+    note = "or name a format: `Topic::json(..)`, or `Topic::new(name, key_serde, value_serde)`; `Store` has the same"
+)]
 pub trait DefaultSerde: Data {
     /// The serde.
     const SERDE: &'static dyn Serde<Self>;

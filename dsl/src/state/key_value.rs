@@ -13,8 +13,11 @@ use super::{
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
-/// How many cells a store over a checkpoint keeps in memory at least; those not used between two flushes go first.
-const CELLS_KEPT: usize = 100_000;
+/// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
+const ROWS_IN_MEMORY: usize = 100_000;
+
+/// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
+pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
 
 /// A row's place in memory, valid until the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct KeyValueState<K: 'static, V: 'static> {
     timestamped: bool,
     changelog: Changelog,
     below: Option<Box<dyn ByteStore>>,
+    /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
+    rows_in_memory: usize,
     cells: Cells<V>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
     unlogged: Vec<u32>,
@@ -56,6 +61,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
             timestamped,
             changelog,
             below,
+            rows_in_memory: ROWS_IN_MEMORY,
             cells: Cells::new(),
             unlogged: Vec::new(),
             unflushed: Vec::new(),
@@ -64,7 +70,13 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         }
     }
 
-    /// The row's value and time.
+    /// Says how many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
+    #[must_use]
+    pub fn rows_in_memory(self, rows: usize) -> Self {
+        KeyValueState { rows_in_memory: rows, ..self }
+    }
+
+    /// The row's value and time; a store without times says 0.
     pub fn get(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, StoreError> {
         let found = self.with_key_bytes(key, |state, bytes| state.find(bytes))?;
         Ok(found.and_then(|id| self.row(CellId(id))))
@@ -83,13 +95,19 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Value and time of the row at a place.
     pub fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         let cell = self.cells.get(id.0);
-        cell.value.as_ref().map(|value| (value, cell.timestamp))
+        cell.value.as_ref().map(|value| (value, self.row_time(cell)))
+    }
+
+    /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
+    /// a row lies must not be seen.
+    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+        if self.timestamped { cell.timestamp } else { Timestamp::ZERO }
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
     pub fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        let cell = self.cells.get_mut(id.0);
-        cell.value.take().map(|value| (value, cell.timestamp))
+        let time = self.row_time(self.cells.get(id.0));
+        self.cells.get_mut(id.0).value.take().map(|value| (value, time))
     }
 
     /// Sets the row at a place; `None` deletes it.
@@ -128,12 +146,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     }
 
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
-    pub fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    pub fn walk(&mut self, range: &KeyRange, direction: Direction, visit: VisitRow<'_, V>) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
         }
@@ -170,7 +183,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
             } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
                 && let Some(value) = &cell.value
             {
-                flow = visit(&cell.key, value, cell.timestamp);
+                flow = visit(&cell.key, value, self.row_time(cell));
             }
             if flow.is_break() {
                 return Ok(());
@@ -292,6 +305,15 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
     }
 
+    /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
+    fn sweep(&mut self) {
+        // Twice the number, so that a sweep goes through no more cells than were added since the last one.
+        if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
+            self.cells
+                .remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+        }
+    }
+
     /// Frees the cells without value that nobody has to be told about any more.
     fn free_emptied(&mut self) {
         let mut emptied = std::mem::take(&mut self.emptied);
@@ -331,6 +353,8 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
         }
         self.unlogged = unlogged;
         self.free_emptied();
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
         Ok(())
     }
 
@@ -398,9 +422,7 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
             self.cells.get_mut(*id).unflushed = false;
         }
         self.free_emptied();
-        if self.cells.len() > CELLS_KEPT {
-            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false));
-        }
+        self.sweep();
         ids.clear();
         self.unflushed = ids;
         Ok(())

@@ -11,7 +11,7 @@ mod state_store;
 mod store;
 
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
-pub use key_value::{CellId, KeyValueState};
+pub use key_value::{CellId, KeyValueState, VisitRow};
 pub use spec::{Changelog, Persistence, StoreSpec};
 pub use state_store::{ChangelogOut, StateStore};
 pub use store::Store;

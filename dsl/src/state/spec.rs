@@ -27,7 +27,7 @@ pub enum Persistence {
     Memory,
 }
 
-type MakeStore = dyn Fn(Changelog, Option<Box<dyn ByteStore>>) -> Box<dyn StateStore> + Send + Sync;
+type MakeStore = dyn Fn(Changelog, Option<Box<dyn ByteStore>>, Option<usize>) -> Box<dyn StateStore> + Send + Sync;
 
 /// A store of a topology: name, types, and how it is kept.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ pub struct StoreSpec {
     name: Arc<str>,
     persistence: Persistence,
     changelog: Option<Changelog>,
+    rows_in_memory: Option<usize>,
     types: (TypeId, TypeId),
     shape: String,
     make: Arc<MakeStore>,
@@ -61,8 +62,13 @@ impl StoreSpec {
             types: (TypeId::of::<K>(), TypeId::of::<V>()),
             persistence: Persistence::default(),
             changelog: None,
-            make: Arc::new(move |changelog, below| {
-                Box::new(KeyValueState::new(kept_name.clone(), &store, timestamped, changelog, below))
+            rows_in_memory: None,
+            make: Arc::new(move |changelog, below, rows| {
+                let state = KeyValueState::new(kept_name.clone(), &store, timestamped, changelog, below);
+                Box::new(match rows {
+                    Some(rows) => state.rows_in_memory(rows),
+                    None => state,
+                })
             }),
             name,
         }
@@ -78,6 +84,13 @@ impl StoreSpec {
     #[must_use]
     pub fn changelog(self, changelog: Changelog) -> Self {
         StoreSpec { changelog: Some(changelog), ..self }
+    }
+
+    /// Says how many rows of a task's part all stay in memory when the store is kept on disk; of more, those not used
+    /// between two flushes go. Without this call it is 100,000.
+    #[must_use]
+    pub fn rows_in_memory(self, rows: usize) -> Self {
+        StoreSpec { rows_in_memory: Some(rows), ..self }
     }
 
     /// The name.
@@ -106,7 +119,7 @@ impl StoreSpec {
 
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk.
     pub fn open(&self, default: Changelog, below: Option<Box<dyn ByteStore>>) -> Box<dyn StateStore> {
-        (self.make)(self.changelog.unwrap_or(default), below)
+        (self.make)(self.changelog.unwrap_or(default), below, self.rows_in_memory)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Verbs of a grouped stream: a row per key, folded from its records.
 
 use super::names::NameId;
-use super::plan::StepId;
+use super::plan::{StepId, StoreId};
 use super::stream_type::serde_for;
 use super::table::{Row, Table};
 use super::{GroupedStream, Materialized};
@@ -229,13 +229,13 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         drop(plan);
         let (parent, sources) = self.placed(store);
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
-        let step = self.plan_fold((node, store), parent, spec, operator);
-        Table::new(self.stream.builder, step, sources, Row::Stored { store: kept, name: store }, None)
+        let step = self.plan_fold((node, store, kept), parent, spec, operator);
+        Table::new(self.stream.builder, step, sources, Row::Stored { store: kept, name: store })
     }
 
     fn plan_fold<A, O>(
         &self,
-        (node, store): (NameId, NameId),
+        (node, store, kept): (NameId, NameId, StoreId),
         parent: StepId,
         spec: Option<impl FnOnce(&str) -> StoreSpec + 'static>,
         operator: impl FnOnce(StoreSlot<K::Plain, A>) -> O + 'static,
@@ -247,10 +247,10 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         self.stream.builder.plan().add(node, move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some(spec) = spec else { return };
-            let (node, store) = (plan.name(node), plan.name(store));
+            let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));
             let opened = store.clone();
             builder.add_operator_with(&node, &[&plan.node(parent)], &[&store], move |wiring| {
-                wiring.store(&opened).map(operator)
+                wiring.store(&opened).map(|slot| operator(slot.sending_old(sends_old)))
             });
             builder.add_state_store(spec(&store), &[&node]);
         })

@@ -158,8 +158,9 @@ impl StreamsBuilder {
         };
         let store = plan.add_store(store_name, materialized.name.is_some());
         plan.persistent.push(store_name);
-        let source_name = plan.names.numbered("KSTREAM-SOURCE-");
-        let table_name = plan.names.numbered("KTABLE-SOURCE-");
+        let table_name = plan.names.later();
+        let source_name = plan.names.derived(table_name, "-source", "KSTREAM-SOURCE-");
+        plan.names.number_now(table_name, "KTABLE-SOURCE-");
         let key_or_null = SerdeRef::new(Nullable::new(topic.key_serde().clone()));
         let value_or_null = SerdeRef::new(Nullable::new(topic.value_serde().clone()));
         let nullable = Topic::<Option<K>, Option<V>>::new(topic.name(), key_or_null, value_or_null);
@@ -170,7 +171,7 @@ impl StreamsBuilder {
         let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
         let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
         drop(plan);
-        Table::new(self, step, Sources::one(source), row, Some(source_name))
+        Table::new(self, step, Sources::one(source), row)
     }
 
     /// Adds a store for processors; connect it where they are added.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::plan::StepId;
-use super::repartition::{TopicBase, plan_repartition};
+use super::repartition::{Repartition, plan_repartition};
 use super::stream_type::Sources;
 use super::{Grouped, Stream};
 use crate::operator::SelectKey;
@@ -115,14 +115,13 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let mut plan = self.stream.builder.plan();
         let named = self.base.filter(|base| plan.names.is_given(*base));
         if let (Some(_), Some(shared)) = (named, self.shared.get()) {
+            // Kafka Streams numbers the nodes of the topic again, and makes none.
+            (0..3).for_each(|_| plan.names.burn());
             return (shared, Sources::one(shared));
         }
-        let base = match named {
-            Some(base) => TopicBase { topic: base, nodes: base },
-            // The topic is called after the store, the nodes keep their numbers.
-            None => TopicBase { topic: store, nodes: plan.numbered_only() },
-        };
-        let step = plan_repartition(&mut plan, self.stream.step, base, self.stream.serdes.clone(), false, None);
+        // Without a name of its own the topic is called after the store.
+        let base = named.unwrap_or(store);
+        let step = plan_repartition(&mut plan, self.stream.step, Repartition::new(base, &self.stream.serdes));
         self.shared.set(Some(step));
         (step, Sources::one(step))
     }

@@ -1,6 +1,6 @@
 //! Verbs that bring a stream and a table together.
 
-use super::repartition::{TopicBase, plan_repartition};
+use super::repartition::{Repartition, plan_join_repartition};
 use super::stream_type::Sources;
 use super::{Stream, Table};
 use crate::operator::{JoinTable, Padding};
@@ -115,17 +115,20 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         padding: Padding,
         join: impl Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
     ) -> Stream<'b, K, R> {
-        self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" });
+        if !self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" }) {
+            // The table's places mean nothing in this plan, which has a fault now and is never built.
+            return self.continued(self.step, false, (self.serdes.0.clone(), None));
+        }
         let mut plan = self.builder.plan();
-        let joined = plan.names.numbered_later();
+        let joined = plan.names.later();
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
             // The topic is called after the join if that has a name, else after the stream's last node.
             let last = plan.naming(self.step);
-            let topic = plan.names.named_or(joined, last);
-            let base = TopicBase { topic, nodes: joined };
+            let base = plan.names.named_or(joined, last);
             let keep_null_keys = padding == Padding::Pad;
-            parent = plan_repartition(&mut plan, self.step, base, self.serdes.clone(), keep_null_keys, None);
+            let topic = Repartition { keep_null_keys, ..Repartition::new(base, &self.serdes) };
+            parent = plan_join_repartition(&mut plan, self.step, joined, topic);
             sources = Sources::one(parent);
         }
         plan.names.number_now(joined, if padding == Padding::Pad { "KSTREAM-LEFTJOIN-" } else { "KSTREAM-JOIN-" });

@@ -26,6 +26,7 @@ pub(super) struct StoreId(usize);
 struct PlannedStore {
     name: NameId,
     needed: bool,
+    sends_old: bool,
 }
 
 /// The program as it was written.
@@ -36,6 +37,9 @@ pub(super) struct Plan {
     stores: Vec<PlannedStore>,
     /// Names that reach the disk: stores and repartition topics.
     pub(super) persistent: Vec<NameId>,
+    /// For each stream that was joined the source of its last repartition topic: the next join without a name of its own
+    /// reads that.
+    pub(super) joined: Vec<(StepId, StepId)>,
     /// Sources by the topics that they read.
     pub(super) sources: Vec<(Vec<String>, StepId)>,
     pub(super) faults: Vec<Fault>,
@@ -49,13 +53,26 @@ impl Plan {
     }
 
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {
-        self.stores.push(PlannedStore { name, needed });
+        self.stores.push(PlannedStore { name, needed, sends_old: false });
         StoreId(self.stores.len() - 1)
     }
 
     /// Says that something reads a table's rows, so that they have to be kept.
     pub(super) fn need_store(&mut self, store: StoreId) {
         self.stores[store.0].needed = true;
+    }
+
+    /// Says that something wants rows as they were before a change. Refused, as in Kafka Streams, while nothing else needs
+    /// the rows: it would be no reason to keep them.
+    pub(super) fn want_old(&mut self, store: StoreId) -> bool {
+        let planned = &mut self.stores[store.0];
+        planned.sends_old |= planned.needed;
+        planned.needed
+    }
+
+    /// Whether something wants rows of the store as they were before a change.
+    pub(super) fn sends_old(&self, store: StoreId) -> bool {
+        self.stores[store.0].sends_old
     }
 
     /// The store's name, if it is kept.
@@ -69,6 +86,11 @@ impl Plan {
         self.names.resolve(self.steps[step.0].output)
     }
 
+    /// The place of the name of the node that children of a step connect to.
+    pub(super) fn output(&self, step: StepId) -> NameId {
+        self.steps[step.0].output
+    }
+
     /// The name that `.named(..)` changes.
     pub(super) fn naming(&self, step: StepId) -> NameId {
         self.steps[step.0].naming
@@ -77,11 +99,6 @@ impl Plan {
     /// Makes `.named(..)` on a step change another name than that of its node.
     pub(super) fn rename_to(&mut self, step: StepId, naming: NameId) {
         self.steps[step.0].naming = naming;
-    }
-
-    /// A name that nobody can give: nodes derived from it keep their numbers.
-    pub(super) fn numbered_only(&mut self) -> NameId {
-        self.names.numbered_later()
     }
 
     pub(super) fn name(&self, id: NameId) -> Arc<str> {

@@ -7,37 +7,77 @@ use super::{Repartitioned, Stream};
 use crate::operator::NonNullKey;
 use crate::processor::StreamOf;
 use crate::serde::Data;
-use crate::topology::{Sink, Source};
+use crate::topology::{Sink, Source, TopologyBuilder};
 
-/// What a repartition topic is called.
-#[derive(Clone, Copy)]
-pub(super) struct TopicBase {
+/// A repartition topic to be planned.
+pub(super) struct Repartition<K: 'static, V: 'static> {
     /// The name before `-repartition`.
-    pub(super) topic: NameId,
-    /// The name that, if its author gave it, the three nodes are called after.
-    pub(super) nodes: NameId,
+    pub(super) base: NameId,
+    pub(super) serdes: KnownSerdes<K, V>,
+    /// Whether records without a key go through.
+    pub(super) keep_null_keys: bool,
+    pub(super) partitions: Option<u32>,
+}
+
+impl<K, V> Repartition<K, V> {
+    /// A topic for what needs keys, with as many partitions as there are upstream.
+    pub(super) fn new(base: NameId, serdes: &KnownSerdes<K, V>) -> Self {
+        Repartition { base, serdes: serdes.clone(), keep_null_keys: false, partitions: None }
+    }
 }
 
 /// Adds sink, filter and source of a repartition topic; the step's output is the source.
-pub(super) fn plan_repartition<K: Data, V: Data>(
+pub(super) fn plan_repartition<K: Data, V: Data>(plan: &mut Plan, parent: StepId, topic: Repartition<K, V>) -> StepId {
+    let (lower, source) = lower_repartition(plan, parent, topic);
+    plan.add(source, lower)
+}
+
+/// As [`plan_repartition`], for a join: unless that has a name of its own, it shares the topic of an earlier join of the same
+/// stream, as in Kafka Streams.
+pub(super) fn plan_join_repartition<K: Data, V: Data>(
     plan: &mut Plan,
     parent: StepId,
-    base: TopicBase,
-    serdes: KnownSerdes<K, V>,
-    keep_null_keys: bool,
-    partitions: Option<u32>,
+    join: NameId,
+    topic: Repartition<K, V>,
 ) -> StepId {
+    let there = plan.joined.iter().rfind(|(stream, _)| *stream == parent).map(|(_, source)| *source);
+    let step = match there {
+        None => plan_repartition(plan, parent, topic),
+        Some(there) => {
+            let persistent = plan.persistent.len();
+            let (lower, own) = lower_repartition(plan, parent, topic);
+            // Where it is shared the topic is listed already, and else it has a name.
+            plan.persistent.truncate(persistent);
+            let source = plan.names.shared(join, own, plan.output(there));
+            plan.add(source, move |plan, builder| {
+                if plan.names.is_given(join) {
+                    lower(plan, builder);
+                }
+            })
+        }
+    };
+    plan.joined.push((parent, step));
+    step
+}
+
+/// Takes the names of the three nodes, and says how they are made.
+fn lower_repartition<K: Data, V: Data>(
+    plan: &mut Plan,
+    parent: StepId,
+    topic: Repartition<K, V>,
+) -> (impl FnOnce(&Plan, &mut TopologyBuilder) + 'static, NameId) {
+    let Repartition { base, serdes, keep_null_keys, partitions } = topic;
     // In this order Kafka Streams gives them their numbers.
-    let sink = plan.names.derived(base.nodes, "-repartition-sink", "KSTREAM-SINK-");
-    let filter = plan.names.derived(base.nodes, "-repartition-filter", "KSTREAM-FILTER-");
-    let source = plan.names.derived(base.nodes, "-repartition-source", "KSTREAM-SOURCE-");
-    plan.persistent.push(base.topic);
+    let sink = plan.names.after_topic(base, "-repartition-sink", "KSTREAM-SINK-");
+    let filter = plan.names.after_topic(base, "-repartition-filter", "KSTREAM-FILTER-");
+    let source = plan.names.after_topic(base, "-repartition-source", "KSTREAM-SOURCE-");
+    plan.persistent.push(base);
     let key = serde_for(plan, serdes.0, "key of a repartition topic");
     let value = serde_for(plan, serdes.1, "value of a repartition topic");
-    plan.add(source, move |plan, builder| {
+    let lower = move |plan: &Plan, builder: &mut TopologyBuilder| {
         // Without a serde the plan has a fault already.
         let (Some(key), Some(value)) = (key, value) else { return };
-        let topic = format!("{}-repartition", plan.name(base.topic));
+        let topic = format!("{}-repartition", plan.name(base));
         let filter = plan.name(filter);
         let keep_null = NonNullKey { keep_null: keep_null_keys };
         builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&filter, &[&plan.node(parent)], keep_null);
@@ -46,7 +86,8 @@ pub(super) fn plan_repartition<K: Data, V: Data>(
         if let Some(partitions) = partitions {
             builder.partitions.push((topic.into(), partitions));
         }
-    })
+    };
+    (lower, source)
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
@@ -76,11 +117,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// As [`repartition`](Self::repartition), with a number of partitions or serdes.
     pub fn repartition_with(&self, options: Repartitioned<K, V>) -> Self {
         let mut plan = self.builder.plan();
-        let base = plan.names.numbered("KSTREAM-REPARTITION-");
+        let base = plan.names.numbered_if_needed("KSTREAM-REPARTITION-");
         let serdes = (options.key.or(self.serdes.0.clone()), options.value.or(self.serdes.1.clone()));
-        let base = TopicBase { topic: base, nodes: base };
-        let step = plan_repartition(&mut plan, self.step, base, serdes.clone(), false, options.partitions);
-        plan.rename_to(step, base.nodes);
+        let topic = Repartition { partitions: options.partitions, ..Repartition::new(base, &serdes) };
+        let step = plan_repartition(&mut plan, self.step, topic);
+        plan.rename_to(step, base);
         drop(plan);
         Stream { sources: Sources::one(step), ..self.continued(step, false, serdes) }
     }

@@ -1,7 +1,7 @@
 //! Verbs that look at one record at a time.
 
 use super::Stream;
-use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey};
+use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
 use crate::processor::{ProcessError, Processor, StreamOf};
 use crate::serde::Data;
 
@@ -67,6 +67,27 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// ```
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter(move |key, value| !predicate(key, value))
+    }
+
+    /// Drops records without key or value, and counts them; from here on the types say that both are there.
+    ///
+    /// Order and times are unchanged. Stores nothing; never repartitions.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// const IN: Topic<Option<String>, Option<i64>> = Topic::of("in");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).skip_nulls().to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send(Some("a".to_owned()), None);
+    /// driver.input(&IN).send(Some("b".to_owned()), Some(2));
+    /// assert_eq!(driver.output(&OUT).key_values(), [("b".into(), 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn skip_nulls(&self) -> Stream<'b, K::Plain, V::Plain> {
+        self.then("KSTREAM-FILTER-", SkipNulls)
     }
 
     /// Makes a new key and value from each record.
@@ -258,8 +279,32 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         self.try_flat_map_values(move |_, value| Ok::<_, ProcessError>(map(value)))
     }
 
-    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at and a function that can fail; an error fails
-    /// the task, naming the record.
+    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, u64> = Topic::of("in");
+    /// # const OUT: Topic<String, String> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(&IN)
+    ///     .flat_map_values_with_key(|key, count| (1..=*count).map(|n| format!("{key}-{n}")).collect::<Vec<_>>())
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 2_u64);
+    /// assert_eq!(driver.output(&OUT).values(), ["a-1", "a-2"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flat_map_values_with_key<V2: Data, I: IntoIterator<Item = V2> + 'static>(
+        &self,
+        map: impl Fn(&K, &V) -> I + Send + Sync + 'static,
+    ) -> Stream<'b, K, V2> {
+        self.try_flat_map_values(move |key, value| Ok::<_, ProcessError>(map(key, value)))
+    }
+
+    /// As [`flat_map_values_with_key`](Self::flat_map_values_with_key), with a function that can fail; an error fails the
+    /// task, naming the record.
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};

@@ -1,12 +1,13 @@
 //! A table: the last row of each key, as the program's author sees it.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{Plan, StepId, StoreId};
-use super::repartition::{TopicBase, plan_repartition};
+use super::repartition::{Repartition, plan_repartition};
 use super::stream_type::{Sources, serde_for};
 use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::{FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, TableMapValues, TableSource, ToStream};
@@ -57,33 +58,28 @@ pub struct Table<'b, K: 'static, V: 'static> {
     pub(super) step: StepId,
     pub(super) sources: Sources,
     pub(super) row: Row<K, V>,
-    /// The node that `named` names, where it is not the step's own: a table's source.
-    naming: Option<NameId>,
+    /// For this table and those above it, down from the one with the store: whether the node passes old rows on.
+    sends_old: Vec<Rc<Cell<bool>>>,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Clone for Table<'_, K, V> {
     fn clone(&self) -> Self {
-        Table { sources: self.sources.clone(), row: self.row.clone(), ..*self }
+        Table { sources: self.sources.clone(), row: self.row.clone(), sends_old: self.sends_old.clone(), ..*self }
     }
 }
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
-    pub(super) fn new(
-        builder: &'b StreamsBuilder,
-        step: StepId,
-        sources: Sources,
-        row: Row<K, V>,
-        naming: Option<NameId>,
-    ) -> Self {
-        Table { builder, step, sources, row, naming, types: PhantomData }
+    pub(super) fn new(builder: &'b StreamsBuilder, step: StepId, sources: Sources, row: Row<K, V>) -> Self {
+        Table { builder, step, sources, row, sends_old: Vec::new(), types: PhantomData }
     }
 
-    /// Gives the node that the last verb made a name of its own; for a table read from a topic, its source.
+    /// Gives the node that the last verb made a name of its own; where that verb made a repartition topic, the topic is
+    /// called after it too.
     #[must_use = "the name belongs to the node, and the table goes on from it"]
     pub fn named(self, name: &str) -> Self {
         let mut plan = self.builder.plan();
-        let id = self.naming.unwrap_or_else(|| plan.naming(self.step));
+        let id = plan.naming(self.step);
         plan.names.give(id, name);
         drop(plan);
         self
@@ -119,7 +115,9 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
 
     /// Keeps the rows for which `predicate` holds; a row that does not pass is a row that is gone.
     ///
-    /// Order and times are unchanged. Stores nothing: joins compute the row from the table above.
+    /// Order and times are unchanged. Stores nothing: joins compute the row from the table above. If the rows of that table
+    /// are kept, a row that neither passes nor passed before makes no change; else every row that does not pass comes out as
+    /// a deleted one.
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
@@ -140,8 +138,10 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let reader: MakeReader<K, V> = Rc::new(move |wiring, store| {
             Ok(Box::new(FilteredRow { above: make(wiring, store)?, predicate: kept.clone() }))
         });
-        self.derived("KTABLE-FILTER-", reader, move |builder, name, parent| {
-            builder.add_operator::<TableOf<K, V>, TableOf<K, V>>(name, &[parent], TableFilter(predicate));
+        let sends_old = self.want_old();
+        self.derived("KTABLE-FILTER-", sends_old, reader, move |builder, name, parent, sends_old| {
+            let filter = TableFilter { predicate, sends_old };
+            builder.add_operator::<TableOf<K, V>, TableOf<K, V>>(name, &[parent], filter);
         })
     }
 
@@ -174,8 +174,9 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let (make, kept) = (self.row.reader(), map.clone());
         let reader: MakeReader<K, V2> =
             Rc::new(move |wiring, store| Ok(Box::new(MappedRow { above: make(wiring, store)?, map: kept.clone() })));
-        self.derived("KTABLE-MAPVALUES-", reader, move |builder, name, parent| {
-            builder.add_operator::<TableOf<K, V>, TableOf<K, V2>>(name, &[parent], TableMapValues(map));
+        self.derived("KTABLE-MAPVALUES-", false, reader, move |builder, name, parent, sends_old| {
+            let map = TableMapValues { map, sends_old };
+            builder.add_operator::<TableOf<K, V>, TableOf<K, V2>>(name, &[parent], map);
         })
     }
 
@@ -183,15 +184,31 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     fn derived<V2: Data<Plain = V2>>(
         &self,
         prefix: &str,
+        sends_old: bool,
         make: MakeReader<K, V2>,
-        lower: impl FnOnce(&mut TopologyBuilder, &str, &str) + 'static,
+        lower: impl FnOnce(&mut TopologyBuilder, &str, &str, bool) + 'static,
     ) -> Table<'b, K, V2> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered(prefix));
-        let step = plan.add(name, move |plan, builder| lower(builder, &plan.name(name), &plan.node(parent)));
+        let sends_old = Rc::new(Cell::new(sends_old));
+        let lineage = self.sends_old.iter().chain([&sends_old]).cloned().collect();
+        let step = plan.add(name, move |plan, builder| {
+            lower(builder, &plan.name(name), &plan.node(parent), sends_old.get());
+        });
         drop(plan);
         let (store, store_name) = self.row.store();
-        Table::new(self.builder, step, self.sources.clone(), Row::Derived { store, name: store_name, make }, None)
+        let row = Row::Derived { store, name: store_name, make };
+        Table { sends_old: lineage, ..Table::new(self.builder, step, self.sources.clone(), row) }
+    }
+
+    /// Asks this table for rows as they were before a change; whether it will tell depends on what has needed its rows up
+    /// to now.
+    fn want_old(&self) -> bool {
+        let told = self.builder.plan().want_old(self.row.store().0);
+        if told {
+            self.sends_old.iter().for_each(|node| node.set(true));
+        }
+        told
     }
 }
 
@@ -209,6 +226,7 @@ pub(super) fn plan_source<K: Data, V: Data<Plain: Clone>>(
     plan.add(name, move |plan, builder| {
         let (name, parent) = (plan.name(name), plan.node(parent));
         type Out<K, V> = TableOf<<K as Data>::Plain, <V as Data>::Plain>;
+        let sends_old = plan.sends_old(store);
         let Some(store) = plan.store(store) else {
             let passing = TableSource { store: None };
             builder.add_operator::<StreamOf<K, V>, Out<K, V>>(&name, &[&parent], passing);
@@ -216,7 +234,7 @@ pub(super) fn plan_source<K: Data, V: Data<Plain: Clone>>(
         };
         let opened = store.clone();
         builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
-            Ok(TableSource { store: Some(wiring.store(&opened)?) })
+            Ok(TableSource { store: Some(wiring.store(&opened)?.sending_old(sends_old)) })
         });
         builder.add_state_store(spec(&store), &[&name]);
     })
@@ -262,8 +280,7 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
-            let base = TopicBase { topic: store_name, nodes: plan.numbered_only() };
-            parent = plan_repartition(&mut plan, self.step, base, self.serdes.clone(), false, None);
+            parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
             sources = Sources::one(parent);
         }
         let spec: MakeSpec = match key.zip(value) {
@@ -272,6 +289,6 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         };
         let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
         drop(plan);
-        Table::new(self.builder, step, sources, Row::Stored { store, name: store_name }, None)
+        Table::new(self.builder, step, sources, Row::Stored { store, name: store_name })
     }
 }

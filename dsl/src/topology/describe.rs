@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::java_order::hash_map_order;
+use super::java_tree::JavaTree;
 use super::{NodeKind, NodeView, SinkTopic, SourceTopics, Subtopology, Topology};
 
 impl Topology {
@@ -25,10 +26,8 @@ impl Topology {
     /// The nodes of a sub-topology in the order of the text.
     fn described<'a>(&'a self, sub: &'a Subtopology) -> Vec<(&'a NodeView, Links<'a>)> {
         let nodes: BTreeMap<&str, &NodeView> = self.nodes_of(sub).map(|node| (&*node.name, node)).collect();
-        // Kafka Streams collects the names of a sub-topology sources first, each kind sorted, in a hash set.
-        let (mut names, others): (Vec<&str>, Vec<&str>) =
-            nodes.keys().partition(|name| matches!(nodes[**name].kind, NodeKind::Source(_)));
-        names.extend(others);
+        // Kafka Streams collects the names of a sub-topology in a hash set, in the order in which the nodes were added.
+        let names: Vec<&str> = self.nodes_of(sub).map(|node| &*node.name).collect();
         let mut links: BTreeMap<&str, Links<'_>> = nodes.keys().map(|name| (*name, Links::default())).collect();
         for name in hash_map_order(&names) {
             for parent in &nodes[name].parents {
@@ -44,13 +43,13 @@ impl Topology {
 /// A node's neighbours in the order of the text, and the size of what lies below it.
 struct Links<'a> {
     size: usize,
-    parents: Vec<&'a str>,
-    children: Vec<&'a str>,
+    parents: JavaTree<&'a str>,
+    children: JavaTree<&'a str>,
 }
 
 impl Default for Links<'_> {
     fn default() -> Self {
-        Links { size: 1, parents: Vec::new(), children: Vec::new() }
+        Links { size: 1, parents: JavaTree::default(), children: JavaTree::default() }
     }
 }
 
@@ -66,13 +65,10 @@ fn insert<'a>(
     links: &mut BTreeMap<&'a str, Links<'a>>,
     node: &str,
     added: &'a str,
-    list: for<'l> fn(&'l mut Links<'a>) -> &'l mut Vec<&'a str>,
+    list: for<'l> fn(&'l mut Links<'a>) -> &'l mut JavaTree<&'a str>,
 ) {
     let Some(mut sorted) = links.get_mut(node).map(|links| std::mem::take(list(links))) else { return };
-    let place = |name: &&str| links[added].size.cmp(&links[*name].size).then_with(|| name.cmp(&added));
-    if let Err(at) = sorted.binary_search_by(place) {
-        sorted.insert(at, added);
-    }
+    sorted.insert(added, |there| links[there].size.cmp(&links[added].size).then_with(|| added.cmp(there)));
     if let Some(links) = links.get_mut(node) {
         *list(links) = sorted;
     }
@@ -82,7 +78,7 @@ fn grow(links: &mut BTreeMap<&str, Links<'_>>, node: &str, by: usize) {
     let parents = match links.get_mut(node) {
         Some(links) => {
             links.size += by;
-            links.parents.clone()
+            links.parents.items()
         }
         None => return,
     };
@@ -103,11 +99,15 @@ fn describe_node(text: &mut String, node: &NodeView, links: &Links<'_>) {
         NodeKind::Sink(SinkTopic::Fixed(topic)) => writeln!(text, "    Sink: {name} (topic: {})", topic.name()),
         NodeKind::Sink(SinkTopic::Chosen) => writeln!(text, "    Sink: {name} (extractor class: *)"),
     };
-    let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     if !matches!(node.kind, NodeKind::Sink(_)) {
         let _ = writeln!(text, "      --> {}", list(&links.children));
     }
     if !matches!(node.kind, NodeKind::Source(_)) {
         let _ = writeln!(text, "      <-- {}", list(&links.parents));
     }
+}
+
+fn list(names: &JavaTree<&str>) -> String {
+    let names = names.items();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

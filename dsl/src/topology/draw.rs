@@ -43,7 +43,7 @@ impl Topology {
                 text,
                 "{indent}{} [label=\"{}\", shape={}];",
                 s.id,
-                s.label.replace('"', "\\\""),
+                s.label.replace('\\', "\\\\").replace('"', "\\\""),
                 form(s.form)
             );
         };

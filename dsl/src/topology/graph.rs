@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::unionfind::UnionFind;
-use petgraph::visit::Dfs;
+use petgraph::visit::{Dfs, EdgeRef};
 
 use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
@@ -188,8 +188,8 @@ fn draw_graph(nodes: &[Node]) -> DiGraph<(), ()> {
 /// Children in the order in which they were connected.
 fn children(graph: &DiGraph<(), ()>, node: usize) -> Vec<usize> {
     let mut edges: Vec<_> = graph.edges(NodeIndex::new(node)).collect();
-    edges.sort_by_key(petgraph::visit::EdgeRef::id);
-    edges.iter().map(|edge| petgraph::visit::EdgeRef::target(edge).index()).collect()
+    edges.sort_by_key(|edge| edge.id());
+    edges.iter().map(|edge| edge.target().index()).collect()
 }
 
 fn view(nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<NodeView> {
@@ -217,7 +217,7 @@ fn stores_below(number: usize, nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<A
     stores
 }
 
-/// Numbers them as Kafka Streams does: by the sorted names of their sources.
+/// Numbers them as Kafka Streams does: by their first nodes, in the order in which nodes were added.
 fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), ()>) -> Vec<Subtopology> {
     let mut groups = UnionFind::new(nodes.len());
     for edge in graph.raw_edges() {
@@ -229,15 +229,15 @@ fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), (
             groups.union(pair[0], pair[1]);
         }
     }
-    let mut sources: Vec<usize> = (0..nodes.len()).filter(|n| matches!(nodes[*n].kind, Kind::Source(_))).collect();
-    sources.sort_by(|a, b| nodes[*a].name.cmp(&nodes[*b].name));
-    let mut roots: Vec<usize> = Vec::new();
-    for source in sources {
-        let root = groups.find(source);
-        if !roots.contains(&root) {
+    let (mut roots, mut found) = (Vec::new(), Vec::<Subtopology>::new());
+    for number in 0..nodes.len() {
+        let root = groups.find(number);
+        let id = roots.iter().position(|known| *known == root).unwrap_or_else(|| {
             roots.push(root);
-        }
+            found.push(Subtopology { id: found.len(), nodes: Vec::new() });
+            found.len() - 1
+        });
+        found[id].nodes.push(number);
     }
-    let members = |root: usize| (0..nodes.len()).filter(|number| groups.find(*number) == root).collect();
-    roots.iter().enumerate().map(|(id, root)| Subtopology { id, nodes: members(*root) }).collect()
+    found
 }

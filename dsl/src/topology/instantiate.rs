@@ -8,6 +8,9 @@ use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState}
 use crate::record::TopicName;
 use crate::state::{ByteStore, Changelog, StateStore, StoreSpec};
 
+/// Opens the bytes below a store; `None` keeps its rows in memory.
+pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
+
 /// Which task to make, and from what.
 pub struct TaskSpec<'a> {
     /// The sub-topologies that the task runs, by number. An application has a task for each; the test driver has one for
@@ -24,7 +27,7 @@ pub struct TaskSpec<'a> {
     /// What changelogs get where the topology does not say.
     pub changelog: Changelog,
     /// Opens the bytes below a store that is kept on disk.
-    pub open_store: &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>,
+    pub open_store: OpenStore<'a>,
 }
 
 /// A topic that a task reads, and the source that it feeds. Its number in the list is the queue's.
@@ -70,8 +73,7 @@ impl Topology {
             (topic, own)
         });
         let outputs = Outputs::new(outputs, spec.counts.clone()).map_err(|error| fail(error.into()))?;
-        let instances =
-            self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(|| supplier())).collect();
+        let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
         let parts = TaskParts { partition: spec.partition, stores, changelogs, instances, heads, outputs };
         Ok((TaskState::new(parts), queues))

@@ -31,6 +31,8 @@ pub struct TopicPlan {
 
 /// Numbers of partitions known so far, by topic.
 type Known = BTreeMap<TopicRef, u32>;
+/// The topics that exist, and their numbers of partitions.
+type Existing<'a> = (&'a [TopicName], &'a dyn PartitionCounts);
 
 impl Topology {
     /// Plans the application's own topics, given the topics that exist.
@@ -51,10 +53,11 @@ impl Topology {
         for (name, partitions) in &self.program.partitions {
             known.insert(TopicRef::Internal(name.clone()), *partitions);
         }
-        self.derive_partitions(&mut known, &mut faults);
+        self.derive_partitions(&mut known, (topics, counts), &mut faults);
         self.align(&mut known, &mut faults);
         TopologyErrors::check(faults)?;
-        let tasks: Vec<u32> = self.subtopologies().iter().map(|sub| self.tasks(sub, &known, topics, counts)).collect();
+        let tasks: Vec<u32> =
+            self.subtopologies().iter().map(|sub| self.tasks(sub, &known, (topics, counts))).collect();
         Ok(TopicPlan { internal: self.internal(application, changelog, &known, &tasks), tasks })
     }
 
@@ -75,13 +78,13 @@ impl Topology {
     }
 
     /// Gives every repartition topic the greatest number upstream, until nothing more follows.
-    fn derive_partitions(&self, known: &mut Known, faults: &mut Vec<Fault>) {
+    fn derive_partitions(&self, known: &mut Known, existing: Existing<'_>, faults: &mut Vec<Fault>) {
         loop {
             let open: Vec<&TopicRef> =
                 self.source_topics().into_iter().filter(|topic| !known.contains_key(topic)).collect();
             let found: Vec<(TopicRef, u32)> = open
                 .iter()
-                .filter_map(|topic| self.upstream(topic, known).map(|count| ((*topic).clone(), count)))
+                .filter_map(|topic| self.upstream(topic, known, existing).map(|count| ((*topic).clone(), count)))
                 .collect();
             if found.is_empty() {
                 faults.extend(open.iter().map(|topic| Fault::NoPartitions { topic: topic.name().clone() }));
@@ -92,12 +95,14 @@ impl Topology {
     }
 
     /// The greatest number among the topics that the writers of `topic` read, if all of them are known.
-    fn upstream(&self, topic: &TopicRef, known: &Known) -> Option<u32> {
+    fn upstream(&self, topic: &TopicRef, known: &Known, existing: Existing<'_>) -> Option<u32> {
         let writes = |sub: &&Subtopology| {
             self.nodes_of(sub).any(|node| matches!(&node.kind, NodeKind::Sink(SinkTopic::Fixed(to)) if to == topic))
         };
-        let sources = self.subtopologies().iter().filter(writes).flat_map(|sub| self.topics_of(sub));
-        sources.map(|source| known.get(source).copied()).collect::<Option<Vec<u32>>>()?.into_iter().max()
+        let writers: Vec<&Subtopology> = self.subtopologies().iter().filter(writes).collect();
+        let named = writers.iter().flat_map(|sub| self.topics_of(sub)).map(|source| known.get(source).copied());
+        let matching = writers.iter().flat_map(|sub| self.matching(sub, existing)).map(Some);
+        named.chain(matching).collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
 
     fn topics_of<'a>(&'a self, sub: &'a Subtopology) -> impl Iterator<Item = &'a TopicRef> {
@@ -139,14 +144,19 @@ impl Topology {
         }
     }
 
-    fn tasks(&self, sub: &Subtopology, known: &Known, topics: &[TopicName], counts: &dyn PartitionCounts) -> u32 {
+    fn tasks(&self, sub: &Subtopology, known: &Known, existing: Existing<'_>) -> u32 {
         let named = self.topics_of(sub).filter_map(|topic| known.get(topic).copied());
-        let matching = self.nodes_of(sub).filter_map(|node| match &node.kind {
+        named.chain(self.matching(sub, existing)).max().unwrap_or(0)
+    }
+
+    /// The numbers of the topics that a sub-topology reads by pattern.
+    fn matching<'a>(&'a self, sub: &'a Subtopology, (topics, counts): Existing<'a>) -> impl Iterator<Item = u32> {
+        let patterns = self.nodes_of(sub).filter_map(|node| match &node.kind {
             NodeKind::Source(SourceTopics::Matching(pattern)) => Some(pattern),
             _ => None,
         });
-        let matching = matching.flat_map(|pattern| topics.iter().filter(|topic| pattern.matches(topic)));
-        named.chain(matching.filter_map(|topic| counts.partitions(topic))).max().unwrap_or(0)
+        let matching = patterns.flat_map(|pattern| topics.iter().filter(|topic| pattern.matches(topic)));
+        matching.filter_map(|topic| counts.partitions(topic))
     }
 
     fn internal(&self, application: &str, changelog: Changelog, known: &Known, tasks: &[u32]) -> Vec<TopicNeed> {

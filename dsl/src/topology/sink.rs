@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SinkTopic, TopicRef};
-use crate::processor::{Address, DropReason, Flow, PanicWatch, Push, StreamOf, TaskState};
+use crate::processor::{Address, DropReason, Flow, Push, StreamOf, TaskState};
 use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
 use crate::serde::SerdeRef;
 use crate::topic::Topic;
@@ -109,9 +109,21 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
 
 impl<K: 'static, V: 'static> Push<StreamOf<K, V>> for SinkNode<K, V> {
     fn push(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
-        let watch = PanicWatch::over(&self.name);
-        let result = self.send(record, task);
-        watch.end();
-        result.map_err(|error| error.at_node(&self.name))
+        let blame = Blame { node: &self.name, task };
+        let flow = self.send(record, blame.task);
+        std::mem::forget(blame);
+        flow.map_err(|error| error.at_node(&self.name))
+    }
+}
+
+/// Dropped only when the user code of a sink panics: then the task is told which node that was.
+struct Blame<'a> {
+    node: &'a Arc<str>,
+    task: &'a mut TaskState,
+}
+
+impl Drop for Blame<'_> {
+    fn drop(&mut self) {
+        self.task.panicked_in(self.node);
     }
 }

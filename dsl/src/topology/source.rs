@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Fault, SourceTopics, TopicPattern, TopicRef};
-use crate::processor::{Address, DropReason, Flow, HeadRecord, Outlet, ProcessError, StreamOf, TaskState};
-use crate::record::{Record, StoredRecord, Timestamp};
+use crate::processor::{DropReason, Flow, HeadRecord, Loaded, Outlet, ProcessError, StreamOf, TaskState};
+use crate::record::{Record, Records, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
 
@@ -45,11 +45,11 @@ impl<K, V> TimestampExtractor<K, V> {
         let stored = record.timestamp;
         match self {
             TimestampExtractor::FailOnInvalid if !stored.is_valid() => {
-                Err("its time is negative: use another timestamp extractor to skip or mend such records")
+                Err("it is negative: use another timestamp extractor to skip or mend such records")
             }
             TimestampExtractor::FailOnInvalid | TimestampExtractor::SkipInvalid => Ok(stored),
             TimestampExtractor::PartitionTimeOnInvalid if !stored.is_valid() => {
-                partition_time.ok_or("its time is negative, and its partition has had no time before")
+                partition_time.ok_or("it is negative, and its partition has had no time before")
             }
             TimestampExtractor::PartitionTimeOnInvalid => Ok(stored),
             TimestampExtractor::WallClock => Ok(now),
@@ -122,13 +122,29 @@ pub trait SourceRunner: Send + Sync {
         &self,
         queue: usize,
         record: &StoredRecord<'_>,
-        address: &Address,
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
 
     /// Takes the record at the head of `queue` through everything below.
     fn run(&self, queue: usize, task: &mut TaskState) -> Flow;
+
+    /// Takes the records of a batch through everything below, one after another, the loaded head first: what a task does
+    /// when no other queue has a record, so that there is nothing to choose. After an error `run` stands at the record that
+    /// failed.
+    fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow;
+}
+
+/// A run of records from one batch.
+pub struct Run<'a> {
+    /// The batch, at the next record.
+    pub records: &'a mut Records,
+    /// The greatest time of the partition so far.
+    pub partition_time: Option<Timestamp>,
+    /// How many records may still be processed.
+    pub left: u32,
+    /// Ends the run after a record.
+    pub stop: &'a mut dyn FnMut(&mut TaskState) -> bool,
 }
 
 pub(crate) struct SourceNode<K: 'static, V: 'static> {
@@ -147,11 +163,56 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         &self,
         queue: usize,
         stored: &StoredRecord<'_>,
-        address: &Address,
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
-        let fail = |part, cause: SerdeError| LoadError::new(part, address, cause);
+        let loaded = self.read(stored, partition_time, task)?;
+        let time = loaded.as_ref().map(|(_, _, time, _)| *time);
+        task.head::<K, V>(queue).0 = loaded;
+        Ok(time)
+    }
+
+    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
+        let (key, value, timestamp, headers) =
+            task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
+        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+    }
+
+    fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow {
+        let mut loaded = task.head::<K, V>(queue).0.take();
+        while run.left > 0
+            && let Some(stored) = run.records.peek()
+        {
+            let read = match loaded.take() {
+                None => self.read(&stored, run.partition_time, task)?,
+                head => head,
+            };
+            if let Some((key, value, timestamp, headers)) = read {
+                task.set_offset(run.records.offset());
+                task.advance_stream_time(timestamp);
+                run.partition_time = run.partition_time.max(Some(timestamp));
+                self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)?;
+                run.left -= 1;
+                if (run.stop)(task) {
+                    run.left = 0;
+                }
+            }
+            run.records.advance();
+        }
+        Ok(())
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
+    /// Gives a record its types and its time; `None` when it is dropped.
+    #[inline(always)]
+    fn read(
+        &self,
+        stored: &StoredRecord<'_>,
+        partition_time: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Option<Loaded<K, V>>, ProcessError> {
+        let fail = |part, cause: SerdeError| LoadError { part, cause };
         let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
         let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
         let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
@@ -164,34 +225,20 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
             task.drop_record(DropReason::InvalidTimestamp);
             return Ok(None);
         }
-        task.head::<K, V>(queue).0 = Some((key, value, time, headers));
-        Ok(Some(time))
-    }
-
-    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
-        let (key, value, timestamp, headers) =
-            task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
-        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+        Ok(Some((key, value, time, headers)))
     }
 }
 
-/// A stored record cannot be read: the text names topic, partition, offset and cause.
+/// A stored record cannot be read. The error that carries it names topic, partition and offset.
 #[derive(Debug)]
 pub struct LoadError {
     part: &'static str,
-    address: Address,
     cause: SerdeError,
-}
-
-impl LoadError {
-    fn new(part: &'static str, address: &Address, cause: SerdeError) -> Self {
-        LoadError { part, address: address.clone(), cause }
-    }
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} of {} cannot be read: {}", self.part, self.address, self.cause)
+        write!(f, "its {} cannot be read: {}", self.part, self.cause)
     }
 }
 

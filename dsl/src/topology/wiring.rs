@@ -27,7 +27,15 @@ pub(crate) struct StoreSlot<K, V> {
     pub(crate) index: usize,
     /// Whether a node further down uses the store too, so that its rows cannot be lent while they are pushed there.
     pub(crate) used_below: bool,
+    /// Whether the nodes below want to know a row as it was before a change.
+    pub(crate) sends_old: bool,
     types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> StoreSlot<K, V> {
+    pub(crate) fn sending_old(self, sends_old: bool) -> Self {
+        StoreSlot { sends_old, ..self }
+    }
 }
 
 pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + Sync>;
@@ -83,7 +91,7 @@ impl Wiring<'_> {
             return Err(Fault::StoreType { node: node(), store: name.into(), wanted, shape });
         }
         let used_below = self.used_below.iter().any(|used| **used == *name);
-        Ok(StoreSlot { index, used_below, types: PhantomData })
+        Ok(StoreSlot { index, used_below, sends_old: false, types: PhantomData })
     }
 
     pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {

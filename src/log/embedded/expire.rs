@@ -1,7 +1,8 @@
 //! Removes expired records by removing whole segments from the front of the log.
 //!
-//! Rule: a partition first begins later, durably; then the files go, the oldest first, each durably before the next. So
-//! no crash leaves a hole, and records that a partition still has are never removed.
+//! Rule: a partition first begins later; then the files go, the oldest first, each durably before the next. So no crash
+//! leaves a hole, and records that a partition still has are never removed. Should a crash take back the later beginning
+//! but not the removal, opening finds that the partition begins with the first records that are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -34,11 +35,8 @@ impl EmbeddedLog {
     pub fn expire(&self, now: Timestamp) -> Result<Expired, LogError> {
         let journal = self.0.keep();
         self.0.roll_if(|book, journal| expires_last(book, &journal.index(), now))?;
-        let moved =
-            self.0.change(|book| Change { starts: later_starts(book, &journal.index(), now), ..Change::default() })?;
-        if moved.is_some() {
-            journal.syncer.sync_all()?;
-        }
+        let later = |book: &Book| Change { starts: later_starts(book, &journal.index(), now), ..Change::default() };
+        self.0.change(later)?;
         self.0.exclusively(|book, journal| journal.remove_leading(book))
     }
 }
@@ -59,7 +57,8 @@ impl Journal {
 
     fn remove_leading(&self, book: &Book) -> Result<Expired, LogError> {
         let mut expired = Expired::default();
-        for (id, first, bytes) in dead_segments(book, &self.index()) {
+        let dead = dead_segments(book, &self.index());
+        for (id, first, bytes) in dead {
             let name = segment::name_of(first);
             self.index.write().unwrap_or_else(PoisonError::into_inner).remove_segment(id);
             self.close_file(id);

@@ -92,9 +92,11 @@ impl Files for StdFiles {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.folder)?;
         // The folder itself must not be lost: its name is stored in its parent.
-        match self.folder.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-            _ => sync_folder(Path::new(".")),
+        let parent = self.folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        match sync_folder(parent.unwrap_or(Path::new("."))) {
+            // Whoever may not read the parent did not make the folder just now.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
         }
     }
 

@@ -149,7 +149,9 @@ impl Book {
                 known.name, known.bounds.end
             )));
         }
-        known.bounds.end = base.plus(u64::from(count));
+        let end = base.get().checked_add(u64::from(count));
+        let end = end.ok_or_else(|| Contradiction(format!("offsets of `{}` overflow", known.name)))?;
+        known.bounds.end = Offset::new(end);
         Ok(())
     }
 

@@ -9,10 +9,12 @@
 
 mod book;
 mod change;
+mod delegate;
 mod draft;
 mod session;
 mod signal;
 mod staging;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,9 +27,11 @@ use super::{Append, Bounds, Log, LogError, LogErrorKind, Notes, Session, TopicCo
 use draft::{Draft, check_name, check_topic, out_of_range};
 use signal::Signal;
 use staging::{SessionId, Slot};
+use waiting::Waiting;
 
 pub(super) use book::{Book, PartitionId};
 pub(super) use change::{Change, Note, NoteOwner, Step};
+pub(super) use delegate::log_by_ledger;
 
 /// Which call a change came from: they wait for the disk in different ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,47 +99,14 @@ struct Live {
     watched: Vec<PartitionId>,
 }
 
-/// An append from outside that stands behind staged records.
-struct Waiting {
-    id: u64,
-    appends: Vec<(PartitionId, Arc<Batch>)>,
-    scope: String,
-    notes: Notes,
-}
-
 impl State {
     fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
 
-    fn is_staged(&self, partition: PartitionId) -> bool {
-        self.slots[partition.index()].owner().is_some()
-    }
-
     fn add_slots(&mut self) {
         self.slots.resize_with(self.book.next_partition().index(), Slot::default);
-    }
-
-    /// Takes the waiting appends that no session holds up any more into `draft`, as many as one change may have.
-    fn release_waiting(&mut self, draft: &mut Draft) -> Result<Vec<(u64, Vec<Offset>)>, LogError> {
-        let mut bytes = 0;
-        let mut may_go = |waiting: &Waiting| {
-            let held_up = waiting.appends.iter().any(|(to, _)| self.slots[to.index()].owner().is_some());
-            if !held_up {
-                bytes += bytes_of(waiting.appends.iter().map(|(_, batch)| &**batch));
-            }
-            !held_up && bytes <= CHANGE_BYTES_MAX
-        };
-        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(&mut may_go);
-        self.waiting = held;
-        let mut released = Vec::with_capacity(free.len());
-        for Waiting { id, appends, scope, notes } in free {
-            let offsets = appends.into_iter().map(|(to, batch)| draft.append(&self.book, to, batch)).collect();
-            draft.notes(NoteOwner::Scope(scope), &notes)?;
-            released.push((id, offsets));
-        }
-        Ok(released)
     }
 }
 
@@ -158,12 +129,12 @@ impl<K: Keep> Ledger<K> {
         &self.shared.keep
     }
 
-    /// Writes the change that `make` gives for the committed state, as a commit of its own.
-    pub(super) fn change(&self, make: impl FnOnce(&Book) -> Change) -> Result<Option<Ticket>, LogError> {
+    /// Writes the change that `make` gives for the committed state, as a commit of its own; nobody waits for the disk.
+    pub(super) fn change(&self, make: impl FnOnce(&Book) -> Change) -> Result<(), LogError> {
         let mut state = self.shared.lock();
         self.shared.keep.usable()?;
         let change = make(&state.book);
-        if change.is_empty() { Ok(None) } else { self.shared.write(&mut state, &change).map(Some) }
+        if change.is_empty() { Ok(()) } else { self.shared.write(&mut state, &change).map(|_| ()) }
     }
 
     /// Does something while nothing is written.
@@ -196,22 +167,6 @@ impl<K: Keep> Shared<K> {
         self.signal.raise();
     }
 
-    /// Writes a draft together with the appends that waited for it; those for which it has no room follow.
-    fn write_with_waiting(&self, state: &mut State, mut draft: Draft) -> Result<Option<Ticket>, LogError> {
-        let mut last = None;
-        loop {
-            let released = state.release_waiting(&mut draft)?;
-            let change = std::mem::take(&mut draft).finish();
-            if change.is_empty() && released.is_empty() {
-                return Ok(last);
-            }
-            let ticket = self.write(state, &change)?;
-            state.answers.extend(released.into_iter().map(|(id, offsets)| (id, (offsets, ticket))));
-            self.answered.notify_all();
-            last = Some(ticket);
-        }
-    }
-
     /// Drops what a session staged; what waited behind it is appended now.
     fn abort(&self, state: &mut State, application: &str) -> Result<(), LogError> {
         let Some(live) = state.live.get_mut(application) else { return Ok(()) };
@@ -238,53 +193,6 @@ impl<K: Keep> Shared<K> {
             live.watched.iter().for_each(|partition| state.slots[partition.index()].unwatch(live.id));
         }
         self.signal.raise();
-    }
-
-    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-        let mut state = self.lock();
-        self.keep.usable()?;
-        check_name("a scope", scope)?;
-        check_bytes("an append", bytes_of(appends.iter().map(|append| &append.records)))?;
-        let resolve = |append: Append| Ok((state.book.partition(&append.to)?, Arc::new(append.records)));
-        let appends: Vec<_> = appends.into_iter().map(resolve).collect::<Result<_, LogError>>()?;
-        if appends.iter().any(|(to, _)| state.is_staged(*to)) {
-            notes.keys().try_for_each(|name| check_name("a note", name))?;
-            return self.append_behind(state, appends, scope, notes);
-        }
-        let mut draft = Draft::default();
-        draft.notes(NoteOwner::Scope(scope.to_owned()), &notes)?;
-        let offsets = appends.into_iter().map(|(to, batch)| draft.append(&state.book, to, batch)).collect();
-        let change = draft.finish();
-        if change.is_empty() {
-            return Ok(offsets);
-        }
-        let ticket = self.write(&mut state, &change)?;
-        drop(state);
-        self.keep.settle(ticket, Call::Append)?;
-        Ok(offsets)
-    }
-
-    fn append_behind(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        appends: Vec<(PartitionId, Arc<Batch>)>,
-        scope: &str,
-        notes: Notes,
-    ) -> Result<Vec<Offset>, LogError> {
-        let id = state.new_id();
-        state.waiting.push(Waiting { id, appends, scope: scope.to_owned(), notes });
-        loop {
-            if let Some((offsets, ticket)) = state.answers.remove(&id) {
-                drop(state);
-                self.keep.settle(ticket, Call::Append)?;
-                return Ok(offsets);
-            }
-            if let Err(broken) = self.keep.usable() {
-                state.waiting.retain(|waiting| waiting.id != id);
-                return Err(broken);
-            }
-            state = self.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 }
 
@@ -379,41 +287,3 @@ fn in_millis(spec: &TopicSpec) -> TopicSpec {
 
 /// The longest retention: as many milliseconds as a timestamp can count.
 const MILLIS_MAX: u64 = i64::MAX as u64;
-
-/// Implements `Log` for a type whose field 0 is a ledger.
-macro_rules! log_by_ledger {
-    ($log:ty) => {
-        impl $crate::log::Log for $log {
-            fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
-                self.0.create_topic(spec)
-            }
-            fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
-                self.0.topic(name)
-            }
-            fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
-                self.0.topics()
-            }
-            fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
-                self.0.bounds(partition)
-            }
-            fn read(
-                &self,
-                partition: &TopicPartition,
-                from: Offset,
-                bytes_max: usize,
-            ) -> Result<Vec<Arc<Batch>>, LogError> {
-                self.0.read(partition, from, bytes_max)
-            }
-            fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-                self.0.append(appends, scope, notes)
-            }
-            fn notes(&self, scope: &str) -> Result<Notes, LogError> {
-                self.0.notes(scope)
-            }
-            fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
-                self.0.session(application)
-            }
-        }
-    };
-}
-pub(super) use log_by_ledger;

@@ -55,7 +55,10 @@ pub enum Capture {
     None,
 }
 
-/// Runs a topology in a test. See the [module's rule](self) for what is as in Kafka's driver.
+/// Runs a topology in a test, in the calling thread, one record at a time.
+///
+/// By default it does what Kafka's `TopologyTestDriver` does: one partition, all sub-topologies in one task, a commit after
+/// every record, and what the topology writes to topics that it reads itself is processed before `send` returns.
 ///
 /// Settings come first, in a chain; the first input starts the tasks.
 ///

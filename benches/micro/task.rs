@@ -1,0 +1,100 @@
+//! A task with nothing around it: records go in as one batch, results end in a function that looks at them.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use tidemill::Topic;
+use tidemill::log::InputProgress;
+use tidemill::processor::PartitionCounts;
+use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp};
+use tidemill::state::{Changelog, Store};
+use tidemill::stream::{Materialized, StreamsBuilder};
+use tidemill::task::Task;
+use tidemill::topology::{TaskSpec, Topology};
+
+const IN: Topic<u64, u64> = Topic::of("in");
+const COUNTS: Store<u64, i64> = Store::of("counts");
+
+struct OnePartition;
+
+impl PartitionCounts for OnePartition {
+    fn partitions(&self, _: &str) -> Option<u32> {
+        Some(1)
+    }
+}
+
+/// A task that is fed the same batch again and again.
+pub(crate) struct Bench(Task);
+
+impl Bench {
+    /// Five typed operators: filter, map_values, filter, map, peek.
+    pub(crate) fn stateless() -> Self {
+        let builder = StreamsBuilder::new();
+        builder
+            .stream(&IN)
+            .filter(|_, value| value % 16 != 0)
+            .map_values(|value| value.wrapping_mul(3))
+            .filter_not(|key, value| key ^ value == 1)
+            .map(|key, value| (*value, *key))
+            .peek(|key, value| {
+                black_box((key, value));
+            })
+            .for_each(|key, value| {
+                black_box((key, value));
+            });
+        Bench::over(&builder.build().unwrap())
+    }
+
+    /// A count by key; each update ends in a function.
+    pub(crate) fn count() -> Self {
+        let builder = StreamsBuilder::new();
+        let kept = Materialized::store(&COUNTS).in_memory().changelog(Changelog::Off);
+        builder.stream(&IN).group_by_key().count_with(kept).to_stream().for_each(|key, count| {
+            black_box((key, count));
+        });
+        Bench::over(&builder.build().unwrap())
+    }
+
+    /// The source alone: choice of record, decoding, one call.
+    pub(crate) fn pass() -> Self {
+        let builder = StreamsBuilder::new();
+        builder.stream(&IN).for_each(|key, value| {
+            black_box((key, value));
+        });
+        Bench::over(&builder.build().unwrap())
+    }
+
+    fn over(topology: &Topology) -> Self {
+        let spec = TaskSpec {
+            subtopologies: &[0],
+            partition: 0,
+            application: "bench",
+            topics: &[],
+            counts: Arc::new(OnePartition),
+            changelog: Changelog::Off,
+            open_store: &mut |_| Ok(None),
+        };
+        Bench(Task::new(topology, spec).unwrap())
+    }
+
+    /// Processes the batch.
+    pub(crate) fn run(&mut self, batch: &Arc<Batch>) {
+        let Bench(task) = self;
+        task.resume(0, InputProgress { next: Offset::ZERO, partition_time: None });
+        task.enqueue(0, batch).unwrap();
+        while task.process_many(1_000, &mut |_| false).unwrap() {}
+    }
+}
+
+/// `count` records with keys below `keys`, spread by a fixed sequence.
+pub(crate) fn batch(count: u32, keys: u64) -> Arc<Batch> {
+    let mut builder = BatchBuilder::default();
+    let mut seed = 1u64;
+    for number in 0..u64::from(count) {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (key, value) = ((seed >> 33) % keys, number);
+        let time = Timestamp::from_millis(i64::from(u32::try_from(number).unwrap()));
+        builder.push(time, Some(&key.to_be_bytes()), Some(&value.to_be_bytes()), &Headers::NONE);
+    }
+    Arc::new(builder.finish(Offset::ZERO))
+}

@@ -1,0 +1,101 @@
+//! `describe()` is Kafka Streams' text to the last byte, also where names and numbers follow odd rules.
+//!
+//! Each text beside this file is what Kafka Streams 4.3.0 printed for the topology of the test of that name.
+
+use tidemill_dsl::Topic;
+use tidemill_dsl::stream::StreamsBuilder;
+
+type Text = Option<String>;
+
+const T1: Topic<String, String> = Topic::of("t1");
+const T2: Topic<String, String> = Topic::of("t2");
+
+fn check(describe: fn(&StreamsBuilder), expected: &str) {
+    let builder = StreamsBuilder::new();
+    describe(&builder);
+    let topology = builder.build().unwrap_or_else(|errors| panic!("{errors}"));
+    let actual = topology.describe();
+    assert!(actual == expected, "expected:\n{expected}\nactual:\n{actual}");
+}
+
+fn texts(name: &'static str) -> Topic<Text, Text> {
+    Topic::of(name)
+}
+
+fn counts(name: &'static str) -> Topic<String, i64> {
+    Topic::of(name)
+}
+
+#[test]
+fn aggregations_of_a_named_grouping_share_its_topic() {
+    check(
+        |b| {
+            let grouped = b.stream(&texts("in")).select_key(|_, v| v.clone()).group_by_key().named("grp");
+            grouped.count().to_stream().to(&counts("a"));
+            grouped.count().to_stream().to(&counts("b"));
+        },
+        include_str!("shared_grouping.txt"),
+    );
+}
+
+#[test]
+fn joins_of_a_stream_share_their_topic() {
+    check(
+        |b| {
+            let s = b.stream(&texts("in")).select_key(|_, v| v.clone());
+            let (t1, t2) = (b.table(&T1), b.table(&T2));
+            s.join(&t1, |x, y| Some(x.clone() + y)).to(&texts("a"));
+            s.join(&t2, |x, y| Some(x.clone() + y)).to(&texts("b"));
+        },
+        include_str!("two_joins.txt"),
+    );
+}
+
+#[test]
+fn a_named_join_has_a_topic_of_its_own_which_later_joins_share() {
+    check(
+        |b| {
+            let s = b.stream(&texts("in")).select_key(|_, v| v.clone()).named("byv");
+            let (t1, t2) = (b.table(&T1), b.table(&T2));
+            s.join(&t1, |x, y| Some(x.clone() + y)).to(&texts("a"));
+            s.join(&t2, |x, y| Some(x.clone() + y)).named("nm").to(&texts("b"));
+            s.join(&t2, |x, y| Some(x.clone() + y)).to(&texts("c"));
+        },
+        include_str!("two_joins_one_named.txt"),
+    );
+}
+
+#[test]
+fn topics_without_a_name_are_called_after_nodes_and_stores() {
+    check(
+        |b| {
+            b.stream(&texts("in"))
+                .select_key(|_, v| v.clone())
+                .to_table()
+                .to_stream()
+                .to(&Topic::<String, String>::of("a"));
+            let mut split = b.stream(&texts("in2")).select_key(|_, v| v.clone()).split();
+            let branch = split.branch(|_, _| true);
+            let t1 = b.table(&T1);
+            branch.left_join(&t1, |x, y| y.map(|y| x.clone() + y)).to(&texts("b"));
+            b.stream(&texts("in2")).to(&texts("c"));
+            b.stream(&texts("in2")).group_by(|_, v| v.clone()).count().to_stream().to(&counts("d"));
+        },
+        include_str!("unnamed_topics.txt"),
+    );
+}
+
+#[test]
+fn many_children_stand_in_the_order_of_a_java_tree() {
+    check(
+        |b| {
+            let s = b.stream(&texts("in"));
+            for i in 0..12 {
+                let first = s.filter(|_, _| true);
+                let last = (0..(i * 5) % 4).fold(first, |x, _| x.filter(|_, _| true));
+                last.to(&Topic::new(format!("o{i}"), texts("").key_serde().clone(), texts("").value_serde().clone()));
+            }
+        },
+        include_str!("wide.txt"),
+    );
+}

@@ -1,0 +1,39 @@
+//! Makes a log of a type that holds a ledger.
+
+/// Implements `Log` for a type whose field 0 is a ledger.
+macro_rules! log_by_ledger {
+    ($log:ty) => {
+        impl $crate::log::Log for $log {
+            fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
+                self.0.create_topic(spec)
+            }
+            fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
+                self.0.topic(name)
+            }
+            fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
+                self.0.topics()
+            }
+            fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
+                self.0.bounds(partition)
+            }
+            fn read(
+                &self,
+                partition: &TopicPartition,
+                from: Offset,
+                bytes_max: usize,
+            ) -> Result<Vec<Arc<Batch>>, LogError> {
+                self.0.read(partition, from, bytes_max)
+            }
+            fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+                self.0.append(appends, scope, notes)
+            }
+            fn notes(&self, scope: &str) -> Result<Notes, LogError> {
+                self.0.notes(scope)
+            }
+            fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
+                self.0.session(application)
+            }
+        }
+    };
+}
+pub(in crate::log) use log_by_ledger;

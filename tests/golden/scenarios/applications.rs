@@ -1,0 +1,131 @@
+//! Small applications.
+
+use serde_json::{Value, json};
+use tidemill::Topic;
+use tidemill::processor::{Context, Flow, Processor};
+use tidemill::record::{Record, Timestamp};
+use tidemill::state::{Store, StoreSpec};
+use tidemill::stream::StreamsBuilder;
+
+use super::{Scenario, Text, documents, longs, texts};
+
+const ACCOUNTS: Store<String, Value> = Store::of("accounts-store");
+const COUNTS: Store<String, i64> = Store::of("counts-store");
+const AVAILABLE: Store<String, i64> = Store::of("available");
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::streams("bank_account", bank_account).store(&ACCOUNTS),
+        Scenario::streams("bank_account_batch", bank_account_batch).store(&ACCOUNTS),
+        Scenario::streams("bank_account_batch_times", bank_account_batch_times).store(&ACCOUNTS),
+        Scenario::streams("word_count", word_count).store(&COUNTS),
+        Scenario::streams("inventory_reservation", inventory_reservation).plain_store(&AVAILABLE),
+    ]
+}
+
+fn bank_account(b: &StreamsBuilder) {
+    // events
+    let movements = b.stream(&documents("movements"));
+    // snapshots
+    let accounts = movements.group_by_key().aggregate(
+        &ACCOUNTS,
+        || json!({"balance": 0}),
+        |account, _, movement| json!({"balance": number(&account, "balance") + number(movement, "amount")}),
+    );
+    accounts.to_stream().to(&Topic::<String, Value>::of("accounts"));
+    // commands
+    b.stream(&documents("operations"))
+        .left_join(&accounts, |operation, account| {
+            let balance = account.map_or(0, |account| number(account, "balance"));
+            let amount = number(operation, "amount");
+            Some(if balance >= -amount {
+                json!({"amount": amount})
+            } else {
+                json!({"amount": 0, "error": "insufficient funds"})
+            })
+        })
+        .to(&documents("movements"));
+}
+
+fn number(document: &Value, field: &str) -> i64 {
+    document[field].as_i64().unwrap_or(0)
+}
+
+fn bank_account_batch(b: &StreamsBuilder) {
+    bank_account(b);
+    let operations = |batch: &Option<Value>| amounts(batch).map(|amount| Some(json!({"amount": amount}))).collect();
+    b.stream(&documents("batches")).flat_map_values::<_, Vec<_>>(operations).to(&documents("operations"));
+}
+
+fn amounts(batch: &Option<Value>) -> impl Iterator<Item = &Value> {
+    batch.iter().filter_map(Value::as_array).flatten()
+}
+
+fn bank_account_batch_times(b: &StreamsBuilder) {
+    bank_account(b);
+    b.stream(&documents("batches")).process(|| OneMillisecondApart, &[]).to(&documents("operations"));
+}
+
+struct OneMillisecondApart;
+
+impl Processor<Text, Option<Value>, Text, Option<Value>> for OneMillisecondApart {
+    fn process(&mut self, r: Record<'_, Text, Option<Value>>, ctx: &mut Context<'_, Text, Option<Value>>) -> Flow {
+        let times = (r.timestamp.as_millis()..).map(Timestamp::from_millis);
+        for (amount, time) in amounts(r.value).zip(times) {
+            let operation = Some(json!({"amount": amount}));
+            ctx.forward(r.with_value(&operation).with_timestamp(time))?;
+        }
+        Ok(())
+    }
+}
+
+fn word_count(b: &StreamsBuilder) {
+    b.stream(&texts("lines"))
+        .flat_map_values(|line| {
+            let line = line.as_ref().map_or_else(String::new, |line| line.to_ascii_lowercase());
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+            words.map(|word| Some(word.to_owned())).collect::<Vec<_>>()
+        })
+        .group_by(|_, word| word.clone())
+        .count_with(&COUNTS)
+        .to_stream()
+        .to(&Topic::<String, i64>::of("counts"));
+}
+
+fn inventory_reservation(b: &StreamsBuilder) {
+    b.add_store(StoreSpec::plain(&AVAILABLE));
+    b.stream(&longs("stock")).process(|| Restock, &[AVAILABLE.name()]);
+    let mut split = b.stream(&longs("orders")).process(|| Reserve, &[AVAILABLE.name()]).split().named("o-");
+    let ok = split.branch(|_, v| v.is_some_and(|v| v >= 0)).named("ok");
+    let no = split.default_branch().named("no");
+    ok.to(&longs("confirmed"));
+    no.map_values(|v| v.map(|v| -v)).to(&longs("rejected"));
+}
+
+/// Adds to what is available.
+struct Restock;
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for Restock {
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        let (Some(key), Some(value)) = (r.key, r.value) else { return Ok(()) };
+        let mut available = ctx.store(&AVAILABLE)?;
+        let have = available.get(key)?.copied().unwrap_or(0);
+        available.put(key, have + value, r.timestamp)
+    }
+}
+
+/// Takes an order from what is available; an order for more is passed on with its sign changed.
+struct Reserve;
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for Reserve {
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        let (Some(key), Some(value)) = (r.key, r.value) else { return Ok(()) };
+        let mut available = ctx.store(&AVAILABLE)?;
+        let have = available.get(key)?.copied().unwrap_or(0);
+        if have < *value {
+            return ctx.forward(r.with_value(&Some(-value)));
+        }
+        available.put(key, have - value, r.timestamp)?;
+        ctx.forward(r)
+    }
+}

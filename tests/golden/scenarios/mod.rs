@@ -1,0 +1,141 @@
+//! The topologies of the recorded scenarios, each in the words of the README beside the vectors' pseudo-code: a catalogue of
+//! what can be said.
+//!
+//! Keys and values of streams may be null in the recordings, so the topics' types are `Option`s; tables have plain ones.
+
+mod aggregations;
+mod applications;
+mod caching;
+mod errors;
+mod joins;
+mod names;
+mod processors;
+mod stateless;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde_json::Value;
+use tidemill::Topic;
+use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
+
+use crate::stores::StoreRows;
+
+type Build = Box<dyn Fn() -> Result<Topology, TopologyErrors>>;
+
+/// A topology by name, with the stores that are looked into at the end.
+pub(crate) struct Scenario {
+    name: &'static str,
+    build: Build,
+    stores: Vec<StoreRows>,
+    config: Vec<(&'static str, &'static str)>,
+}
+
+impl Scenario {
+    /// A scenario in streams and tables.
+    fn streams(name: &'static str, describe: fn(&StreamsBuilder)) -> Self {
+        let build = move || {
+            let builder = StreamsBuilder::new();
+            describe(&builder);
+            builder.build()
+        };
+        Scenario { name, build: Box::new(build), stores: Vec::new(), config: Vec::new() }
+    }
+
+    /// A scenario in sources, processors and sinks.
+    fn nodes(name: &'static str, describe: fn(&mut TopologyBuilder)) -> Self {
+        let build = move || {
+            let mut builder = TopologyBuilder::new();
+            describe(&mut builder);
+            builder.build()
+        };
+        Scenario { name, build: Box::new(build), stores: Vec::new(), config: Vec::new() }
+    }
+
+    /// A store of rows with times, looked into at the end.
+    fn store<K: Serialize, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
+        self.stores.push(StoreRows::timestamped(store));
+        self
+    }
+
+    /// A store of rows without times, looked into at the end.
+    fn plain_store<K: Serialize, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
+        self.stores.push(StoreRows::plain(store));
+        self
+    }
+
+    /// A setting of Kafka Streams that the topology does the same as.
+    fn set(mut self, name: &'static str, value: &'static str) -> Self {
+        self.config.push((name, value));
+        self
+    }
+
+    pub(crate) fn build(&self) -> Result<Topology, TopologyErrors> {
+        (self.build)()
+    }
+
+    pub(crate) fn stores(&self) -> &[StoreRows] {
+        &self.stores
+    }
+
+    pub(crate) fn config(&self) -> BTreeMap<String, String> {
+        self.config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+}
+
+/// All scenarios by name.
+pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
+    let sections = [
+        stateless::scenarios(),
+        processors::scenarios(),
+        tables::scenarios(),
+        aggregations::scenarios(),
+        joins::scenarios(),
+        names::scenarios(),
+        applications::scenarios(),
+        caching::scenarios(),
+        errors::scenarios(),
+    ];
+    let mut all = BTreeMap::new();
+    for scenario in sections.into_iter().flatten() {
+        let name = scenario.name;
+        assert!(all.insert(name, scenario).is_none(), "two topologies are called `{name}`");
+    }
+    all
+}
+
+type Text = Option<String>;
+
+/// A topic of texts.
+const fn texts(name: &'static str) -> Topic<Text, Text> {
+    Topic::of(name)
+}
+
+/// A topic of numbers.
+const fn longs(name: &'static str) -> Topic<Text, Option<i64>> {
+    Topic::of(name)
+}
+
+/// A topic of JSON documents.
+const fn documents(name: &'static str) -> Topic<Text, Option<Value>> {
+    Topic::of(name)
+}
+
+/// The text of what is there, else `null`.
+fn str(value: &Option<impl Display>) -> String {
+    value.as_ref().map_or_else(|| "null".into(), ToString::to_string)
+}
+
+/// As [`str`], of what a table lends.
+fn row(value: Option<&impl Display>) -> String {
+    value.map_or_else(|| "null".into(), ToString::to_string)
+}
+
+/// The first character, fewer when there is none.
+fn first(text: &str) -> String {
+    text.chars().take(1).collect()
+}

@@ -1,0 +1,173 @@
+//! Processors of one's own.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use tidemill::processor::{Context, Flow, Processor, StoreAccess};
+use tidemill::record::Record;
+use tidemill::state::{Changelog, Direction, Store, StoreSpec};
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::{Sink, Source, TopologyBuilder};
+
+use super::{Scenario, Text, longs, str, texts};
+
+const SUMS: Store<String, i64> = Store::of("sums");
+const COUNTS: Store<String, i64> = Store::of("counts");
+const KV: Store<String, String> = Store::of("kv");
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::streams("process_forward_many", process_forward_many),
+        Scenario::streams("headers_manipulation", headers_manipulation),
+        Scenario::streams("headers_through_operators", headers_through_operators).store(&SUMS),
+        Scenario::nodes("topology_word_count", topology_word_count).plain_store(&COUNTS),
+        Scenario::streams("store_range_reverse", store_range_reverse).plain_store(&KV),
+    ]
+}
+
+fn process_forward_many(b: &StreamsBuilder) {
+    b.stream(&longs("in")).process(|| Many, &[]).to(&longs("out"));
+}
+
+/// Forwards up to three records.
+struct Many;
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for Many {
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        for i in 0..r.value.unwrap_or(0).min(3) {
+            ctx.forward(r.with_key(&Some(format!("{}-{i}", str(r.key)))).with_value(&Some(i)))?;
+        }
+        Ok(())
+    }
+}
+
+fn headers_manipulation(b: &StreamsBuilder) {
+    b.stream(&texts("in")).process(|| Mark, &[]).map_values(|v| Some(str(v) + "!")).to(&texts("out"));
+}
+
+/// Adds, removes and copies headers.
+struct Mark;
+
+impl Processor<Text, Text, Text, Text> for Mark {
+    fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        let mut h = r.headers.clone();
+        h.remove("secret");
+        h.add("seen", Some(Bytes::from(str(r.key))));
+        ctx.forward(r.with_headers(&h))?;
+        let h2 = h.clone().with("copy", "1");
+        ctx.forward(r.with_value(&Some("copy".into())).with_headers(&h2))
+    }
+}
+
+fn headers_through_operators(b: &StreamsBuilder) {
+    const N: Store<String, i64> = Store::of("n");
+    let s = b.stream(&longs("in"));
+    s.group_by_key().reduce_with(&SUMS, |a, b| a + b).to_stream().to(&tidemill::Topic::<String, i64>::of("sums"));
+    s.group_by(|_, _| "all".to_owned()).count_with(&N).to_stream().to(&tidemill::Topic::<String, i64>::of("rekeyed"));
+}
+
+fn topology_word_count(b: &mut TopologyBuilder) {
+    b.add_source("lines-src", Source::topic(&texts("lines")));
+    b.add_source("reset-src", Source::topic(&texts("reset")));
+    b.add_processor("count", &["lines-src", "reset-src"], || Count);
+    b.add_state_store(StoreSpec::plain(&COUNTS).in_memory().changelog(Changelog::Off), &["count"]);
+    b.add_sink("sink", &["count"], Sink::topic(&longs("counts")));
+}
+
+/// Counts words; a key from the topic `reset` begins at none again.
+struct Count;
+
+impl Processor<Text, Text, Text, Option<i64>> for Count {
+    fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        if ctx.address().is_some_and(|address| &*address.topic == "reset") {
+            let Some(key) = r.key else { return Ok(()) };
+            return match ctx.store(&COUNTS)?.delete(key, r.timestamp)? {
+                Some(_) => ctx.forward(Record::new(r.key, &None, r.timestamp)),
+                None => Ok(()),
+            };
+        }
+        for word in r.value.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty()) {
+            let word = word.to_owned();
+            let mut counts = ctx.store(&COUNTS)?;
+            let n = counts.get(&word)?.copied().unwrap_or(0) + 1;
+            counts.put(&word, n, r.timestamp)?;
+            ctx.forward(Record::new(&Some(word), &Some(n), r.timestamp))?;
+        }
+        Ok(())
+    }
+}
+
+fn store_range_reverse(b: &StreamsBuilder) {
+    b.add_store(StoreSpec::plain(&KV));
+    b.stream(&texts("cmd")).process(|| Commands, &[KV.name()]).to(&texts("out"));
+}
+
+/// Obeys commands about a store.
+struct Commands;
+
+type Rows<'a> = StoreAccess<'a, String, String>;
+
+impl Processor<Text, Text, Text, Text> for Commands {
+    fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        let Some(key) = r.key else { return Ok(()) };
+        let mut store = ctx.store(&KV)?;
+        let command = r.value.as_deref().map(|command| command.split_once(':').unwrap_or((command, "")));
+        let answer = match command {
+            None => Some(format!("deleted {}", str(&store.delete(key, r.timestamp)?))),
+            Some(("put", value)) => return store.put(key, value.to_owned(), r.timestamp),
+            Some(("absent", value)) => {
+                let old = store.get(key)?.cloned();
+                if old.is_none() {
+                    store.put(key, value.to_owned(), r.timestamp)?;
+                }
+                Some(format!("absent {}", str(&old)))
+            }
+            Some(("all", _)) => Some(listed(|list| store.all(Direction::Forward, list))?),
+            Some(("reverse", _)) => Some(listed(|list| store.all(Direction::Backward, list))?),
+            Some(("range", bounds)) => Some(range(&mut store, bounds, Direction::Forward)?),
+            Some(("rrange", bounds)) => Some(range(&mut store, bounds, Direction::Backward)?),
+            Some(("prefix", prefix)) => Some(listed(|list| store.prefix(prefix.as_bytes(), Direction::Forward, list))?),
+            Some(("purge", _)) => {
+                purge(&mut store, r)?;
+                Some(listed(|list| store.all(Direction::Forward, list))?)
+            }
+            Some((other, _)) => return Err(format!("no command: {other}").into()),
+        };
+        ctx.forward(r.with_value(&answer))
+    }
+}
+
+type List<'a> = &'a mut dyn FnMut(String, &String) -> ControlFlow<()>;
+
+/// The rows that `visit` sees, as text.
+fn listed(visit: impl FnOnce(List<'_>) -> Flow) -> Result<String, tidemill::processor::ProcessError> {
+    let mut rows = Vec::new();
+    visit(&mut |key, value| {
+        rows.push(format!("{key}={value}"));
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows.join(","))
+}
+
+/// The rows between two bounds; an empty bound is open.
+fn range(
+    store: &mut Rows<'_>,
+    bounds: &str,
+    direction: Direction,
+) -> Result<String, tidemill::processor::ProcessError> {
+    let (from, to) = bounds.split_once("..").ok_or("a range has two bounds")?;
+    let bound = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    listed(|list| store.range(bound(from).as_ref(), bound(to).as_ref(), direction, list))
+}
+
+/// Deletes the rows whose value is one character.
+fn purge(store: &mut Rows<'_>, r: Record<'_, Text, Text>) -> Flow {
+    let mut short = Vec::new();
+    store.all(Direction::Forward, |key, value| {
+        if value.len() == 1 {
+            short.push(key);
+        }
+        ControlFlow::Continue(())
+    })?;
+    short.iter().try_for_each(|key| store.delete(key, r.timestamp).map(|_| ()))
+}

@@ -1,0 +1,40 @@
+//! The rows of a store in the words of a file, so that they can be compared with what was recorded.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tidemill::state::Store;
+use tidemill_testkit::TestDriver;
+
+type ReadRows = dyn Fn(&mut TestDriver) -> Vec<Value>;
+
+/// A store whose contents at the end are recorded.
+pub(crate) struct StoreRows {
+    pub(crate) name: String,
+    read: Box<ReadRows>,
+}
+
+impl StoreRows {
+    /// Rows with their times: kind `tkv`.
+    pub(crate) fn timestamped<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
+        StoreRows::new(store, |key, value, time| json!({"key": key, "value": value, "ts": time}))
+    }
+
+    /// Rows without times: kind `kv`.
+    pub(crate) fn plain<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
+        StoreRows::new(store, |key, value, _| json!({"key": key, "value": value}))
+    }
+
+    fn new<K: Serialize, V: Serialize + Send>(store: &Store<K, V>, row: fn(K, V, i64) -> Value) -> Self {
+        let (name, store) = (store.name().to_owned(), store.clone());
+        let read = move |driver: &mut TestDriver| {
+            let rows = driver.store(&store).all_with_times();
+            rows.into_iter().map(|(key, value, time)| row(key, value, time.as_millis())).collect()
+        };
+        StoreRows { name, read: Box::new(read) }
+    }
+
+    /// The rows in the order of the keys' bytes.
+    pub(crate) fn read(&self, driver: &mut TestDriver) -> Vec<Value> {
+        (self.read)(driver)
+    }
+}

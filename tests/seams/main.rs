@@ -1,0 +1,16 @@
+//! The seams: each place where a test, the explorer or another driver takes hold of the engine, with a test that does.
+
+#[path = "../common/bank.rs"]
+mod bank;
+#[path = "../common/shared_memory.rs"]
+mod shared_memory;
+#[path = "../common/tasks.rs"]
+mod tasks;
+
+mod commit;
+mod executor;
+mod explorer;
+mod fingerprint;
+mod house;
+mod restore;
+mod snapshot;

@@ -1,0 +1,10 @@
+//! What the builders make of a program: what they refuse, how they name, draw and plan it.
+
+#[path = "../common/bank.rs"]
+mod bank;
+
+mod draw;
+mod faults;
+mod names;
+mod plan;
+mod typed_faults;

@@ -1,0 +1,173 @@
+//! How many partitions the application's own topics get, and which joins are refused for theirs.
+
+use std::collections::BTreeMap;
+
+use tidemill::Topic;
+use tidemill::processor::PartitionCounts;
+use tidemill::record::TopicName;
+use tidemill::serde::SerdeRef;
+use tidemill::state::{Changelog, Store};
+use tidemill::stream::{Materialized, Repartitioned, StreamsBuilder};
+use tidemill::topology::{TopicPlan, Topology, TopologyErrors};
+
+const ORDERS: Topic<String, i64> = Topic::of("orders");
+const RETURNS: Topic<String, i64> = Topic::of("returns");
+const PRICES: Topic<String, i64> = Topic::of("prices");
+const OUT: Topic<String, i64> = Topic::of("out");
+const COUNTS: Store<String, i64> = Store::of("counts");
+
+struct Counts(BTreeMap<&'static str, u32>);
+
+impl PartitionCounts for Counts {
+    fn partitions(&self, topic: &str) -> Option<u32> {
+        self.0.get(topic).copied()
+    }
+}
+
+fn plan(topology: &Topology, topics: &[(&'static str, u32)]) -> Result<TopicPlan, TopologyErrors> {
+    let known: Vec<TopicName> = topics.iter().map(|(name, _)| (*name).into()).collect();
+    topology.plan("app", Changelog::LastPerCommit, &known, &Counts(topics.iter().copied().collect()))
+}
+
+fn built(write: impl FnOnce(&StreamsBuilder)) -> Topology {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    builder.build().unwrap()
+}
+
+/// Name, number of partitions and whether compacted, of every topic of the application's own; then the numbers of tasks.
+fn check(topology: &Topology, topics: &[(&'static str, u32)], internal: &[(&str, u32, bool)], tasks: &[u32]) {
+    let plan = plan(topology, topics).unwrap();
+    let needs: Vec<_> = plan.internal.iter().map(|need| (&*need.name, need.partitions, need.compacted)).collect();
+    assert_eq!(needs, internal);
+    assert_eq!(plan.tasks, tasks);
+}
+
+fn refused(topology: &Topology, topics: &[(&'static str, u32)], expected: &str) {
+    assert_eq!(plan(topology, topics).unwrap_err().to_string(), expected);
+}
+
+fn joined() -> Topology {
+    built(|builder| {
+        let prices = builder.table_with(&PRICES, Materialized::store(&Store::of("prices")));
+        builder.stream(&ORDERS).join(&prices, |count, price| count * price).to(&OUT);
+    })
+}
+
+#[test]
+fn a_repartition_topic_follows_the_greatest_number_upstream() {
+    let topology = built(|builder| {
+        let both = builder.stream(&ORDERS).merge(&builder.stream(&RETURNS));
+        both.group_by(|_, value| value.to_string()).named("by-value").count_with(&COUNTS);
+    });
+    check(
+        &topology,
+        &[("orders", 2), ("returns", 5)],
+        &[("app-by-value-repartition", 5, false), ("app-counts-changelog", 5, true)],
+        &[5, 5],
+    );
+}
+
+#[test]
+fn a_repartition_topic_follows_a_repartition_topic() {
+    let topology = built(|builder| {
+        let spread = builder.stream(&ORDERS).repartition_with(Repartitioned::default().partitions(7)).named("spread");
+        spread.select_key(|_, value| *value).repartition().named("again").for_each(|_, _| {});
+    });
+    check(
+        &topology,
+        &[("orders", 2)],
+        &[("app-again-repartition", 7, false), ("app-spread-repartition", 7, false)],
+        &[2, 7, 7],
+    );
+}
+
+#[test]
+fn a_repartition_topic_follows_topics_that_are_chosen_by_pattern() {
+    let topology = built(|builder| {
+        let stream = builder.stream_matching("or.*", &SerdeRef::<String>::of(), &SerdeRef::<i64>::of());
+        stream.group_by(|_, value| value.to_string()).named("by-value").count_with(&COUNTS);
+    });
+    check(
+        &topology,
+        &[("orders", 2), ("orphans", 3), ("returns", 9)],
+        &[("app-by-value-repartition", 3, false), ("app-counts-changelog", 3, true)],
+        &[3, 3],
+    );
+    refused(
+        &topology,
+        &[("returns", 9)],
+        "the topology is wrong: nothing says how many partitions `by-value-repartition` should have: give `repartition` a \
+         number of partitions",
+    );
+}
+
+#[test]
+fn a_given_number_stands() {
+    let topology = built(|builder| {
+        builder.stream(&ORDERS).repartition_with(Repartitioned::default().partitions(3)).named("spread").to(&OUT);
+    });
+    check(&topology, &[("orders", 8), ("out", 1)], &[("app-spread-repartition", 3, false)], &[8, 3]);
+}
+
+#[test]
+fn a_join_makes_a_repartition_topic_follow_the_table() {
+    let topology = built(|builder| {
+        let prices = builder.table_with(&PRICES, Materialized::store(&Store::of("prices")));
+        let by_value = builder.stream(&ORDERS).select_key(|_, value| value.to_string()).named("by-value");
+        by_value.join(&prices, |count, price| count * price).named("priced").to(&OUT);
+    });
+    check(
+        &topology,
+        &[("orders", 8), ("prices", 3), ("out", 1)],
+        &[("app-priced-repartition", 3, false), ("app-prices-changelog", 3, true)],
+        &[3, 8],
+    );
+}
+
+#[test]
+fn joined_topics_have_equal_numbers() {
+    check(&joined(), &[("orders", 4), ("prices", 4), ("out", 9)], &[("app-prices-changelog", 4, true)], &[4]);
+    refused(
+        &joined(),
+        &[("orders", 4), ("prices", 3), ("out", 1)],
+        "the topology is wrong: cannot join `orders` (4 partitions) with `prices` (3 partitions): equal keys would live in \
+         different tasks; repartition one side like the other",
+    );
+}
+
+#[test]
+fn a_given_number_does_not_follow_a_join() {
+    let topology = built(|builder| {
+        let prices = builder.table_with(&PRICES, Materialized::store(&Store::of("prices")));
+        let spread = builder.stream(&ORDERS).repartition_with(Repartitioned::default().partitions(2)).named("spread");
+        spread.join(&prices, |count, price| count * price).to(&OUT);
+    });
+    let topics = [("orders", 1), ("prices", 3), ("out", 1)];
+    refused(
+        &topology,
+        &topics,
+        "the topology is wrong: cannot join `spread-repartition` (2 partitions) with `prices` (3 partitions): equal keys \
+         would live in different tasks; repartition one side like the other",
+    );
+}
+
+#[test]
+fn all_missing_topics_are_named_at_once() {
+    refused(
+        &joined(),
+        &[],
+        "the topology has 3 faults:\n  \
+         - the topology reads the topic `prices`, which does not exist: create it, or let the application create its topics\n  \
+         - the topology reads the topic `orders`, which does not exist: create it, or let the application create its topics\n  \
+         - the topology writes the topic `out`, which does not exist: create it, or let the application create its topics",
+    );
+}
+
+#[test]
+fn a_store_without_changelog_needs_no_topic() {
+    let topology = built(|builder| {
+        builder.stream(&ORDERS).group_by_key().count_with(Materialized::store(&COUNTS).changelog(Changelog::Off));
+    });
+    check(&topology, &[("orders", 4)], &[], &[4]);
+}

@@ -1,0 +1,171 @@
+//! What the typed builder's types cannot rule out is refused by `build`, all of it at once.
+
+use tidemill::Topic;
+use tidemill::processor::{Context, Flow, Processor};
+use tidemill::record::Record;
+use tidemill::serde::Data;
+use tidemill::state::{Store, StoreSpec};
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Fault;
+
+const IN: Topic<String, i64> = Topic::of("in");
+const OTHER: Topic<String, i64> = Topic::of("other");
+const OUT: Topic<String, i64> = Topic::of("out");
+const ROWS: Store<String, i64> = Store::of("rows");
+
+/// A type that says nothing about its bytes.
+#[derive(Clone, Data)]
+struct Mute;
+
+struct Swallow;
+
+impl Processor<String, i64, String, i64> for Swallow {
+    fn process(&mut self, _: Record<'_, String, i64>, _: &mut Context<'_, String, i64>) -> Flow {
+        Ok(())
+    }
+}
+
+fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    let error = builder.build().expect_err("the program is wrong");
+    assert_eq!(error.to_string(), format!("the topology is wrong: {expected}"));
+}
+
+#[test]
+fn an_unknown_store() {
+    check(
+        |builder| {
+            builder.stream(&IN).process::<String, i64, _>(|| Swallow, &["rows"]).named("swallow").to(&OUT);
+        },
+        "node `swallow` uses the store `rows`, which does not exist: add it with `add_store`, or correct the name",
+    );
+}
+
+#[test]
+fn an_unused_store() {
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.add_store(StoreSpec::plain(&ROWS));
+        },
+        "store `rows` is connected to no processor, so no task would have it: connect it, or leave it out",
+    );
+}
+
+#[test]
+fn two_stores_of_one_name() {
+    check(
+        |builder| {
+            builder.stream(&IN).group_by_key().count_with(&ROWS);
+            builder.stream(&OTHER).group_by_key().count_with(&ROWS);
+        },
+        "two stores are named `rows`: each would write the changelog of the other; rename one",
+    );
+}
+
+#[test]
+fn two_nodes_of_one_name() {
+    check(
+        |builder| {
+            let stream = builder.stream(&IN);
+            stream.filter(|_, _| true).named("twin").to(&OUT);
+            stream.map_values(|value| value + 1).named("twin").to(&OUT);
+        },
+        "two nodes are named `twin`: names identify nodes, give one of them another name",
+    );
+}
+
+#[test]
+fn a_table_on_a_topic_that_is_a_stream_already() {
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.table(&IN).to_stream().to(&OUT);
+        },
+        "topic `in` is read by the sources `KSTREAM-SOURCE-0000000000` and `KSTREAM-SOURCE-0000000003`: connect both parts \
+         to one source",
+    );
+}
+
+#[test]
+fn one_topic_with_two_types() {
+    const TEXTS: Topic<String, String> = Topic::of("in");
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.stream(&TEXTS).filter(|_, _| true).named("texts").for_each(|_, _| {});
+        },
+        "node `KSTREAM-SOURCE-0000000000` gives `tidemill_dsl::processor::edge::StreamOf<alloc::string::String, i64>`, but \
+         its child `texts` takes `tidemill_dsl::processor::edge::StreamOf<alloc::string::String, alloc::string::String>`: put \
+         a node that converts between them",
+    );
+}
+
+#[test]
+fn a_merge_of_two_builders() {
+    let other = StreamsBuilder::new();
+    let foreign = other.stream(&OTHER);
+    let builder = StreamsBuilder::new();
+    builder.stream(&IN).merge(&foreign).to(&OUT);
+    assert_eq!(
+        builder.build().unwrap_err().to_string(),
+        "the topology is wrong: `merge` was given a stream or table of another builder: make both sides with the same \
+         `StreamsBuilder`"
+    );
+}
+
+#[test]
+fn a_join_of_two_builders() {
+    for left in [false, true] {
+        let other = StreamsBuilder::new();
+        let foreign = other.table(&OTHER);
+        let builder = StreamsBuilder::new();
+        let stream = builder.stream(&IN);
+        let joined = match left {
+            true => stream.left_join(&foreign, |value, row| value + row.unwrap_or(&0)),
+            false => stream.join(&foreign, |value, row| value + row),
+        };
+        joined.to(&OUT);
+        let verb = if left { "left_join" } else { "join" };
+        assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb }]);
+    }
+}
+
+#[test]
+fn a_type_that_says_nothing_about_its_bytes() {
+    check(
+        |builder| {
+            builder.stream(&IN).map(|key, _| (key.clone(), Mute)).repartition();
+        },
+        "nothing says how `topology::typed_faults::Mute`, the value of a repartition topic, is written: derive it with \
+         `#[data(json)]`, or give serdes in the verb's options",
+    );
+    check(
+        |builder| {
+            let stream = builder.stream(&IN).map_values(|_| Mute);
+            stream.group_by_key().reduce(|_, _| Mute);
+        },
+        "nothing says how `topology::typed_faults::Mute`, the value of a store, is written: derive it with \
+         `#[data(json)]`, or give serdes in the verb's options",
+    );
+}
+
+#[test]
+fn an_empty_program() {
+    check(|_| (), "the topology has no source, so nothing would ever run: add a stream or a table");
+}
+
+#[test]
+fn faults_of_verbs_and_of_nodes_come_together() {
+    let other = StreamsBuilder::new();
+    let foreign = other.stream(&OTHER);
+    let builder = StreamsBuilder::new();
+    builder.stream(&IN).merge(&foreign).map_values(|_| Mute).repartition();
+    builder.add_store(StoreSpec::plain(&ROWS));
+    let error = builder.build().unwrap_err();
+    assert!(
+        matches!(error.faults(), [Fault::OtherBuilder { .. }, Fault::NoSerde { .. }, Fault::UnusedStore { .. }]),
+        "{error}"
+    );
+}
