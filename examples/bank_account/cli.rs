@@ -11,7 +11,7 @@ use crate::topology::Form;
 /// Reads operations, decides each against the balance of its account, and prints all movements of this folder, partition
 /// by partition, and then the balances. A withdrawal that the account does not cover is refused.
 #[derive(Debug, Parser)]
-#[command(name = "bank_account", after_long_help = AFTER)]
+#[command(name = "bank_account", after_long_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Files of operations, `-` for standard input
     ///
@@ -47,6 +47,12 @@ pub(crate) struct Cli {
     /// How many threads run the bank
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
+
+    /// After how many milliseconds at most what was done is committed
+    ///
+    /// Results can be seen after the commit. After a crash, what was not committed is done again.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub(crate) commit_every: u64,
 }
 
 const AFTER: &str = "\

@@ -14,6 +14,7 @@ mod support;
 mod topology;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use serde::Deserialize;
@@ -33,12 +34,17 @@ const PARTITIONS: u32 = 4;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Cli { files, data, topology, json, threads } = Cli::parse();
+    let Cli { files, data, topology, json, threads, commit_every } = Cli::parse();
     let bank = match topology.bank() {
         Ok(bank) => bank,
         Err(error) => return running::failed(&error.into()),
     };
-    let settings = Settings { partitions: PARTITIONS, threads: threads.into(), ..Settings::default() };
+    let settings = Settings {
+        partitions: PARTITIONS,
+        threads: threads.into(),
+        commit_interval: Duration::from_millis(commit_every),
+        ..Settings::default()
+    };
     let app = App::builder(bank.application, bank.topology.clone()).embedded(data).settings(settings);
     let inputs = Input::given_or(files, SAMPLE);
     running::run(app, async |app| {

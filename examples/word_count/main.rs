@@ -33,7 +33,7 @@ const PARTITIONS: u32 = 4;
 ///
 /// A word is a run of letters and digits; upper and lower case are one.
 #[derive(Debug, Parser)]
-#[command(name = "word_count", after_long_help = AFTER)]
+#[command(name = "word_count", after_long_help = AFTER, max_term_width = 100)]
 struct Cli {
     /// Text files in UTF-8, `-` for standard input
     ///

@@ -139,6 +139,7 @@ impl Handle {
 /// ```
 pub struct App {
     handle: Arc<Handle>,
+    restored: u64,
 }
 
 impl App {
@@ -147,8 +148,14 @@ impl App {
         AppBuilder::new(application, topology)
     }
 
-    pub(super) fn new(handle: Arc<Handle>) -> Self {
-        App { handle }
+    pub(super) fn new(handle: Arc<Handle>, restored: u64) -> Self {
+        App { handle, restored }
+    }
+
+    /// How many changelog records the start had to restore: none after a close of stores on disk, else what lay behind
+    /// their checkpoints, and all of it for stores in memory.
+    pub fn restored(&self) -> u64 {
+        self.restored
     }
 
     /// Sends a record with the clock's time; returns when the log's durability policy is met.

@@ -60,9 +60,9 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         flush_rows: builder.settings.flush_rows,
         ..exec::Settings::default()
     };
-    let threads = start_workers(&shared, tasks, settings)?;
+    let (threads, restored) = start_workers(&shared, tasks, settings)?;
     shared.enter(AppState::Running);
-    Ok(App::new(Handle::new(shared, outbox, sender, threads)))
+    Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
 }
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {
@@ -167,12 +167,12 @@ fn make_tasks(
     Ok(tasks)
 }
 
-/// Starts the workers, and waits until all have restored their tasks.
+/// Starts the workers, waits until all have restored their tasks, and says how many records that took.
 fn start_workers(
     shared: &Arc<Shared>,
     tasks: Vec<Task>,
     settings: exec::Settings,
-) -> Result<Vec<std::thread::JoinHandle<()>>, Error> {
+) -> Result<(Vec<std::thread::JoinHandle<()>>, u64), Error> {
     let count = shared.inboxes.len();
     let mut parts: Vec<Vec<Task>> = (0..count).map(|_| Vec::new()).collect();
     for (number, task) in tasks.into_iter().enumerate() {
@@ -195,5 +195,5 @@ fn start_workers(
     drop(ready);
     let restored: u64 = readies.iter().sum::<Result<u64, Error>>().inspect_err(|error| shared.fail(error))?;
     tracing::info!(application = shared.application, workers = count, restored, "the application runs");
-    Ok(threads)
+    Ok((threads, restored))
 }

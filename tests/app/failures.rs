@@ -1,0 +1,82 @@
+//! User code that fails stops the application with the record's address; a corrected program goes on from the last commit.
+
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Topology;
+use tidemill::{App, AppState, ErrorKind};
+
+use crate::support::{IN, NEVER, OUT, SOON, out, shared_log, start};
+
+/// Writes each value twice, and between the two `check` looks at it.
+fn twice(check: impl Fn(i64) -> Result<(), String> + Send + Sync + 'static) -> Topology {
+    let builder = StreamsBuilder::new();
+    let input = builder.stream(&IN);
+    input.to(&OUT);
+    input.try_map_values(move |_, value| check(*value).map(|()| *value)).named("check").to(&OUT);
+    builder.build().unwrap()
+}
+
+fn refuses(value: i64) -> Result<(), String> {
+    if value == 3 { Err("three is refused".to_owned()) } else { Ok(()) }
+}
+
+fn panics(value: i64) -> Result<(), String> {
+    assert_ne!(value, 3, "three is a crowd");
+    Ok(())
+}
+
+async fn ends(app: &App) -> tidemill::Error {
+    let error = app.ended().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Processing);
+    error
+}
+
+async fn stops_and_goes_on(check: fn(i64) -> Result<(), String>, said: &str) {
+    let log = shared_log();
+    let app = start(twice(check), &log, NEVER).await;
+    let feed = app.feed("numbers");
+    let mut batch = feed.batch();
+    (1..=4).for_each(|value| batch.add(&IN, "a", value).unwrap());
+    batch.send(vec![4]).await.unwrap();
+    let error = ends(&app).await.to_string();
+    for text in ["node `check`", "record 2 of topic `in` partition 0", said] {
+        assert!(error.contains(text), "`{text}` is not in: {error}");
+    }
+    assert!(matches!(app.state(), AppState::Failed(_)));
+    assert_eq!(app.settled().await.unwrap_err().to_string(), error);
+    assert_eq!(app.backlog().unwrap_err().to_string(), error);
+    assert!(out(&app).is_empty(), "nothing of the epoch is visible");
+    assert_eq!(app.close().await.unwrap_err().to_string(), error);
+    // Without a correction it stops at the same record.
+    let app = start(twice(check), &log, SOON).await;
+    assert!(ends(&app).await.to_string().contains("record 2 of topic"));
+    let halves = out(&app);
+    assert!(halves.len().is_multiple_of(2) && halves.len() <= 4, "half of a record was committed: {halves:?}");
+    drop(app);
+    let app = start(twice(|_| Ok(())), &log, SOON).await;
+    app.settled().await.unwrap();
+    assert_eq!(out(&app), [1, 1, 2, 2, 3, 3, 4, 4]);
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_stops_the_application_and_a_corrected_one_goes_on() {
+    stops_and_goes_on(refuses, "three is refused").await;
+}
+
+#[tokio::test]
+async fn a_panic_stops_the_application_and_a_corrected_one_goes_on() {
+    stops_and_goes_on(panics, "three is a crowd").await;
+}
+
+#[tokio::test]
+async fn a_failure_in_one_thread_stops_the_others() {
+    let log = shared_log();
+    let builder = App::builder("app", twice(refuses)).log(log).topic(&IN, 4).topic(&OUT, 4).threads(4);
+    let app = builder.start().await.unwrap();
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        app.send(&IN, key, 1).await.unwrap();
+    }
+    app.send(&IN, "b", 3).await.unwrap();
+    assert!(ends(&app).await.to_string().contains("three is refused"));
+    assert!(app.close().await.is_err());
+}

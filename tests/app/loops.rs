@@ -1,0 +1,49 @@
+//! A join with a table that is made of the join's own results: what it sees depends on the records' times.
+
+use tidemill::record::{Headers, Timestamp};
+use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Topology;
+use tidemill::{App, Topic};
+
+use crate::support::{IN, OUT, SOON};
+
+const BALANCES: Store<String, i64> = Store::of("balances");
+const DECIDED: Topic<String, i64> = Topic::of("decided");
+
+/// Sums up what comes out, and writes beside each input the sum that it met.
+fn balances() -> Topology {
+    let builder = StreamsBuilder::new();
+    let balances = builder.stream(&OUT).group_by_key().aggregate(&BALANCES, || 0, |sum: i64, _key, value| sum + value);
+    let operations = builder.stream(&IN);
+    operations.left_join(&balances, |_operation, balance| *balance.unwrap_or(&0)).to(&DECIDED);
+    operations.left_join(&balances, |operation, _balance| *operation).to(&OUT);
+    builder.build().unwrap()
+}
+
+/// The sums that operations met which were sent together, at these times.
+async fn met(times: [i64; 3]) -> Vec<i64> {
+    let app = App::builder("loop", balances()).memory().settings(SOON).start().await.unwrap();
+    let feed = app.feed("operations");
+    let mut batch = feed.batch();
+    for time in times {
+        batch.add_with(&IN, "alice", 10, Timestamp::from_millis(time), &Headers::NONE).unwrap();
+    }
+    batch.send(vec![]).await.unwrap();
+    app.settled().await.unwrap();
+    assert_eq!(app.table(&BALANCES).get("alice").await.unwrap(), Some(30));
+    let decided = app.reader(&DECIDED).unwrap().read().unwrap();
+    app.close().await.unwrap();
+    decided.into_iter().map(|record| record.value.unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_record_meets_what_the_one_before_it_did_if_it_is_later() {
+    assert_eq!(met([1, 2, 3]).await, [0, 10, 20]);
+}
+
+#[tokio::test]
+async fn records_of_equal_times_can_go_before_what_they_should_meet() {
+    // The second goes before the movement of the first: the order of Kafka Streams' heap among equal times.
+    assert_eq!(met([1, 1, 1]).await, [0, 0, 10]);
+}

@@ -1,0 +1,77 @@
+//! Topics, topologies and settings that the tests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tidemill::log::{Log, MemoryLog};
+use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Topology;
+use tidemill::{App, Settings, Topic};
+
+pub(crate) const IN: Topic<String, i64> = Topic::of("in");
+pub(crate) const OUT: Topic<String, i64> = Topic::of("out");
+pub(crate) const SUMS: Store<String, i64> = Store::of("sums");
+
+/// Nothing is committed before something asks for it.
+pub(crate) const NEVER: Settings = Settings { commit_interval: Duration::from_secs(3_600), ..SOON };
+pub(crate) const SOON: Settings = Settings {
+    commit_interval: Duration::from_millis(5),
+    threads: 1,
+    create_topics: true,
+    partitions: 1,
+    changelog: tidemill::state::Changelog::LastPerCommit,
+    flush_rows: 1_000,
+    log: LOG,
+    stores: tidemill::store::StoreSettings { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 },
+};
+const LOG: tidemill::log::LogSettings = tidemill::log::LogSettings {
+    durability: tidemill::log::Durability::Never,
+    segment_bytes: 1 << 20,
+    recent_bytes: 1 << 20,
+};
+
+/// Sums the values of each key; every sum goes out.
+pub(crate) fn sums() -> Topology {
+    let builder = StreamsBuilder::new();
+    let sums = builder.stream(&IN).group_by_key().aggregate(&SUMS, || 0, |sum: i64, _key, value| sum + value);
+    sums.to_stream().to(&OUT);
+    builder.build().unwrap()
+}
+
+/// Passes values on, and adds each to `seen` while it does.
+pub(crate) fn watched(seen: &Arc<AtomicI64>) -> Topology {
+    let (builder, seen) = (StreamsBuilder::new(), seen.clone());
+    let look = move |_: &String, value: &i64| {
+        seen.fetch_add(*value, Ordering::SeqCst);
+    };
+    builder.stream(&IN).peek(look).to(&OUT);
+    builder.build().unwrap()
+}
+
+/// A log that several runs share.
+pub(crate) fn shared_log() -> Arc<dyn Log> {
+    Arc::new(MemoryLog::default())
+}
+
+/// Starts `topology` on a log that outlives the application.
+pub(crate) async fn start(topology: Topology, log: &Arc<dyn Log>, settings: Settings) -> App {
+    App::builder("app", topology).log(log.clone()).settings(settings).start().await.unwrap()
+}
+
+/// The committed values of `OUT`.
+pub(crate) fn out(app: &App) -> Vec<i64> {
+    app.reader(&OUT).unwrap().read().unwrap().into_iter().map(|record| record.value.unwrap()).collect()
+}
+
+/// Waits until something has happened in another thread.
+pub(crate) async fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..3_000 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not happen");
+}

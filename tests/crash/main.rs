@@ -1,0 +1,9 @@
+//! The examples as processes, from outside: killed, ended, misused and run again, they apply every line exactly once.
+
+mod chance;
+mod faults;
+mod inputs;
+mod kills;
+mod model;
+mod process;
+mod word_count;
