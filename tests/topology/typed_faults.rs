@@ -84,7 +84,7 @@ fn a_table_on_a_topic_that_is_a_stream_already() {
             builder.table(&IN).to_stream().to(&OUT);
         },
         "topic `in` is read by the sources `KSTREAM-SOURCE-0000000000` and `KSTREAM-SOURCE-0000000003`: connect both parts \
-         to one source",
+         to one source; `stream(..).to_table()` gives both from one",
     );
 }
 
