@@ -27,7 +27,7 @@ impl PartitionCounts for OnePartition {
 pub(crate) struct Bench(Task);
 
 impl Bench {
-    /// Five typed operators: filter, map_values, filter, map, peek.
+    /// Five typed operators: filter, map_values, filter_not, map, for_each.
     pub(crate) fn stateless() -> Self {
         let builder = StreamsBuilder::new();
         builder
@@ -36,9 +36,6 @@ impl Bench {
             .map_values(|value| value.wrapping_mul(3))
             .filter_not(|key, value| key ^ value == 1)
             .map(|key, value| (*value, *key))
-            .peek(|key, value| {
-                black_box((key, value));
-            })
             .for_each(|key, value| {
                 black_box((key, value));
             });
