@@ -102,7 +102,10 @@ impl Handle {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         for thread in sender.into_iter().chain(threads) {
             if thread.join().is_err() {
-                self.shared.fail(&Error::new(ErrorKind::Processing, "a worker panicked outside of user code"));
+                self.shared.fail(&Error::new(
+                    ErrorKind::Processing,
+                    "a thread of the application panicked; see the message on standard error",
+                ));
             }
         }
     }
@@ -291,6 +294,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let joining = handle.clone();
     let join = move || {
         joining.join();
+        joining.shared.enter(AppState::Closed);
         // The closer may have given up waiting.
         let _ = done.send(());
     };
@@ -302,7 +306,6 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
         let message = format!("the application did not close within {limit:?}; it goes on closing in the background");
         return Err(Error::new(ErrorKind::TimedOut, message));
     }
-    handle.shared.enter(AppState::Closed);
     match &*handle.shared.state.borrow() {
         AppState::Failed(error) => Err(error.clone()),
         _ => Ok(()),
