@@ -1,6 +1,5 @@
 //! A running application, in the hands of its user.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -327,20 +326,13 @@ fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the topology's input topics behind `progress`.
+/// How many records lie in the partitions that the tasks read behind `progress`.
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
-    let next: BTreeMap<_, _> = progress.inputs.iter().map(|(input, at)| (input, at.next)).collect();
     let mut records = 0;
-    for spec in shared.log.topics()? {
-        if !shared.topology.reads(&spec.name, &shared.application) {
-            continue;
-        }
-        for partition in 0..spec.partitions {
-            let input = TopicPartition::new(spec.name.clone(), partition);
-            let bounds = shared.log.bounds(&input)?;
-            let next = next.get(&input).copied().unwrap_or(bounds.start);
-            records += bounds.end.get().saturating_sub(next.get());
-        }
+    for input in &shared.inputs {
+        let bounds = shared.log.bounds(input)?;
+        let next = progress.inputs.get(input).map_or(bounds.start, |at| at.next);
+        records += bounds.end.get().saturating_sub(next.get());
     }
     Ok(records)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_dsl::processor::PartitionCounts;
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) inboxes: Vec<Inbox>,
     /// Number of tasks of each sub-topology.
     pub(super) tasks: Vec<u32>,
+    /// Every partition that a task reads.
+    pub(super) inputs: Vec<TopicPartition>,
     pub(super) state: watch::Sender<AppState>,
 }
 
