@@ -67,3 +67,20 @@ async fn what_does_not_exist_is_named() {
     assert!(mistaken.to_string().contains("store `sums` has other types"), "{mistaken}");
     app.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_reader_gives_what_lies_before_a_record_that_it_cannot_read() {
+    const TEXT: Topic<String, String> = Topic::of("free");
+    const NUMBERS: Topic<String, i64> = Topic::of("free");
+    let app = App::builder("app", sums()).memory().settings(SOON).topic(&TEXT, 1).start().await.unwrap();
+    app.send(&NUMBERS, "a", 1).await.unwrap();
+    app.send(&TEXT, "a", "text").await.unwrap();
+    let mut reader = app.reader(&NUMBERS).unwrap();
+    assert_eq!(reader.read().unwrap().into_iter().map(|record| record.value).collect::<Vec<_>>(), [Some(1)]);
+    for _ in 0..2 {
+        let error = reader.read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().starts_with("the value of record 1 of `free"), "{error}");
+    }
+    app.close().await.unwrap();
+}
