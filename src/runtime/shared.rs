@@ -1,5 +1,6 @@
 //! What the handle and the threads of an application share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_dsl::processor::PartitionCounts;
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub(super) inboxes: Vec<Inbox>,
     /// Number of tasks of each sub-topology.
     pub(super) tasks: Vec<u32>,
+    /// Number of partitions that each store's keys are spread over.
+    pub(super) stores: BTreeMap<Arc<str>, u32>,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
     pub(super) state: watch::Sender<AppState>,

@@ -54,6 +54,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         gate: Gate::new(workers),
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
+        stores: plan.stores,
         inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
         state: builder.state,
     });

@@ -2,6 +2,7 @@
 
 use tidemill::record::{Headers, Timestamp};
 use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Topic};
 
 use crate::support::{IN, NEVER, OUT, SOON, SUMS, out, shared_log, start, sums};
@@ -82,5 +83,26 @@ async fn a_reader_gives_what_lies_before_a_record_that_it_cannot_read() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().starts_with("the value of record 1 of `free"), "{error}");
     }
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_is_found_where_its_topic_has_fewer_partitions_than_others_of_its_part() {
+    const NARROW: Topic<String, i64> = Topic::of("narrow");
+    let builder = StreamsBuilder::new();
+    let table = builder.table_with(&NARROW, &SUMS);
+    builder.stream(&IN).map_values(|value| Some(*value)).merge(&table.to_stream()).for_each(|_, _| {});
+    let topology = builder.build().unwrap();
+    let app = App::builder("app", topology).memory().settings(SOON).topic(&IN, 5).topic(&NARROW, 2);
+    let app = app.start().await.unwrap();
+    let keys = ["a", "b", "c", "d", "e", "f", "g"];
+    for key in keys {
+        app.send(&NARROW, key, 1).await.unwrap();
+    }
+    app.settled().await.unwrap();
+    for key in keys {
+        assert_eq!(app.table(&SUMS).get(key).await.unwrap(), Some(1), "{key}");
+    }
+    assert_eq!(app.table(&SUMS).all().await.unwrap().len(), keys.len());
     app.close().await.unwrap();
 }
