@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
-use tidemill_dsl::record::TopicName;
+use tidemill_dsl::record::{TopicName, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
 use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
 
@@ -70,8 +70,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {
     let name = &builder.application;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if !(1..=100).contains(&name.len()) || !name.bytes().all(allowed) || matches!(&**name, "." | "..") {
+    if name_fault(name, 100).is_some() {
         let message = format!(
             "the application id `{name}` is not allowed: it goes before the names of topics, so use 1 to 100 ASCII letters, \
              digits, `.`, `_` and `-`"

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tidemill_dsl::record::name_fault;
+
 use super::{StoreError, StoreErrorKind};
 
 /// The longest name of a store, in bytes.
@@ -22,7 +24,7 @@ impl StoreId {
     /// `Invalid` unless the name consists of 1 to 200 ASCII letters, digits, `.`, `_` and `-`, and is neither `.` nor
     /// `..`: it becomes part of a topic's name.
     pub fn new(name: &str, partition: u32) -> Result<Self, StoreError> {
-        match fault(name) {
+        match name_fault(name, NAME_BYTES_MAX) {
             None => Ok(StoreId { name: name.to_owned(), partition }),
             Some(fault) => Err(StoreError::new(
                 StoreErrorKind::Invalid,
@@ -72,20 +74,6 @@ impl fmt::Display for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.name, self.partition)
     }
-}
-
-fn fault(name: &str) -> Option<String> {
-    let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if name.is_empty() {
-        return Some("it is empty".to_owned());
-    }
-    if let Some(letter) = name.chars().find(|letter| !legal(*letter)) {
-        return Some(format!("it holds {letter:?}, and only ASCII letters, digits, `.`, `_` and `-` are allowed"));
-    }
-    if name.len() > NAME_BYTES_MAX {
-        return Some(format!("it has {} characters, and {NAME_BYTES_MAX} are allowed", name.len()));
-    }
-    (name == "." || name == "..").then(|| "no topic can have it in its name alone".to_owned())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod batch;
 mod canonical;
 mod headers;
+mod name;
 mod partitioner;
 mod place;
 mod time;
@@ -11,6 +12,7 @@ mod view;
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;
+pub use name::name_fault;
 pub use partitioner::{PartitionSet, Partitioner, Partitions, murmur2, partition_of, partition_of_record};
 pub use place::{Offset, TopicName, TopicPartition};
 pub use time::Timestamp;

@@ -8,6 +8,7 @@ use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
 use crate::processor::{Edge, Instance, Operator, OperatorNode, Processor, ProcessorInstance, ProcessorNode, StreamOf};
+use crate::record::name_fault;
 use crate::state::StoreSpec;
 
 /// A store and the processors that use it.
@@ -298,9 +299,7 @@ impl TopologyBuilder {
 
 /// Names of topics and stores become parts of paths and of other names.
 fn check_name(what: &'static str, name: &Arc<str>, faults: &mut Vec<Fault>) {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let good = (1..=200).contains(&name.len()) && name.bytes().all(allowed) && !matches!(&**name, "." | "..");
-    if !good {
+    if name_fault(name, 200).is_some() {
         faults.push(Fault::BadName { what, name: name.clone() });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition, name_fault};
 
 use super::book::{Book, PartitionId};
 use super::change::{Change, Note, NoteOwner, Step};
@@ -97,8 +97,7 @@ pub(super) fn check_name(what: &str, name: &str) -> Result<(), LogError> {
 /// Topic names are Kafka's, so that a program moves from one log to another.
 pub(super) fn check_topic(name: &str, partitions: u32, next: PartitionId) -> Result<(), LogError> {
     let invalid = |why: String| Err(LogError::new(LogErrorKind::Invalid, why));
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.len() > 249 || matches!(name, "." | "..") || !name.chars().all(legal) {
+    if name_fault(name, 249).is_some() {
         return invalid(format!(
             "`{}` is no topic name: use 1 to 249 of the characters a-z, A-Z, 0-9, `.`, `_` and `-`",
             name.chars().take(300).collect::<String>().escape_debug()
