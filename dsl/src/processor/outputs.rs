@@ -25,8 +25,12 @@ pub struct Outputs {
     /// Whether one of them is read by this application itself.
     looped: bool,
     counts: Arc<dyn PartitionCounts>,
+    reads: Box<OwnInput>,
     key_buffer: Vec<u8>,
 }
+
+/// Whether the application itself reads a topic.
+type OwnInput = dyn Fn(&str) -> bool + Send;
 
 struct OutputTopic {
     name: TopicName,
@@ -35,10 +39,11 @@ struct OutputTopic {
 }
 
 impl Outputs {
-    /// Buffers for `topics`, each with whether the application reads it itself.
+    /// Buffers for `topics`; `reads` says whether the application itself reads one.
     pub(crate) fn new(
-        topics: impl IntoIterator<Item = (TopicName, bool)>,
+        topics: impl IntoIterator<Item = TopicName>,
         counts: Arc<dyn PartitionCounts>,
+        reads: Box<OwnInput>,
     ) -> Result<Self, UnknownTopic> {
         let mut outputs = Outputs {
             topics: Vec::new(),
@@ -46,17 +51,19 @@ impl Outputs {
             written: Vec::new(),
             looped: false,
             counts,
+            reads,
             key_buffer: Vec::new(),
         };
-        for (name, own_input) in topics {
-            outputs.add_topic(name, own_input)?;
+        for name in topics {
+            outputs.add_topic(name)?;
         }
         Ok(outputs)
     }
 
-    fn add_topic(&mut self, name: TopicName, own_input: bool) -> Result<usize, UnknownTopic> {
+    fn add_topic(&mut self, name: TopicName) -> Result<usize, UnknownTopic> {
         let partitions = self.counts.partitions(&name).ok_or_else(|| UnknownTopic(name.clone()))?;
         let partitions = (0..partitions).map(|_| BatchBuilder::default()).collect();
+        let own_input = (self.reads)(&name);
         self.numbers.insert(name.clone(), self.topics.len());
         self.topics.push(OutputTopic { name, own_input, partitions });
         Ok(self.topics.len() - 1)
@@ -66,7 +73,7 @@ impl Outputs {
     pub(crate) fn number_of(&mut self, topic: &str) -> Result<usize, ProcessError> {
         match self.numbers.get(topic) {
             Some(number) => Ok(*number),
-            None => self.add_topic(topic.into(), false).map_err(ProcessError::from),
+            None => self.add_topic(topic.into()).map_err(ProcessError::from),
         }
     }
 

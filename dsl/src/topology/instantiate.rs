@@ -66,13 +66,10 @@ impl Topology {
                 topics.len() - 1
             }));
         }
-        let own_input = |topic: &TopicName| self.reads(topic, spec.application);
+        let (topology, application) = (self.clone(), spec.application.to_owned());
+        let reads = Box::new(move |topic: &str| topology.reads(topic, &application));
         // The program numbers all sinks' topics, also those of other tasks, so they all get buffers here.
-        let outputs = topics.into_iter().map(|topic| {
-            let own = own_input(&topic);
-            (topic, own)
-        });
-        let outputs = Outputs::new(outputs, spec.counts.clone()).map_err(|error| fail(error.into()))?;
+        let outputs = Outputs::new(topics, spec.counts.clone(), reads).map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
         let parts = TaskParts { partition: spec.partition, stores, changelogs, instances, heads, outputs };
