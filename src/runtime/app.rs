@@ -61,10 +61,8 @@ impl Handle {
         headers: &Headers,
     ) -> Result<(TopicPartition, Batch), Error> {
         let spec = self.shared.log.topic(topic.name())?.ok_or_else(|| unknown_topic(topic.name()))?;
-        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-        let has_key = topic.key_serde().write_nullable(key, &mut key_bytes)?;
-        let has_value = topic.value_serde().write_nullable(value, &mut value_bytes)?;
-        let (key, value) = (has_key.then_some(&key_bytes[..]), has_value.then_some(&value_bytes[..]));
+        let (key, value) = (topic.key_serde().to_nullable_bytes(key)?, topic.value_serde().to_nullable_bytes(value)?);
+        let (key, value) = (key.as_deref(), value.as_deref());
         let partition = partition_of_record(key, value, spec.partitions);
         let mut builder = BatchBuilder::default();
         builder.push(timestamp, key, value, headers);

@@ -73,6 +73,12 @@ pub trait Serde<T>: Send + Sync + 'static {
         Ok(true)
     }
 
+    /// The bytes of `value`; `None` when it is null.
+    fn to_nullable_bytes(&self, value: &T) -> Result<Option<Vec<u8>>, SerdeError> {
+        let mut bytes = Vec::new();
+        Ok(self.write_nullable(value, &mut bytes)?.then_some(bytes))
+    }
+
     /// Reads bytes or a null.
     fn read_nullable(&self, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
         bytes.map_or_else(|| self.null(), |bytes| self.read(bytes))

@@ -51,18 +51,19 @@ impl<'d, K: Data, V: Data> Input<'d, K, V> {
 
     /// As [`send`](Input::send), with the error in place of a panic.
     pub fn try_send(&mut self, key: impl Into<K>, value: impl Into<V>) -> Result<(), DriverError> {
-        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-        let has_key = self.topic.key_serde().write_nullable(&key.into(), &mut key_bytes)?;
-        let has_value = self.topic.value_serde().write_nullable(&value.into(), &mut value_bytes)?;
-        self.send_bytes(has_key.then_some(&key_bytes[..]), has_value.then_some(&value_bytes[..]))
+        let key = self.topic.key_serde().to_nullable_bytes(&key.into())?;
+        let value = self.topic.value_serde().to_nullable_bytes(&value.into())?;
+        self.send_bytes(key.as_deref(), value.as_deref())
     }
 
     /// Sends a record without value: a delete, for a table.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Input::send).
     pub fn send_null(&mut self, key: impl Into<K>) -> &mut Self {
-        let mut bytes = Vec::new();
-        let sent = self.topic.key_serde().write_nullable(&key.into(), &mut bytes).map_err(DriverError::from);
-        sent.and_then(|has_key| self.send_bytes(has_key.then_some(&bytes[..]), None))
-            .unwrap_or_else(|error| panic!("{error}"));
+        let key = self.topic.key_serde().to_nullable_bytes(&key.into()).map_err(DriverError::from);
+        key.and_then(|key| self.send_bytes(key.as_deref(), None)).unwrap_or_else(|error| panic!("{error}"));
         self
     }
 
