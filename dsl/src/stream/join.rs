@@ -143,7 +143,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 &name,
                 &[&parent],
                 &[&store],
-                move |wiring| Ok(JoinTable { table: reader(wiring, &opened)?, padding, join }),
+                move |wiring| JoinTable { table: reader(wiring, &opened), padding, join },
             );
             let sources: Vec<_> = copartitioned.steps().iter().map(|step| plan.node(*step)).collect();
             builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());

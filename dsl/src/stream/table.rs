@@ -14,10 +14,10 @@ use crate::operator::{FilteredRow, MappedRow, ReadRow, StoredRow, TableFilter, T
 use crate::processor::{ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
 use crate::state::StoreSpec;
-use crate::topology::{Fault, TopologyBuilder, Wiring};
+use crate::topology::{TopologyBuilder, Wiring};
 
 /// Makes the reader of a row when the topology is put together; given the name of the store above.
-type MakeReader<K, V> = Rc<dyn Fn(&Wiring<'_>, &str) -> Result<Box<dyn ReadRow<K, V>>, Fault>>;
+type MakeReader<K, V> = Rc<dyn Fn(&Wiring<'_>, &str) -> Box<dyn ReadRow<K, V>>>;
 
 /// Where a table's rows can be read.
 pub(super) enum Row<K, V> {
@@ -46,7 +46,7 @@ impl<K: 'static, V: Send + 'static> Row<K, V> {
 
     pub(super) fn reader(&self) -> MakeReader<K, V> {
         match self {
-            Row::Stored { .. } => Rc::new(|wiring, store| Ok(Box::new(StoredRow(wiring.store(store)?)))),
+            Row::Stored { .. } => Rc::new(|wiring, store| Box::new(StoredRow(wiring.store(store)))),
             Row::Derived { make, .. } => make.clone(),
         }
     }
@@ -135,9 +135,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Table<'b, K, V> {
         let predicate = Arc::new(move |key: &K, value: &V| Ok::<_, ProcessError>(predicate(key, value)));
         let (make, kept) = (self.row.reader(), predicate.clone());
-        let reader: MakeReader<K, V> = Rc::new(move |wiring, store| {
-            Ok(Box::new(FilteredRow { above: make(wiring, store)?, predicate: kept.clone() }))
-        });
+        let reader: MakeReader<K, V> =
+            Rc::new(move |wiring, store| Box::new(FilteredRow { above: make(wiring, store), predicate: kept.clone() }));
         let sends_old = self.want_old();
         self.derived("KTABLE-FILTER-", sends_old, reader, move |builder, name, parent, sends_old| {
             let filter = TableFilter { predicate, sends_old };
@@ -173,7 +172,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let map = Arc::new(move |key: &K, value: &V| Ok::<_, ProcessError>(map(key, value).into()));
         let (make, kept) = (self.row.reader(), map.clone());
         let reader: MakeReader<K, V2> =
-            Rc::new(move |wiring, store| Ok(Box::new(MappedRow { above: make(wiring, store)?, map: kept.clone() })));
+            Rc::new(move |wiring, store| Box::new(MappedRow { above: make(wiring, store), map: kept.clone() }));
         self.derived("KTABLE-MAPVALUES-", false, reader, move |builder, name, parent, sends_old| {
             let map = TableMapValues { map, sends_old };
             builder.add_operator::<TableOf<K, V>, TableOf<K, V2>>(name, &[parent], map);
@@ -234,7 +233,7 @@ pub(super) fn plan_source<K: Data, V: Data<Plain: Clone>>(
         };
         let opened = store.clone();
         builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
-            Ok(TableSource { store: Some(wiring.store(&opened)?.sending_old(sends_old)) })
+            TableSource { store: Some(wiring.store(&opened).sending_old(sends_old)) }
         });
         builder.add_state_store(spec(&store), &[&name]);
     })

@@ -78,7 +78,7 @@ impl TopologyBuilder {
             output: Some(EdgeType::of::<StreamOf<K, V>>()),
             assemble: Box::new(move |wiring| {
                 let outlet = wiring.outlet();
-                Ok(Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, outlet })))
+                Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, outlet }))
             }),
         })
     }
@@ -103,7 +103,7 @@ impl TopologyBuilder {
                     as Box<dyn ProcessorInstance>
             }));
             let (head, outlet) = (wiring.head(), wiring.outlet());
-            Ok(Assembled::node(ProcessorNode::<P, KIn, VIn, KOut, VOut> { head, slot, outlet, types: PhantomData }))
+            Assembled::node(ProcessorNode::<P, KIn, VIn, KOut, VOut> { head, slot, outlet, types: PhantomData })
         })
     }
 
@@ -114,7 +114,7 @@ impl TopologyBuilder {
         parents: &[&str],
         operator: impl Operator<In, Out>,
     ) -> &mut Self {
-        self.add_operator_with::<In, Out, _>(name, parents, &[], |_| Ok(operator))
+        self.add_operator_with::<In, Out, _>(name, parents, &[], |_| operator)
     }
 
     /// Adds an operator that needs to know its stores.
@@ -123,11 +123,11 @@ impl TopologyBuilder {
         name: &str,
         parents: &[&str],
         stores: &[&str],
-        make: impl FnOnce(&mut Wiring<'_>) -> Result<O, Fault> + 'static,
+        make: impl FnOnce(&mut Wiring<'_>) -> O + 'static,
     ) -> &mut Self {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
-            let operator = make(wiring)?;
-            Ok(Assembled::node::<In>(OperatorNode::<O, Out> { head: wiring.head(), operator, outlet: wiring.outlet() }))
+            let operator = make(wiring);
+            Assembled::node::<In>(OperatorNode::<O, Out> { head: wiring.head(), operator, outlet: wiring.outlet() })
         })
     }
 
@@ -136,7 +136,7 @@ impl TopologyBuilder {
         name: &str,
         parents: &[&str],
         stores: &[&str],
-        assemble: impl FnOnce(&mut Wiring<'_>) -> Result<Assembled, Fault> + 'static,
+        assemble: impl FnOnce(&mut Wiring<'_>) -> Assembled + 'static,
     ) -> &mut Self {
         self.add(Node {
             name: name.into(),
@@ -163,7 +163,7 @@ impl TopologyBuilder {
                     Target::Fixed(topic) => Some(wiring.output(topic)),
                     Target::Chosen(_) => None,
                 };
-                Ok(Assembled::node(SinkNode { name: wiring.node.clone(), output, sink }))
+                Assembled::node(SinkNode { name: wiring.node.clone(), output, sink })
             }),
         })
     }
@@ -217,7 +217,7 @@ impl TopologyBuilder {
         self.share_stores();
         self.check();
         TopologyErrors::check(std::mem::take(&mut self.faults))?;
-        Topology::assemble(self)
+        Ok(Topology::assemble(self))
     }
 
     /// Fills in which nodes use which store.

@@ -18,8 +18,6 @@ pub enum Fault {
     UnknownStore { node: Name, store: Name },
     UnknownProcessor { store: Name, node: Name },
     UnusedStore { store: Name },
-    StoreType { node: Name, store: Name, wanted: &'static str, shape: String },
-    NotConnected { node: Name, store: Name },
     EdgeType { parent: Name, gives: &'static str, node: Name, takes: &'static str },
     TopicReadTwice { topic: Name, first: Name, second: Name },
     TimesChosenLate { topics: Name },
@@ -76,15 +74,6 @@ impl fmt::Display for Fault {
                     f,
                     "store `{store}` is connected to no processor, so no task would have it: connect it, or leave it out"
                 )
-            }
-            Fault::StoreType { node, store, wanted, shape } => {
-                write!(
-                    f,
-                    "node `{node}` opens store `{store}` as `{wanted}`, but it is a {shape} store: use the descriptor that the store was added with"
-                )
-            }
-            Fault::NotConnected { node, store } => {
-                write!(f, "node `{node}` is not connected to store `{store}`: name the store where the node is added")
             }
             Fault::EdgeType { parent, gives, node, takes } => {
                 write!(

@@ -12,7 +12,7 @@ use petgraph::visit::{Dfs, EdgeRef};
 use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
 use super::wiring::{ProgramParts, Supplier};
-use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, TopologyErrors, Wiring};
+use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -69,13 +69,14 @@ pub(super) struct Program {
 }
 
 impl Topology {
-    pub(super) fn assemble(builder: TopologyBuilder) -> Result<Topology, TopologyErrors> {
+    /// Puts a checked program together.
+    pub(super) fn assemble(builder: TopologyBuilder) -> Topology {
         let TopologyBuilder { nodes, stores, copartitioned, partitions, .. } = builder;
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
         let specs: Vec<StoreSpec> = stores.into_iter().map(|store| store.spec).collect();
-        let (mut parts, mut sources, mut faults) = (ProgramParts::default(), BTreeMap::new(), Vec::new());
+        let (mut parts, mut sources) = (ProgramParts::default(), BTreeMap::new());
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
         // Children are added after their parents, so backwards every node finds its children ready.
@@ -92,18 +93,12 @@ impl Topology {
                 parts: &mut parts,
             };
             match (node.assemble)(&mut wiring) {
-                Ok(Assembled::Node(push)) => built[number] = Some(push),
-                Ok(Assembled::Source(runner)) => {
+                Assembled::Node(push) => built[number] = Some(push),
+                Assembled::Source(runner) => {
                     sources.insert(number, runner);
-                }
-                // Its parents are not put together either; what is wrong with them shows at the next build.
-                Err(fault) => {
-                    faults.push(fault);
-                    break;
                 }
             }
         }
-        TopologyErrors::check(faults)?;
         let ProgramParts { suppliers, outputs } = parts;
         let partitions = partitions.into_iter().collect();
         let program = Program {
@@ -116,7 +111,7 @@ impl Topology {
             copartitioned,
             partitions,
         };
-        Ok(Topology { program: Arc::new(program) })
+        Topology { program: Arc::new(program) }
     }
 
     /// The nodes in the order in which they were added.

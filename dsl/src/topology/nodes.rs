@@ -106,7 +106,7 @@ pub(crate) enum Kind {
     Sink(SinkTopic),
 }
 
-type Assemble = Box<dyn FnOnce(&mut Wiring<'_>) -> Result<Assembled, Fault>>;
+type Assemble = Box<dyn FnOnce(&mut Wiring<'_>) -> Assembled>;
 
 /// A node as it was added.
 pub(crate) struct Node {

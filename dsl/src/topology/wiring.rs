@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Fault, SourceRunner, TopicRef};
+use super::{SourceRunner, TopicRef};
 use crate::processor::{Edge, NodeHead, Outlet, ProcessorInstance, Push};
 use crate::state::StoreSpec;
 
@@ -79,19 +79,14 @@ impl Wiring<'_> {
         Outlet::new(self.children.iter().map(child).collect())
     }
 
-    pub(crate) fn store<K: 'static, V: 'static>(&self, name: &str) -> Result<StoreSlot<K, V>, Fault> {
-        let node = || self.node.clone();
-        let index = self.stores.iter().position(|spec| **spec.name() == *name);
-        let index = index.ok_or_else(|| Fault::UnknownStore { node: node(), store: name.into() })?;
-        if !self.connected.iter().any(|connected| **connected == *name) {
-            return Err(Fault::NotConnected { node: node(), store: name.into() });
-        }
-        if !self.stores[index].holds::<K, V>() {
-            let (wanted, shape) = (std::any::type_name::<(K, V)>(), self.stores[index].shape().to_owned());
-            return Err(Fault::StoreType { node: node(), store: name.into(), wanted, shape });
-        }
+    /// A store that the node is connected to.
+    pub(crate) fn store<K: 'static, V: 'static>(&self, name: &str) -> StoreSlot<K, V> {
+        let index = self.stores.iter().position(|spec| **spec.name() == *name).expect("stores are checked before");
+        // A store's name has one descriptor, and only verbs that add the store open it here.
+        assert!(self.stores[index].holds::<K, V>(), "store `{name}` has other types than its node's");
+        assert!(self.connected.iter().any(|connected| **connected == *name), "the node is connected to `{name}`");
         let used_below = self.used_below.iter().any(|used| **used == *name);
-        Ok(StoreSlot { index, used_below, sends_old: false, types: PhantomData })
+        StoreSlot { index, used_below, sends_old: false, types: PhantomData }
     }
 
     pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {
