@@ -153,9 +153,13 @@ impl Executor {
 
     /// When the next commit is due, if there is work to commit.
     pub fn commit_due_in(&self) -> Option<Duration> {
-        let since = self.clock.now().as_millis() - self.committed_at.as_millis();
-        let since = Duration::from_millis(u64::try_from(since).unwrap_or(0));
-        self.has_work().then(|| self.settings.commit_interval.saturating_sub(since))
+        self.has_work().then(|| self.interval_left(self.clock.now()))
+    }
+
+    /// What is left of the commit interval.
+    fn interval_left(&self, now: Timestamp) -> Duration {
+        let since = now.as_millis() - self.committed_at.as_millis();
+        self.settings.commit_interval.saturating_sub(Duration::from_millis(u64::try_from(since).unwrap_or(0)))
     }
 
     fn has_work(&self) -> bool {
@@ -182,9 +186,7 @@ impl Executor {
         }
         let requested = self.committer.requested();
         if requested || self.has_work() {
-            let since = now.as_millis() - self.committed_at.as_millis();
-            let interval = i64::try_from(self.settings.commit_interval.as_millis()).unwrap_or(i64::MAX);
-            self.enabled.push(Step::Commit { due: requested || since >= interval });
+            self.enabled.push(Step::Commit { due: requested || self.interval_left(now).is_zero() });
         }
     }
 

@@ -4,7 +4,7 @@
 //! that was deleted, recreated or cut off behind the checkpoint; and that is said aloud.
 
 use tidemill_dsl::record::{Offset, TopicPartition};
-use tidemill_dsl::state::StateStore;
+use tidemill_dsl::state::{StateStore, StoreError};
 
 use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, Log};
@@ -36,7 +36,10 @@ pub(super) fn restore(
                     return Ok(());
                 }
                 restored += 1;
-                store.apply(&record)
+                store.apply(&record).map_err(|cause| {
+                    StoreError::new(cause.kind(), format!("record {offset} of `{changelog}`: {cause}"))
+                        .with_source(cause)
+                })
             })?;
             next = batch.end();
         }

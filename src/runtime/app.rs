@@ -1,6 +1,5 @@
 //! A running application, in the hands of its user.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -102,7 +101,10 @@ impl Handle {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         for thread in sender.into_iter().chain(threads) {
             if thread.join().is_err() {
-                self.shared.fail(&Error::new(ErrorKind::Processing, "a worker panicked outside of user code"));
+                self.shared.fail(&Error::new(
+                    ErrorKind::Processing,
+                    "a thread of the application panicked; see the message on standard error",
+                ));
             }
         }
     }
@@ -291,6 +293,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let joining = handle.clone();
     let join = move || {
         joining.join();
+        joining.shared.enter(AppState::Closed);
         // The closer may have given up waiting.
         let _ = done.send(());
     };
@@ -302,7 +305,6 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
         let message = format!("the application did not close within {limit:?}; it goes on closing in the background");
         return Err(Error::new(ErrorKind::TimedOut, message));
     }
-    handle.shared.enter(AppState::Closed);
     match &*handle.shared.state.borrow() {
         AppState::Failed(error) => Err(error.clone()),
         _ => Ok(()),
@@ -324,20 +326,13 @@ fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the topology's input topics behind `progress`.
+/// How many records lie in the partitions that the tasks read behind `progress`.
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
-    let next: BTreeMap<_, _> = progress.inputs.iter().map(|(input, at)| (input, at.next)).collect();
     let mut records = 0;
-    for spec in shared.log.topics()? {
-        if !shared.topology.reads(&spec.name, &shared.application) {
-            continue;
-        }
-        for partition in 0..spec.partitions {
-            let input = TopicPartition::new(spec.name.clone(), partition);
-            let bounds = shared.log.bounds(&input)?;
-            let next = next.get(&input).copied().unwrap_or(bounds.start);
-            records += bounds.end.get().saturating_sub(next.get());
-        }
+    for input in &shared.inputs {
+        let bounds = shared.log.bounds(input)?;
+        let next = progress.inputs.get(input).map_or(bounds.start, |at| at.next);
+        records += bounds.end.get().saturating_sub(next.get());
     }
     Ok(records)
 }

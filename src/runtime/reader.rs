@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_dsl::Topic;
-use tidemill_dsl::record::{Headers, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::record::{Headers, Offset, StoredRecord, Timestamp, TopicPartition};
 use tidemill_dsl::serde::{Data, SerdeError};
 
 use crate::error::{Error, ErrorKind};
@@ -51,34 +51,27 @@ impl<K: Data, V: Data> Reader<K, V> {
     /// The next records of the lowest partition that has any, in their order; empty at the end of what is committed now.
     ///
     /// So a topic that nobody writes to is read partition by partition, always in the same order.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` at a record that is not of the topic's types: first come the records before it, then, at every call, this.
     pub fn read(&mut self) -> Result<Vec<ReadRecord<K, V>>, Error> {
-        let (mut records, topic) = (Vec::new(), &self.topic);
+        let mut records = Vec::new();
         for (partition, next) in &mut self.places {
             for batch in self.log.read(partition, *next, READ_BYTES)? {
                 let from = *next;
-                batch.for_each(|offset, stored| {
-                    if offset < from {
-                        return Ok(());
+                let all = batch.for_each(|offset, stored| {
+                    if offset >= from {
+                        records.push(typed(&self.topic, partition, offset, &stored)?);
+                        *next = offset.next();
                     }
-                    let fail = |part: &str, cause: SerdeError| {
-                        let message = format!("the {part} of record {offset} of `{partition}` cannot be read: {cause}");
-                        Error::new(ErrorKind::Invalid, message)
-                    };
-                    let key = topic.key_serde().read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
-                    let value = stored.value.map(|bytes| topic.value_serde().read(bytes)).transpose();
-                    let headers =
-                        stored.headers().map_err(|cause| fail("header", SerdeError::new(cause.to_string())))?;
-                    records.push(ReadRecord {
-                        partition: partition.partition,
-                        offset,
-                        key,
-                        value: value.map_err(|cause| fail("value", cause))?,
-                        timestamp: stored.timestamp,
-                        headers,
-                    });
-                    Ok::<_, Error>(())
-                })?;
-                *next = batch.end();
+                    Ok(())
+                });
+                match all {
+                    Ok(()) => *next = batch.end(),
+                    Err(_) if !records.is_empty() => return Ok(records),
+                    Err(error) => return Err(error),
+                }
             }
             if !records.is_empty() {
                 break;
@@ -86,6 +79,33 @@ impl<K: Data, V: Data> Reader<K, V> {
         }
         Ok(records)
     }
+}
+
+/// Gives a stored record its types.
+fn typed<K: Data, V: Data>(
+    topic: &Topic<K, V>,
+    partition: &TopicPartition,
+    offset: Offset,
+    stored: &StoredRecord<'_>,
+) -> Result<ReadRecord<K, V>, Error> {
+    let fail = |part: &str, cause: SerdeError| {
+        let message = format!(
+            "the {part} of record {offset} of `{partition}` cannot be read: {cause}; read the topic with the types that it \
+             was written with"
+        );
+        Error::new(ErrorKind::Invalid, message)
+    };
+    let key = topic.key_serde().read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
+    let value = stored.value.map(|bytes| topic.value_serde().read(bytes)).transpose();
+    let headers = stored.headers().map_err(|cause| fail("header", SerdeError::new(cause.to_string())))?;
+    Ok(ReadRecord {
+        partition: partition.partition,
+        offset,
+        key,
+        value: value.map_err(|cause| fail("value", cause))?,
+        timestamp: stored.timestamp,
+        headers,
+    })
 }
 
 /// The error for a topic that does not exist.

@@ -1,8 +1,10 @@
 //! What the handle and the threads of an application share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_dsl::processor::PartitionCounts;
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
@@ -25,6 +27,10 @@ pub(super) struct Shared {
     pub(super) inboxes: Vec<Inbox>,
     /// Number of tasks of each sub-topology.
     pub(super) tasks: Vec<u32>,
+    /// Number of partitions that each store's keys are spread over.
+    pub(super) stores: BTreeMap<Arc<str>, u32>,
+    /// Every partition that a task reads.
+    pub(super) inputs: Vec<TopicPartition>,
     pub(super) state: watch::Sender<AppState>,
 }
 

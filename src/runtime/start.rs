@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
 use tidemill_dsl::record::TopicName;
@@ -53,6 +54,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         gate: Gate::new(workers),
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
+        stores: plan.stores,
+        inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
         state: builder.state,
     });
     let settings = exec::Settings {
@@ -172,28 +175,37 @@ fn start_workers(
     shared: &Arc<Shared>,
     tasks: Vec<Task>,
     settings: exec::Settings,
-) -> Result<(Vec<std::thread::JoinHandle<()>>, u64), Error> {
-    let count = shared.inboxes.len();
-    let mut parts: Vec<Vec<Task>> = (0..count).map(|_| Vec::new()).collect();
+) -> Result<(Vec<JoinHandle<()>>, u64), Error> {
+    let workers = shared.inboxes.len();
+    let mut parts: Vec<Vec<Task>> = (0..workers).map(|_| Vec::new()).collect();
     for (number, task) in tasks.into_iter().enumerate() {
-        parts[number % count].push(task);
+        parts[number % workers].push(task);
     }
     let (ready, readies) = channel();
-    let mut threads = Vec::new();
-    for (number, tasks) in parts.into_iter().enumerate() {
-        let (shared, ready) = (shared.clone(), ready.clone());
-        let ready: worker::Ready = Box::new(move |restored| {
-            // The starter stops listening at the first error; the others then see the application fail.
-            let _ = ready.send(restored);
-        });
-        let body = move || worker::run(shared, number, tasks, settings, ready);
-        let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
-        threads.push(
-            thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?,
-        );
-    }
+    let parts = parts.into_iter().enumerate();
+    let threads: Result<Vec<_>, _> =
+        parts.map(|(number, tasks)| start_worker(shared, number, tasks, settings, ready.clone())).collect();
     drop(ready);
-    let restored: u64 = readies.iter().sum::<Result<u64, Error>>().inspect_err(|error| shared.fail(error))?;
-    tracing::info!(application = shared.application, workers = count, restored, "the application runs");
+    let started = threads.and_then(|threads| Ok((threads, readies.iter().sum::<Result<u64, Error>>()?)));
+    // Workers that did start must not run on by themselves.
+    let (threads, restored) = started.inspect_err(|error| shared.fail(error))?;
+    tracing::info!(application = shared.application, workers, restored, "the application runs");
     Ok((threads, restored))
+}
+
+fn start_worker(
+    shared: &Arc<Shared>,
+    number: usize,
+    tasks: Vec<Task>,
+    settings: exec::Settings,
+    ready: Sender<Result<u64, Error>>,
+) -> Result<JoinHandle<()>, Error> {
+    let shared = shared.clone();
+    let ready: worker::Ready = Box::new(move |restored| {
+        // The starter stops listening at the first error; the others then see the application fail.
+        let _ = ready.send(restored);
+    });
+    let body = move || worker::run(shared, number, tasks, settings, ready);
+    let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
+    thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))
 }

@@ -29,14 +29,19 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
         TableQuery { handle, store: store.clone() }
     }
 
-    /// The row of a key.
+    /// The row of a key, asked of the partition that records with its bytes go to by default: rows that a partitioner of
+    /// one's own placed elsewhere are found by [`range`](Self::range).
     pub async fn get(&self, key: impl Into<K>) -> Result<Option<V>, Error> {
         let mut bytes = Vec::new();
         self.store.key_serde().write(&key.into(), &mut bytes)?;
-        let (subtopology, tasks) = self.place()?;
-        let partition = partition_of(&bytes, tasks);
+        let place = self.place()?;
+        // A source by pattern may have found no topic; then there are no rows.
+        if place.partitions == 0 {
+            return Ok(None);
+        }
+        let partition = partition_of(&bytes, place.partitions);
         let range = KeyRange { from: std::ops::Bound::Included(bytes.clone()), to: std::ops::Bound::Included(bytes) };
-        let rows = self.ask(subtopology, partition, range, Direction::Forward).await?;
+        let rows = self.ask(place.subtopology, partition, range).await?;
         rows.into_iter().next().map(|(_, value, _)| Ok(self.store.value_serde().read(&value)?)).transpose()
     }
 
@@ -59,10 +64,10 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
     }
 
     async fn rows(&self, range: KeyRange) -> Result<Vec<(K, V)>, Error> {
-        let (subtopology, tasks) = self.place()?;
+        let place = self.place()?;
         let mut rows = Vec::new();
-        for partition in 0..tasks {
-            rows.extend(self.ask(subtopology, partition, range.clone(), Direction::Forward).await?);
+        for partition in 0..place.tasks {
+            rows.extend(self.ask(place.subtopology, partition, range.clone()).await?);
         }
         // Each partition is in order; together they are only after this.
         rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
@@ -72,26 +77,26 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
         rows.into_iter().map(typed).collect()
     }
 
-    /// The sub-topology that has the store, and its number of tasks.
-    fn place(&self) -> Result<(usize, u32), Error> {
+    fn place(&self) -> Result<Place, Error> {
         let (shared, name) = (&self.handle.shared, self.store.name());
         let found = shared.topology.subtopology_of_store(name);
         let subtopology = found.ok_or_else(|| {
             let known: Vec<&str> = shared.topology.stores().iter().map(|spec| &**spec.name()).collect();
             Error::new(ErrorKind::Unknown, format!("the topology has no store `{name}`; its stores are {known:?}"))
         })?;
-        Ok((subtopology.id, shared.tasks[subtopology.id]))
+        let (subtopology, partitions) = (subtopology.id, shared.stores[name]);
+        Ok(Place { subtopology, tasks: shared.tasks[subtopology], partitions })
     }
 
-    async fn ask(&self, sub: usize, partition: u32, range: KeyRange, direction: Direction) -> Result<RowBytes, Error> {
+    async fn ask(&self, subtopology: usize, partition: u32, range: KeyRange) -> Result<RowBytes, Error> {
         let (shared, store) = (&self.handle.shared, self.store.clone());
         let (answer, answered) = oneshot::channel();
         let query = move |executor: &mut Executor| {
-            let rows = read_rows(executor, (sub, partition), &store, &range, direction);
+            let rows = read_rows(executor, (subtopology, partition), &store, &range);
             // Whoever asked may have gone.
             let _ = answer.send(rows);
         };
-        if !shared.inboxes[shared.worker_of(sub, partition)].ask(Box::new(query)) {
+        if !shared.inboxes[shared.worker_of(subtopology, partition)].ask(Box::new(query)) {
             return Err(shared.gone());
         }
         shared.session.wake();
@@ -99,13 +104,22 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
     }
 }
 
-/// Copies rows of a task's store as bytes.
+/// Where the rows of a store lie.
+struct Place {
+    /// The sub-topology that has it.
+    subtopology: usize,
+    /// How many tasks that has.
+    tasks: u32,
+    /// How many of their partitions its keys are spread over.
+    partitions: u32,
+}
+
+/// Copies rows of a task's store as bytes, in the order of their keys.
 fn read_rows<K: 'static, V: Send + 'static>(
     executor: &mut Executor,
     (subtopology, partition): (usize, u32),
     store: &Store<K, V>,
     range: &KeyRange,
-    direction: Direction,
 ) -> Result<RowBytes, Error> {
     let name = store.name();
     let task =
@@ -113,12 +127,15 @@ fn read_rows<K: 'static, V: Send + 'static>(
     let found = task.and_then(|task| task.state().store_named(name));
     let any: Option<&mut dyn Any> = found.map(|store| &mut **store as _);
     let Some(typed) = any.and_then(|any| any.downcast_mut::<KeyValueState<K, V>>()) else {
-        let message = format!("store `{name}` has other types than the descriptor that it was asked with");
+        let message = format!(
+            "store `{name}` has other types than the descriptor that it was asked with: use the one that the store was made \
+             with"
+        );
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let (mut rows, mut failure): (RowBytes, Option<StoreError>) = (Vec::new(), None);
     let values = store.value_serde();
-    typed.walk(range, direction, &mut |key, value, timestamp| {
+    typed.walk(range, Direction::Forward, &mut |key, value, timestamp| {
         let mut bytes = Vec::new();
         match values.write(value, &mut bytes) {
             Ok(()) => {

@@ -1,15 +1,16 @@
 //! A thread that runs tasks until the application is closed or fails.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::AppState;
 use super::message::Query;
 use super::shared::Shared;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exec::{Committer, EagerChooser, Executor, Settings};
 use crate::log::Progress;
-use crate::task::Task;
+use crate::task::{Task, panic_text};
 
 /// How long a worker without work sleeps at most: nothing is missed, since news wake it.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -32,7 +33,12 @@ pub(super) type Ready = Box<dyn FnOnce(Result<u64, Error>) + Send>;
 
 /// The body of a worker's thread.
 pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings: Settings, ready: Ready) {
-    let result = run_tasks(&shared, number, tasks, settings, ready);
+    let committer = Arc::new(AtGate(shared.clone()));
+    let mut executor =
+        Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
+    let restored = caught(|| restore(&shared, &mut executor, tasks));
+    ready(restored.clone());
+    let result = restored.and_then(|_| caught(|| work(&shared, number, &mut executor)));
     if let Err(error) = &result {
         tracing::error!(application = shared.application, worker = number, %error, "the application stops");
         shared.fail(error);
@@ -40,25 +46,24 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
     shared.inboxes[number].end();
 }
 
-fn run_tasks(
-    shared: &Arc<Shared>,
-    number: usize,
-    tasks: Vec<Task>,
-    settings: Settings,
-    ready: Ready,
-) -> Result<(), Error> {
-    let committer = Arc::new(AtGate(shared.clone()));
-    let mut executor =
-        Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
-    let restored = restore(shared, &mut executor, tasks);
-    ready(restored.clone());
-    restored?;
+/// Makes an error of a panic. Tasks catch those on a record's way; serdes run in restores, commits and queries too, and a
+/// thread that just ended would leave the others waiting for it at the gate.
+fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    // After a panic nobody uses the executor any more.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let message = format!("a worker panicked outside of a record's way: {}", panic_text(&*panic));
+        Err(Error::new(ErrorKind::Processing, message))
+    })
+}
+
+/// Runs the tasks until the application is closed or fails.
+fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), Error> {
     let (mut chooser, mut seen) = (EagerChooser::default(), 0);
     loop {
         let messages = shared.inboxes[number].take();
-        answer(&mut executor, messages.queries)?;
+        answer(executor, messages.queries)?;
         if messages.close {
-            return close(shared, &mut executor);
+            return close(shared, executor);
         }
         if let AppState::Failed(error) = &*shared.state.borrow() {
             return Err(error.clone());

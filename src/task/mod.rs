@@ -8,6 +8,7 @@ mod error;
 mod queue;
 mod snapshot;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -281,8 +282,11 @@ impl Task {
 /// Runs user code; a panic becomes an error that fails the task like any other.
 fn guarded<T>(run: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, ProcessError> {
     // The task is not used after a panic, so nobody sees what it left behind.
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-        Err(format!("panicked: {}", text.unwrap_or("without a message")).into())
-    })
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(format!("panicked: {}", panic_text(&*panic)).into()))
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    text.unwrap_or("without a message")
 }

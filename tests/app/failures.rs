@@ -1,5 +1,7 @@
 //! User code that fails stops the application with the record's address; a corrected program goes on from the last commit.
 
+use tidemill::serde::{Serde, SerdeError, SerdeRef};
+use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 use tidemill::{App, AppState, ErrorKind};
@@ -79,4 +81,47 @@ async fn a_failure_in_one_thread_stops_the_others() {
     app.send(&IN, "b", 3).await.unwrap();
     assert!(ends(&app).await.to_string().contains("three is refused"));
     assert!(app.close().await.is_err());
+}
+
+/// Reads and writes one byte; 3 is too much for it.
+struct Touchy;
+
+impl Serde<i64> for Touchy {
+    fn write(&self, value: &i64, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        assert_ne!(*value, 3, "three is not written");
+        out.push(u8::try_from(*value).unwrap());
+        Ok(())
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<i64, SerdeError> {
+        assert_ne!(bytes, [2], "two is not read");
+        Ok(bytes[0].into())
+    }
+
+    fn name(&self) -> String {
+        "touchy".to_owned()
+    }
+}
+
+/// Keeps the greatest value of each key, by way of the touchy serde.
+fn greatest() -> Topology {
+    let rows = Store::new("greatest", SerdeRef::<String>::of(), SerdeRef::new(Touchy));
+    let builder = StreamsBuilder::new();
+    builder.stream(&IN).group_by_key().aggregate(&rows, || 0, |top: i64, _key, value| top.max(*value));
+    builder.build().unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_in_a_commit_or_a_restore_stops_the_application_too() {
+    let log = shared_log();
+    let builder = || App::builder("app", greatest()).log(log.clone()).settings(SOON).topic(&IN, 2).threads(2);
+    let app = builder().start().await.unwrap();
+    app.send(&IN, "a", 2).await.unwrap();
+    app.settled().await.unwrap();
+    app.send(&IN, "a", 3).await.unwrap();
+    let error = ends(&app).await.to_string();
+    assert!(error.contains("three is not written"), "{error}");
+    assert_eq!(app.close().await.unwrap_err().to_string(), error);
+    let error = builder().start().await.err().unwrap().to_string();
+    assert!(error.contains("two is not read"), "{error}");
 }

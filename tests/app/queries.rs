@@ -2,6 +2,7 @@
 
 use tidemill::record::{Headers, Timestamp};
 use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Topic};
 
 use crate::support::{IN, NEVER, OUT, SOON, SUMS, out, shared_log, start, sums};
@@ -65,5 +66,43 @@ async fn what_does_not_exist_is_named() {
     let mistaken = app.table(&OTHER_TYPE).get("a").await.unwrap_err();
     assert_eq!(mistaken.kind(), ErrorKind::Invalid);
     assert!(mistaken.to_string().contains("store `sums` has other types"), "{mistaken}");
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_gives_what_lies_before_a_record_that_it_cannot_read() {
+    const TEXT: Topic<String, String> = Topic::of("free");
+    const NUMBERS: Topic<String, i64> = Topic::of("free");
+    let app = App::builder("app", sums()).memory().settings(SOON).topic(&TEXT, 1).start().await.unwrap();
+    app.send(&NUMBERS, "a", 1).await.unwrap();
+    app.send(&TEXT, "a", "text").await.unwrap();
+    let mut reader = app.reader(&NUMBERS).unwrap();
+    assert_eq!(reader.read().unwrap().into_iter().map(|record| record.value).collect::<Vec<_>>(), [Some(1)]);
+    for _ in 0..2 {
+        let error = reader.read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().starts_with("the value of record 1 of `free"), "{error}");
+    }
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_is_found_where_its_topic_has_fewer_partitions_than_others_of_its_part() {
+    const NARROW: Topic<String, i64> = Topic::of("narrow");
+    let builder = StreamsBuilder::new();
+    let table = builder.table_with(&NARROW, &SUMS);
+    builder.stream(&IN).map_values(|value| Some(*value)).merge(&table.to_stream()).for_each(|_, _| {});
+    let topology = builder.build().unwrap();
+    let app = App::builder("app", topology).memory().settings(SOON).topic(&IN, 5).topic(&NARROW, 2);
+    let app = app.start().await.unwrap();
+    let keys = ["a", "b", "c", "d", "e", "f", "g"];
+    for key in keys {
+        app.send(&NARROW, key, 1).await.unwrap();
+    }
+    app.settled().await.unwrap();
+    for key in keys {
+        assert_eq!(app.table(&SUMS).get(key).await.unwrap(), Some(1), "{key}");
+    }
+    assert_eq!(app.table(&SUMS).all().await.unwrap().len(), keys.len());
     app.close().await.unwrap();
 }

@@ -1,12 +1,14 @@
 //! An application goes through its states in order, and a close is the last commit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tidemill::stream::StreamsBuilder;
 use tidemill::{App, AppState, ErrorKind};
 
-use crate::support::{IN, NEVER, SOON, out, shared_log, start, sums, wait_until, watched};
+use crate::support::{IN, NEVER, OUT, SOON, out, shared_log, start, sums, wait_until, watched};
 
 fn rank(state: &AppState) -> u32 {
     match state {
@@ -67,4 +69,27 @@ async fn a_close_commits_what_was_processed() {
     assert_eq!((out(&app), app.backlog().unwrap()), (vec![1, 2], 0));
     app.close().await.unwrap();
     assert_eq!(seen.load(Ordering::SeqCst), 3, "nothing was processed again");
+}
+
+#[tokio::test]
+async fn a_close_that_takes_too_long_goes_on_by_itself() {
+    let (builder, (release, held), (arrive, arrived)) = (StreamsBuilder::new(), channel::<()>(), channel::<()>());
+    let held = Mutex::new(held);
+    let hold = move |_: &String, _: &i64| {
+        arrive.send(()).unwrap();
+        // Ends when the test lets go of the other side.
+        held.lock().unwrap().recv().unwrap_err();
+    };
+    builder.stream(&IN).peek(hold).to(&OUT);
+    let log = shared_log();
+    let app = start(builder.build().unwrap(), &log, SOON).await;
+    app.send(&IN, "a", 1).await.unwrap();
+    tokio::task::spawn_blocking(move || arrived.recv().unwrap()).await.unwrap();
+    let mut states = app.states();
+    let error = app.close_within(Duration::from_millis(20)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(matches!(&*states.borrow(), AppState::Closing));
+    drop(release);
+    let over = tokio::time::timeout(Duration::from_secs(30), states.wait_for(AppState::is_over)).await;
+    assert!(matches!(&*over.unwrap().unwrap(), AppState::Closed));
 }

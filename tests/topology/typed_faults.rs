@@ -5,8 +5,8 @@ use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::Record;
 use tidemill::serde::Data;
 use tidemill::state::{Store, StoreSpec};
-use tidemill::stream::StreamsBuilder;
-use tidemill::topology::Fault;
+use tidemill::stream::{Consumed, StreamsBuilder};
+use tidemill::topology::{Fault, TimestampExtractor};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
@@ -39,6 +39,18 @@ fn an_unknown_store() {
             builder.stream(&IN).process::<String, i64, _>(|| Swallow, &["rows"]).named("swallow").to(&OUT);
         },
         "node `swallow` uses the store `rows`, which does not exist: add it with `add_store`, or correct the name",
+    );
+}
+
+#[test]
+fn an_extractor_for_a_topic_that_is_read_already() {
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.stream_with(&IN, Consumed::timestamps(TimestampExtractor::WallClock)).to(&OTHER);
+        },
+        "`in` is read once more, with a timestamp extractor that the first reading does not have: all readings share one \
+         source, so give it to the first",
     );
 }
 

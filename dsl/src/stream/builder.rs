@@ -9,7 +9,7 @@ use super::{Consumed, Materialized, Stream};
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
 use crate::topic::Topic;
-use crate::topology::{Fault, Source, Topology, TopologyErrors};
+use crate::topology::{Fault, Source, TimestampExtractor, Topology, TopologyErrors};
 
 /// Whether names that reach the disk may come from the counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,8 @@ impl StreamsBuilder {
         self.source(vec![topic.name().to_owned()], Source::topic(topic))
     }
 
-    /// As [`stream`](Self::stream), with options.
+    /// As [`stream`](Self::stream), with options. A topic has one source, so they belong where it is read first: `build`
+    /// refuses options that come later.
     pub fn stream_with<K: Data, V: Data>(&self, topic: &Topic<K, V>, consumed: Consumed<K, V>) -> Stream<'_, K, V> {
         self.source(vec![topic.name().to_owned()], Source::topic(topic).timestamps(consumed.timestamps))
     }
@@ -101,6 +102,9 @@ impl StreamsBuilder {
         let mut plan = self.plan.borrow_mut();
         let name = plan.names.numbered("KSTREAM-SOURCE-");
         let known = plan.sources.iter().find(|(known, _)| *known == topics).map(|(_, step)| *step);
+        if known.is_some() && !matches!(source.timestamps, TimestampExtractor::FailOnInvalid) {
+            plan.faults.push(Fault::TimesChosenLate { topics: topics.join(", ").into() });
+        }
         let step = known.unwrap_or_else(|| {
             let step = plan.add(name, move |plan, builder| {
                 builder.add_source(&plan.name(name), source);

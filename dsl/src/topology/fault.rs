@@ -22,6 +22,7 @@ pub enum Fault {
     NotConnected { node: Name, store: Name },
     EdgeType { parent: Name, gives: &'static str, node: Name, takes: &'static str },
     TopicReadTwice { topic: Name, first: Name, second: Name },
+    TimesChosenLate { topics: Name },
     NoTopics { node: Name },
     Pattern { pattern: Name, cause: String },
     NoSource,
@@ -95,6 +96,12 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source; `stream(..).to_table()` gives both from one"
+                )
+            }
+            Fault::TimesChosenLate { topics } => {
+                write!(
+                    f,
+                    "`{topics}` is read once more, with a timestamp extractor that the first reading does not have: all readings share one source, so give it to the first"
                 )
             }
             Fault::NoTopics { node } => write!(f, "source `{node}` reads no topic: name at least one"),

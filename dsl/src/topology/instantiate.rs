@@ -100,7 +100,7 @@ impl Topology {
     }
 
     /// Whether a source of this topology reads a topic.
-    pub fn reads(&self, topic: &str, application: &str) -> bool {
+    fn reads(&self, topic: &str, application: &str) -> bool {
         self.nodes().iter().any(|node| match &node.kind {
             NodeKind::Source(SourceTopics::Named(topics)) => {
                 topics.iter().any(|known| *known.resolve(application) == *topic)

@@ -1,13 +1,13 @@
 //! Decides how many partitions the topics of an application have, and checks that joined topics agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::instantiate::changelog_topic;
 use super::{Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicRef, Topology, TopologyErrors};
 use crate::processor::PartitionCounts;
 use crate::record::TopicName;
-use crate::state::Changelog;
+use crate::state::{Changelog, StoreSpec};
 
 /// A topic of the application's own: what it needs to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub struct TopicPlan {
     pub internal: Vec<TopicNeed>,
     /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads.
     pub tasks: Vec<u32>,
+    /// For each store the number of partitions that its keys are spread over: the greatest number among the topics that its
+    /// rows come from. A sub-topology may have more tasks, because of what else it reads.
+    pub stores: BTreeMap<Arc<str>, u32>,
 }
 
 /// Numbers of partitions known so far, by topic.
@@ -58,7 +61,9 @@ impl Topology {
         TopologyErrors::check(faults)?;
         let tasks: Vec<u32> =
             self.subtopologies().iter().map(|sub| self.tasks(sub, &known, (topics, counts))).collect();
-        Ok(TopicPlan { internal: self.internal(application, changelog, &known, &tasks), tasks })
+        let spread = |store: &StoreSpec| (store.name().clone(), self.spread(store.name(), &known, (topics, counts)));
+        let stores = self.stores().iter().map(spread).collect();
+        Ok(TopicPlan { internal: self.internal(application, changelog, &known, &tasks), tasks, stores })
     }
 
     fn external_partitions(&self, counts: &dyn PartitionCounts, faults: &mut Vec<Fault>) -> Known {
@@ -150,13 +155,29 @@ impl Topology {
     }
 
     /// The numbers of the topics that a sub-topology reads by pattern.
-    fn matching<'a>(&'a self, sub: &'a Subtopology, (topics, counts): Existing<'a>) -> impl Iterator<Item = u32> {
-        let patterns = self.nodes_of(sub).filter_map(|node| match &node.kind {
-            NodeKind::Source(SourceTopics::Matching(pattern)) => Some(pattern),
-            _ => None,
+    fn matching<'a>(&'a self, sub: &'a Subtopology, existing: Existing<'a>) -> impl Iterator<Item = u32> {
+        self.nodes_of(sub).flat_map(move |node| matching(&node.kind, existing))
+    }
+
+    /// The greatest number among the topics that lie above the users of a store.
+    fn spread(&self, store: &str, known: &Known, existing: Existing<'_>) -> u32 {
+        let mut above: BTreeSet<&Arc<str>> = BTreeSet::new();
+        // Parents were added before their children, so backwards every node is seen after all that lie below it.
+        for node in self.nodes().iter().rev() {
+            if above.contains(&node.name) || node.stores.iter().any(|name| **name == *store) {
+                above.insert(&node.name);
+                above.extend(&node.parents);
+            }
+        }
+        let nodes = self.nodes().iter().filter(|node| above.contains(&node.name));
+        let numbers = nodes.flat_map(|node| {
+            let named = match &node.kind {
+                NodeKind::Source(SourceTopics::Named(topics)) => topics.as_slice(),
+                _ => &[],
+            };
+            named.iter().filter_map(|topic| known.get(topic).copied()).chain(matching(&node.kind, existing))
         });
-        let matching = patterns.flat_map(|pattern| topics.iter().filter(|topic| pattern.matches(topic)));
-        matching.filter_map(|topic| counts.partitions(topic))
+        numbers.max().unwrap_or(0)
     }
 
     fn internal(&self, application: &str, changelog: Changelog, known: &Known, tasks: &[u32]) -> Vec<TopicNeed> {
@@ -178,4 +199,14 @@ impl Topology {
         needs.sort_by(|a, b| a.name.cmp(&b.name));
         needs
     }
+}
+
+/// The numbers of the topics that a source reads by pattern.
+fn matching<'a>(kind: &'a NodeKind, (topics, counts): Existing<'a>) -> impl Iterator<Item = u32> {
+    let pattern = match kind {
+        NodeKind::Source(SourceTopics::Matching(pattern)) => Some(pattern),
+        _ => None,
+    };
+    let matching = pattern.into_iter().flat_map(|pattern| topics.iter().filter(|topic| pattern.matches(topic)));
+    matching.filter_map(|topic| counts.partitions(topic))
 }
