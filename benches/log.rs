@@ -1,6 +1,6 @@
 //! What the embedded log takes and gives: epochs of 100-byte records, reading back, opening.
 //!
-//! `cargo bench --bench log` prints one line per figure: the best of three runs, each in a folder of its own.
+//! `cargo bench -p tidemill-benches --bench log` prints one line per figure: the best of three runs, each in a folder of its own.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! Rows per second of the store on disk: sorted writes, random gets, a full scan, and the time to open it.
 //!
-//! `cargo bench --bench store`; `STORE_KEYS` changes the number of keys (1,000,000).
+//! `cargo bench -p tidemill-benches --bench store`; `STORE_KEYS` changes the number of keys (1,000,000).
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

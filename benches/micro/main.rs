@@ -1,4 +1,4 @@
-//! The task itself, without log and without capture, on one core: `cargo bench --bench micro`.
+//! The task itself, without log and without capture, on one core: `cargo bench -p tidemill-benches --bench micro`.
 //!
 //! Before anything is timed, a counting allocator shows that neither path allocates per record.
 

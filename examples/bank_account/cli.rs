@@ -39,8 +39,8 @@ pub(crate) struct Cli {
 
     /// Print one JSON object a line
     ///
-    /// First {"movement":{"account":"alice","amount":10}} for each movement, where a refused one has amount 0 and an
-    /// "error"; then {"balance":{"account":"alice","amount":10}} for each account.
+    /// First {"movement":{"account":"alice","amount":10,"error":null}} for each movement, where a refused one has amount
+    /// 0 and says why; then {"balance":{"account":"alice","amount":10}} for each account.
     #[arg(long)]
     pub(crate) json: bool,
 

@@ -12,10 +12,11 @@ use crate::support::output::{Out, json_line, numbers, print};
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Line<'a> {
+    /// The error is there in every line, null where there is none, so that every line has the same fields.
     Movement {
         account: &'a str,
-        #[serde(flatten)]
-        movement: &'a Movement,
+        amount: i64,
+        error: Option<&'a str>,
     },
     Balance {
         account: &'a str,
@@ -33,7 +34,9 @@ pub(crate) fn results(
 }
 
 fn as_json(out: &mut Out, movements: Reader<String, Movement>, balances: &[(String, Account)]) -> Result<(), Failure> {
-    each(movements, |account, movement| json_line(out, &Line::Movement { account, movement }))?;
+    each(movements, |account, Movement { amount, error }| {
+        json_line(out, &Line::Movement { account, amount: *amount, error: error.as_deref() })
+    })?;
     balances
         .iter()
         .try_for_each(|(account, Account { balance })| json_line(out, &Line::Balance { account, amount: *balance }))

@@ -42,6 +42,10 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
     if let Err(error) = &result {
         tracing::error!(application = shared.application, worker = number, %error, "the application stops");
         shared.fail(error);
+        // Sends may wait behind what the epoch has staged; every worker that leaves sees to it that nothing stays there.
+        if let Err(error) = shared.session.abort() {
+            tracing::warn!(application = shared.application, %error, "the open epoch was not aborted");
+        }
     }
     shared.inboxes[number].end();
 }

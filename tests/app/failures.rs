@@ -1,10 +1,14 @@
 //! User code that fails stops the application with the record's address; a corrected program goes on from the last commit.
 
+use std::time::Duration;
+use tidemill::log::{Append, Log, Notes};
+use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::serde::{Serde, SerdeError, SerdeRef};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
-use tidemill::{App, AppState, ErrorKind};
+
+use tidemill::{App, AppState, ErrorKind, Topic};
 
 use crate::support::{IN, NEVER, OUT, SOON, out, shared_log, start};
 
@@ -124,4 +128,35 @@ async fn a_panic_in_a_commit_or_a_restore_stops_the_application_too() {
     assert_eq!(app.close().await.unwrap_err().to_string(), error);
     let error = builder().start().await.err().unwrap().to_string();
     assert!(error.contains("two is not read"), "{error}");
+}
+
+#[tokio::test]
+async fn a_send_that_waits_for_an_epoch_does_not_outlive_the_failure_that_ends_it() {
+    const LOOP: Topic<String, i64> = Topic::of("loop");
+    let builder = StreamsBuilder::new();
+    builder.stream(&IN).try_map_values(|_, value| refuses(*value).map(|()| *value)).to(&LOOP);
+    builder.stream(&LOOP).for_each(|_, _| {});
+    let log = shared_log();
+    let app = start(builder.build().unwrap(), &log, NEVER).await;
+    app.send(&IN, "a", 1).await.unwrap();
+    let fail = async {
+        // By now the send below waits behind the record that the open epoch has staged on this partition.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        append(&*log, &IN, 3);
+        app.ended().await
+    };
+    let looped = LOOP;
+    let (sent, failed) = tokio::join!(app.send(&looped, "a", 10), fail);
+    sent.unwrap();
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Processing);
+    let closed = tokio::time::timeout(Duration::from_secs(5), app.close()).await;
+    assert_eq!(closed.expect("nothing waits for the epoch any more").unwrap_err().kind(), ErrorKind::Processing);
+}
+
+/// Appends a record past the application's own sender.
+fn append(log: &dyn Log, topic: &Topic<String, i64>, value: i64) {
+    let mut records = BatchBuilder::default();
+    records.push(Timestamp::ZERO, Some(b"a"), Some(&value.to_be_bytes()), &Headers::NONE);
+    let append = Append { to: TopicPartition::new(topic.name(), 0), records: records.finish(Offset::ZERO) };
+    log.append(vec![append], "", Notes::new()).unwrap();
 }

@@ -23,6 +23,10 @@ impl<E: Edge> Outlet<E> {
     /// Hands `item` to every child.
     #[inline]
     pub fn push(&self, item: E::Item<'_>, task: &mut TaskState) -> Flow {
+        // Most nodes have one child; without the loop the call can be the last thing that they do.
+        if let [only] = &*self.children {
+            return only.push(item, task);
+        }
         for child in &self.children {
             child.push(item, task)?;
         }
