@@ -180,16 +180,24 @@ fn start_workers(
     for (number, task) in tasks.into_iter().enumerate() {
         parts[number % workers].push(task);
     }
-    let (ready, readies) = channel();
-    let parts = parts.into_iter().enumerate();
-    let threads: Result<Vec<_>, _> =
-        parts.map(|(number, tasks)| start_worker(shared, number, tasks, settings, ready.clone())).collect();
+    let ((ready, readies), mut threads) = (channel(), Vec::new());
+    let spawned = parts.into_iter().enumerate().try_for_each(|(number, tasks)| {
+        threads.push(start_worker(shared, number, tasks, settings, ready.clone())?);
+        Ok(())
+    });
     drop(ready);
-    let started = threads.and_then(|threads| Ok((threads, readies.iter().sum::<Result<u64, Error>>()?)));
-    // Workers that did start must not run on by themselves.
-    let (threads, restored) = started.inspect_err(|error| shared.fail(error))?;
-    tracing::info!(application = shared.application, workers, restored, "the application runs");
-    Ok((threads, restored))
+    match spawned.and_then(|()| readies.iter().sum::<Result<u64, Error>>()) {
+        Ok(restored) => {
+            tracing::info!(application = shared.application, workers, restored, "the application runs");
+            Ok((threads, restored))
+        }
+        Err(error) => {
+            // Workers that did start must not run on by themselves, nor hold the folder when the next start tries.
+            shared.fail(&error);
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            Err(error)
+        }
+    }
 }
 
 fn start_worker(

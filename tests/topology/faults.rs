@@ -80,7 +80,7 @@ fn an_unknown_store() {
         |builder| {
             builder.connect("pass", &["rows"]);
         },
-        "node `pass` uses the store `rows`, which does not exist: add it with `add_store`, or correct the name",
+        "node `pass` uses the store `rows`, which does not exist: add it with `add_store` (`add_state_store` of a `TopologyBuilder`), or correct the name",
     );
 }
 
@@ -227,7 +227,7 @@ fn all_faults_come_at_once() {
         },
         "the topology has 6 faults:\n  \
          - two nodes are named `pass`: names identify nodes, give one of them another name\n  \
-         - node `pass` uses the store `nothing`, which does not exist: add it with `add_store`, or correct the name\n  \
+         - node `pass` uses the store `nothing`, which does not exist: add it with `add_store` (`add_state_store` of a `TopologyBuilder`), or correct the name\n  \
          - node `more` has the parent `nobody`, which does not exist: add `nobody` first, or correct the name\n  \
          - node `more` has the sink `sink` as parent: a sink has no children, connect `more` to the sink's parent\n  \
          - store `rows` is connected to no processor, so no task would have it: connect it, or leave it out\n  \

@@ -38,7 +38,7 @@ fn an_unknown_store() {
         |builder| {
             builder.stream(&IN).process::<String, i64, _>(|| Swallow, &["rows"]).named("swallow").to(&OUT);
         },
-        "node `swallow` uses the store `rows`, which does not exist: add it with `add_store`, or correct the name",
+        "node `swallow` uses the store `rows`, which does not exist: add it with `add_store` (`add_state_store` of a `TopologyBuilder`), or correct the name",
     );
 }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Fault {
             Fault::UnknownStore { node, store } => {
                 write!(
                     f,
-                    "node `{node}` uses the store `{store}`, which does not exist: add it with `add_store`, or correct the name"
+                    "node `{node}` uses the store `{store}`, which does not exist: add it with `add_store` (`add_state_store` of a `TopologyBuilder`), or correct the name"
                 )
             }
             Fault::UnknownProcessor { store, node } => {
