@@ -37,7 +37,7 @@ const PARTITIONS: u32 = 4;
 struct Cli {
     /// Text files in UTF-8, `-` for standard input
     ///
-    /// Without a file: what is piped in, or else the novel that comes with the example.
+    /// Without a file: what is piped in, or else the book that comes with the example.
     files: Vec<PathBuf>,
 
     /// Keep topics, counts and positions in this folder
@@ -62,7 +62,7 @@ struct Cli {
 
 const AFTER: &str = "\
 Examples:
-  word_count                                    the novel that comes with the example
+  word_count                                    the book that comes with the example
   word_count --top 5 *.txt                      several files together
   word_count --data ./words today.log           counts that grow with every run
   curl -s https://example.org | word_count --json

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::process::{example, fail, succeed};
 
-const NOVEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/opticks.txt");
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/opticks.txt");
 
 fn word_count(file: &Path) -> Command {
     let mut command = Command::new(example("word_count"));
@@ -27,11 +27,11 @@ fn expected(text: &str, top: usize) -> String {
 }
 
 #[test]
-fn the_words_of_the_novel_are_counted_right() {
-    let text = std::fs::read_to_string(NOVEL).unwrap();
-    let all = succeed(word_count(NOVEL.as_ref()).args(["--json", "--top", "100000"]));
+fn the_words_of_the_book_are_counted_right() {
+    let text = std::fs::read_to_string(BOOK).unwrap();
+    let all = succeed(word_count(BOOK.as_ref()).args(["--json", "--top", "100000"]));
     assert_eq!(all.stdout, expected(&text, usize::MAX));
-    let top = succeed(&mut word_count(NOVEL.as_ref()));
+    let top = succeed(&mut word_count(BOOK.as_ref()));
     assert_eq!(
         top.stdout.lines().filter(|line| line.contains('│')).count(),
         21,
