@@ -112,6 +112,21 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     }
 
     /// As [`reduce_with`](Self::reduce_with), with a function that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const SUMS: Store<String, i64> = Store::of("sums");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).group_by_key().try_reduce_with(&SUMS, |sum, value| sum.checked_add(*value).ok_or("overflow"));
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", i64::MAX);
+    /// assert!(driver.input(&IN).try_send("a", 1).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_reduce_with<R: Into<Option<V::Plain>>, E: Into<ProcessError>>(
         &self,
         materialized: impl Into<Materialized<K::Plain, V::Plain>>,

@@ -77,17 +77,66 @@ impl StreamsBuilder {
 
     /// As [`stream`](Self::stream), with options. A topic has one source, so they belong where it is read first: `build`
     /// refuses options that come later.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::record::Timestamp;
+    /// use tidemill_dsl::stream::Consumed;
+    /// use tidemill_dsl::topology::TimestampExtractor;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// // The value is the time.
+    /// let times = TimestampExtractor::custom(|record, _partition_time| Timestamp::from_millis(*record.value));
+    /// builder.stream_with(&IN, Consumed::timestamps(times)).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).at(5).send("a", 70);
+    /// assert_eq!(driver.output(&OUT).records()[0].timestamp.as_millis(), 70);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream_with<K: Data, V: Data>(&self, topic: &Topic<K, V>, consumed: Consumed<K, V>) -> Stream<'_, K, V> {
         self.source(vec![topic.name().to_owned()], Source::topic(topic).timestamps(consumed.timestamps))
     }
 
     /// The records of several topics of the same types, through one source.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// const NORTH: Topic<String, i64> = Topic::of("north");
+    /// const SOUTH: Topic<String, i64> = Topic::of("south");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.streams(&NORTH, &[&SOUTH]).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&SOUTH).send("a", 1);
+    /// driver.input(&NORTH).send("a", 2);
+    /// assert_eq!(driver.output(&OUT).values(), [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn streams<K: Data, V: Data>(&self, first: &Topic<K, V>, others: &[&Topic<K, V>]) -> Stream<'_, K, V> {
         let names = std::iter::once(first).chain(others.iter().copied()).map(|topic| topic.name().to_owned()).collect();
         self.source(names, Source::topics(first, others))
     }
 
     /// The records of every topic whose whole name matches a regular expression when the application starts.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::serde::SerdeRef;
+    ///
+    /// const NORTH: Topic<String, i64> = Topic::of("shop-north");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream_matching(r"shop-\w+", &SerdeRef::<String>::of(), &SerdeRef::<i64>::of()).to(&OUT);
+    /// let mut driver = TestDriver::new(&builder.build()?).partitions("shop-north", 1);
+    /// driver.input(&NORTH).send("a", 1);
+    /// assert_eq!(driver.output(&OUT).values(), [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream_matching<K: Data, V: Data>(
         &self,
         pattern: &str,
@@ -147,6 +196,21 @@ impl StreamsBuilder {
     }
 
     /// As [`table`](Self::table), kept as the options say: a `&Store` keeps the rows under its name, for queries.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const ROWS: Store<String, i64> = Store::of("rows");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.table_with(&IN, &ROWS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.store(&ROWS).get("a"), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl Into<Materialized<K, V>>) -> Table<'_, K, V>
     where
         K: Data<Plain = K>,

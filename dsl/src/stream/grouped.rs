@@ -43,6 +43,30 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`group_by_key`](Self::group_by_key), with serdes for the repartition topic.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::serde::SerdeRef;
+    /// use tidemill_dsl::stream::Grouped;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// let grouped = Grouped::with(SerdeRef::json(), SerdeRef::json()); // JSON in the repartition topic
+    /// builder
+    ///     .stream(&IN)
+    ///     .select_key(|_key, _value| "all".to_owned())
+    ///     .group_by_key_with(grouped)
+    ///     .reduce(|sum, value| sum + value)
+    ///     .to_stream()
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// driver.input(&IN).send("b", 2);
+    /// assert_eq!(driver.output(&OUT).values(), [1, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn group_by_key_with(&self, grouped: Grouped<K, V>) -> GroupedStream<'b, K, V> {
         self.clone().with_serdes((grouped.key, grouped.value)).group_by_key()
     }
@@ -70,6 +94,20 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`group_by`](Self::group_by), with a function that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// # const COUNTS: Topic<u32, i64> = Topic::of("counts");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).try_group_by(|_key, value| value.parse::<u32>()).count().to_stream().to(&COUNTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", "7");
+    /// assert_eq!(driver.output(&COUNTS).key_values(), [(7, 1)]);
+    /// assert!(driver.input(&IN).try_send("a", "seven").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_group_by<K2: Data, E: Into<ProcessError>>(
         &self,
         select: impl Fn(&K, &V) -> Result<K2, E> + Send + Sync + 'static,

@@ -41,6 +41,25 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`join`](Self::join), with the key to look at.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const BILLS: Topic<String, String> = Topic::of("bills");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder
+    ///     .stream(&ORDERS)
+    ///     .join_with_key(&prices, |fruit, count, price| format!("{count} {fruit}: {}", count * price))
+    ///     .to(&BILLS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&PRICES).send("apple", 3);
+    /// driver.input(&ORDERS).send("apple", 5);
+    /// assert_eq!(driver.output(&BILLS).values(), ["5 apple: 15"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_with_key<T: Data<Plain = T>, R: Data>(
         &self,
         table: &Table<'b, K::Plain, T>,
@@ -51,6 +70,24 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
 
     /// As [`join_with_key`](Self::join_with_key), with a function that can fail; an error fails the task, naming the
     /// record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const COSTS: Topic<String, i64> = Topic::of("costs");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder
+    ///     .stream(&ORDERS)
+    ///     .try_join(&prices, |_fruit, count, price| count.checked_mul(*price).ok_or("overflow"))
+    ///     .to(&COSTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&PRICES).send("apple", i64::MAX);
+    /// assert!(driver.input(&ORDERS).try_send("apple", 5).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_join<T: Data<Plain = T>, R: Data, E: Into<ProcessError>>(
         &self,
         table: &Table<'b, K::Plain, T>,
@@ -90,6 +127,27 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`left_join`](Self::left_join), with the key to look at.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const BILLS: Topic<String, String> = Topic::of("bills");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder
+    ///     .stream(&ORDERS)
+    ///     .left_join_with_key(&prices, |fruit, count, price| match price {
+    ///         Some(price) => format!("{count} {fruit}: {}", count * price),
+    ///         None => format!("{fruit} has no price"),
+    ///     })
+    ///     .to(&BILLS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&ORDERS).send("pear", 5);
+    /// assert_eq!(driver.output(&BILLS).values(), ["pear has no price"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn left_join_with_key<T: Data<Plain = T>, R: Data>(
         &self,
         table: &Table<'b, K::Plain, T>,
@@ -100,6 +158,23 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
 
     /// As [`left_join_with_key`](Self::left_join_with_key), with a function that can fail; an error fails the task, naming
     /// the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const PRICES: Topic<String, i64> = Topic::of("prices");
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// # const COSTS: Topic<String, i64> = Topic::of("costs");
+    /// # let builder = StreamsBuilder::new();
+    /// let prices = builder.table(&PRICES);
+    /// builder
+    ///     .stream(&ORDERS)
+    ///     .try_left_join(&prices, |_fruit, count, price| price.map(|price| count * price).ok_or("a fruit without price"))
+    ///     .to(&COSTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// assert!(driver.input(&ORDERS).try_send("pear", 5).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_left_join<T: Data<Plain = T>, R: Data, E: Into<ProcessError>>(
         &self,
         table: &Table<'b, K::Plain, T>,

@@ -115,6 +115,21 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`repartition`](Self::repartition), with a number of partitions or serdes.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::stream::Repartitioned;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).repartition_with(Repartitioned::default().partitions(3)).named("spread").to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.output(&OUT).values(), [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn repartition_with(&self, options: Repartitioned<K, V>) -> Self {
         let mut plan = self.builder.plan();
         let base = plan.names.numbered_if_needed("KSTREAM-REPARTITION-");

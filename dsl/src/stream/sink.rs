@@ -57,6 +57,24 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     }
 
     /// As [`to`](Self::to), with options.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::record::Partitions;
+    /// use tidemill_dsl::stream::Produced;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// // Everything into the last partition.
+    /// let last = |_bytes: Option<&[u8]>, _key: &String, _value: &i64, count: u32| Partitions::one(count - 1);
+    /// builder.stream(&IN).to_with(&OUT, Produced::partitioner(last));
+    /// let mut driver = TestDriver::new(&builder.build()?).partitions("out", 4);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.take_raw("out")[0].partition, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_with<TK: 'static, TV: 'static>(&self, topic: &Topic<TK, TV>, produced: Produced<K, V>) -> Sunk<'b>
     where
         K: Fits<TK>,

@@ -73,6 +73,22 @@ impl<'b, K: Data, V: Data> Split<'b, K, V> {
     }
 
     /// As [`branch`](Self::branch), with a predicate that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// # const SMALL: Topic<String, String> = Topic::of("small");
+    /// # let builder = StreamsBuilder::new();
+    /// let mut split = builder.stream(&IN).split();
+    /// split.try_branch(|_key, value| value.parse::<i64>().map(|number| number < 10)).to(&SMALL);
+    /// # drop(split);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", "3");
+    /// assert_eq!(driver.output(&SMALL).values(), ["3"]);
+    /// assert!(driver.input(&IN).try_send("a", "three").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_branch<E: Into<ProcessError>>(
         &mut self,
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,

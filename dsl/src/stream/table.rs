@@ -145,6 +145,20 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     }
 
     /// Keeps the rows for which `predicate` does not hold. See [`filter`](Self::filter).
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.table(&IN).filter_not(|_key, value| *value > 0).to_stream().to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", -1);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.output(&OUT).optional_values(), [Some(-1), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Table<'b, K, V> {
         self.filter(move |key, value| !predicate(key, value))
     }
@@ -262,6 +276,21 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
     }
 
     /// As [`to_table`](Self::to_table), kept as the options say; a `&Store` keeps the rows under its name, for queries.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const DOUBLES: Store<String, i64> = Store::of("doubles");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).map_values(|value| value * 2).to_table_with(&DOUBLES);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 4);
+    /// assert_eq!(driver.store(&DOUBLES).get("a"), Some(8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_table_with(
         &self,
         materialized: impl Into<Materialized<K::Plain, V::Plain>>,
