@@ -1,8 +1,6 @@
 //! User code that fails stops the application with the record's address; a corrected program goes on from the last commit.
 
 use std::time::Duration;
-use tidemill::log::{Append, Log, Notes};
-use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::serde::{Serde, SerdeError, SerdeRef};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
@@ -10,7 +8,7 @@ use tidemill::topology::Topology;
 
 use tidemill::{App, AppState, ErrorKind, Topic};
 
-use crate::support::{IN, NEVER, OUT, SOON, out, shared_log, start};
+use crate::support::{IN, NEVER, OUT, SOON, append, out, shared_log, start};
 
 /// Writes each value twice, and between the two `check` looks at it.
 fn twice(check: impl Fn(i64) -> Result<(), String> + Send + Sync + 'static) -> Topology {
@@ -142,7 +140,7 @@ async fn a_send_that_waits_for_an_epoch_does_not_outlive_the_failure_that_ends_i
     let fail = async {
         // By now the send below waits behind the record that the open epoch has staged on this partition.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        append(&*log, &IN, 3);
+        append(&*log, &IN, 3, 0);
         app.ended().await
     };
     let looped = LOOP;
@@ -151,12 +149,4 @@ async fn a_send_that_waits_for_an_epoch_does_not_outlive_the_failure_that_ends_i
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Processing);
     let closed = tokio::time::timeout(Duration::from_secs(5), app.close()).await;
     assert_eq!(closed.expect("nothing waits for the epoch any more").unwrap_err().kind(), ErrorKind::Processing);
-}
-
-/// Appends a record past the application's own sender.
-fn append(log: &dyn Log, topic: &Topic<String, i64>, value: i64) {
-    let mut records = BatchBuilder::default();
-    records.push(Timestamp::ZERO, Some(b"a"), Some(&value.to_be_bytes()), &Headers::NONE);
-    let append = Append { to: TopicPartition::new(topic.name(), 0), records: records.finish(Offset::ZERO) };
-    log.append(vec![append], "", Notes::new()).unwrap();
 }

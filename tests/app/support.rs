@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tidemill::log::{Log, MemoryLog};
+use tidemill::log::{Append, Log, MemoryLog, Notes};
+use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
@@ -74,4 +75,12 @@ pub(crate) async fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{what} did not happen");
+}
+
+/// Appends a record past the application's own sender.
+pub(crate) fn append(log: &dyn Log, topic: &Topic<String, i64>, value: i64, time: i64) {
+    let mut records = BatchBuilder::default();
+    records.push(Timestamp::from_millis(time), Some(b"a"), Some(&value.to_be_bytes()), &Headers::NONE);
+    let append = Append { to: TopicPartition::new(topic.name(), 0), records: records.finish(Offset::ZERO) };
+    log.append(vec![append], "", Notes::new()).unwrap();
 }

@@ -6,4 +6,5 @@ mod bank;
 mod capture;
 mod commits;
 mod errors;
+mod lent_rows;
 mod partitions;
