@@ -8,3 +8,4 @@ mod starts;
 mod states;
 mod support;
 mod threads;
+mod times;

@@ -1,13 +1,16 @@
 //! Several threads and partitions share the work, and nothing is lost or counted twice between them.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
+use tidemill::record::{Offset, TopicPartition};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 use tidemill::{App, Settings, Topic};
 
-use crate::support::SOON;
+use crate::support::{IN, NEVER, SOON, SUMS, shared_log, start};
 
 const LINES: Topic<u64, String> = Topic::of("lines");
 const WORDS: Store<String, i64> = Store::of("words");
@@ -69,4 +72,38 @@ fn assert_every_update_came_out(app: &App, expected: &BTreeMap<String, i64>) {
         }
     }
     assert_eq!(&seen, expected);
+}
+
+#[tokio::test]
+async fn no_worker_commits_what_another_has_staged_without_that_one_s_progress() {
+    const LOOP: Topic<String, i64> = Topic::of("loop");
+    const OTHER: Topic<String, i64> = Topic::of("other");
+    let (builder, log) = (StreamsBuilder::new(), shared_log());
+    let (at_two, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (reached, released) = (at_two.clone(), go_on.clone());
+    let hold = move |_: &String, value: &i64| {
+        if *value == 2 {
+            reached.wait();
+            released.wait();
+        }
+    };
+    builder.stream(&IN).peek(hold).to(&LOOP);
+    builder.stream(&LOOP).for_each(|_, _| {});
+    builder.stream(&OTHER).group_by_key().count_with(&SUMS);
+    let app = start(builder.build().unwrap(), &log, Settings { threads: 3, ..NEVER }).await;
+    let feed = app.feed("numbers");
+    let mut batch = feed.batch();
+    (1..=2).for_each(|value| batch.add(&IN, "a", value).unwrap());
+    batch.send(vec![]).await.unwrap();
+    tokio::task::spawn_blocking(move || at_two.wait()).await.unwrap();
+    // The first record is staged in the loop, and its worker is held in the second. A query makes another worker commit.
+    app.send(&OTHER, "a", 1).await.unwrap();
+    let counts = app.table(&SUMS);
+    let asked = tokio::spawn(async move { counts.get("a").await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(log.bounds(&TopicPartition::new("loop", 0)).unwrap().end, Offset::ZERO, "committed without its input");
+    tokio::task::spawn_blocking(move || go_on.wait()).await.unwrap();
+    assert!(asked.await.unwrap().is_ok());
+    app.close().await.unwrap();
+    assert_eq!(log.bounds(&TopicPartition::new("loop", 0)).unwrap().end, Offset::new(2));
 }

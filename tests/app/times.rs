@@ -1,0 +1,25 @@
+//! Times of records that come as one batch, and so run one after another without a choice among queues.
+
+use tidemill::record::{Headers, Timestamp};
+use tidemill::stream::{Consumed, StreamsBuilder};
+use tidemill::topology::TimestampExtractor;
+
+use crate::support::{IN, OUT, SOON, shared_log, start};
+
+#[tokio::test]
+async fn a_record_without_time_gets_the_greatest_of_those_before_it_in_the_same_batch() {
+    let builder = StreamsBuilder::new();
+    builder.stream_with(&IN, Consumed::timestamps(TimestampExtractor::PartitionTimeOnInvalid)).to(&OUT);
+    let app = start(builder.build().unwrap(), &shared_log(), SOON).await;
+    let feed = app.feed("times");
+    let mut batch = feed.batch();
+    for time in [5, 9, 7, -1] {
+        batch.add_with(&IN, "a", 1, Timestamp::from_millis(time), &Headers::NONE).unwrap();
+    }
+    batch.send(vec![]).await.unwrap();
+    app.settled().await.unwrap();
+    let times: Vec<i64> =
+        app.reader(&OUT).unwrap().read().unwrap().iter().map(|record| record.timestamp.as_millis()).collect();
+    assert_eq!(times, [5, 9, 7, 9]);
+    app.close().await.unwrap();
+}
