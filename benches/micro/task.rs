@@ -10,7 +10,7 @@ use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp};
 use tidemill::state::{Changelog, Store};
 use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::task::Task;
-use tidemill::topology::{TaskSpec, Topology};
+use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 
 const IN: Topic<u64, u64> = Topic::of("in");
 const COUNTS: Store<u64, i64> = Store::of("counts");
@@ -68,7 +68,7 @@ impl Bench {
             application: "bench",
             topics: &[],
             counts: Arc::new(OnePartition),
-            changelog: Changelog::Off,
+            settings: TaskSettings { changelog: Changelog::Off },
             open_store: &mut |_| Ok(None),
         };
         Bench(Task::new(topology, spec).unwrap())

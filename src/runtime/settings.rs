@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_dsl::state::Changelog;
+use tidemill_dsl::topology::TaskSettings;
 
 use crate::{exec, log, store};
 
@@ -24,8 +24,8 @@ pub struct Settings {
     pub create_topics: bool,
     /// How many partitions a topic that is created gets, where nothing else was said.
     pub partitions: u32,
-    /// What changelogs get, where the topology does not say.
-    pub changelog: Changelog,
+    /// How tasks work: changelogs, errors, caches.
+    pub tasks: TaskSettings,
     /// After how many changed rows a store on disk is flushed, at the next commit. More rows take more memory and make a
     /// start after a crash longer.
     pub flush_rows: usize,
@@ -43,7 +43,7 @@ impl Default for Settings {
             threads: 1,
             create_topics: true,
             partitions: 1,
-            changelog: Changelog::LastPerCommit,
+            tasks: TaskSettings::default(),
             flush_rows,
             log: log::LogSettings::default(),
             stores: store::StoreSettings::default(),

@@ -39,7 +39,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     create_topics(&builder, &*log)?;
     let names: Vec<TopicName> = log.topics()?.into_iter().map(|spec| spec.name).collect();
     let topics = Arc::new(LogTopics(log.clone()));
-    let plan = builder.topology.plan(&builder.application, builder.settings.changelog, &names, &*topics)?;
+    let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
     let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
     let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
@@ -160,7 +160,7 @@ fn make_tasks(
                 application: &builder.application,
                 topics: names,
                 counts: topics.clone(),
-                changelog: builder.settings.changelog,
+                settings: builder.settings.tasks.clone(),
                 open_store: &mut open_store,
             };
             tasks.push(Task::new(&builder.topology, spec)?);

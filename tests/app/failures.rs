@@ -8,7 +8,7 @@ use tidemill::topology::Topology;
 
 use tidemill::{App, AppState, ErrorKind, Topic};
 
-use crate::support::{IN, NEVER, OUT, SOON, append, out, shared_log, start};
+use crate::support::{IN, OUT, append, never, out, shared_log, soon, start};
 
 /// Writes each value twice, and between the two `check` looks at it.
 fn twice(check: impl Fn(i64) -> Result<(), String> + Send + Sync + 'static) -> Topology {
@@ -36,7 +36,7 @@ async fn ends(app: &App) -> tidemill::Error {
 
 async fn stops_and_goes_on(check: fn(i64) -> Result<(), String>, said: &str) {
     let log = shared_log();
-    let app = start(twice(check), &log, NEVER).await;
+    let app = start(twice(check), &log, never()).await;
     let feed = app.feed("numbers");
     let mut batch = feed.batch();
     (1..=4).for_each(|value| batch.add(&IN, "a", value).unwrap());
@@ -51,12 +51,12 @@ async fn stops_and_goes_on(check: fn(i64) -> Result<(), String>, said: &str) {
     assert!(out(&app).is_empty(), "nothing of the epoch is visible");
     assert_eq!(app.close().await.unwrap_err().to_string(), error);
     // Without a correction it stops at the same record.
-    let app = start(twice(check), &log, SOON).await;
+    let app = start(twice(check), &log, soon()).await;
     assert!(ends(&app).await.to_string().contains("record 2 of topic"));
     let halves = out(&app);
     assert!(halves.len().is_multiple_of(2) && halves.len() <= 4, "half of a record was committed: {halves:?}");
     drop(app);
-    let app = start(twice(|_| Ok(())), &log, SOON).await;
+    let app = start(twice(|_| Ok(())), &log, soon()).await;
     app.settled().await.unwrap();
     assert_eq!(out(&app), [1, 1, 2, 2, 3, 3, 4, 4]);
     app.close().await.unwrap();
@@ -116,7 +116,7 @@ fn greatest() -> Topology {
 #[tokio::test]
 async fn a_panic_in_a_commit_or_a_restore_stops_the_application_too() {
     let log = shared_log();
-    let builder = || App::builder("app", greatest()).log(log.clone()).settings(SOON).topic(&IN, 2).threads(2);
+    let builder = || App::builder("app", greatest()).log(log.clone()).settings(soon()).topic(&IN, 2).threads(2);
     let app = builder().start().await.unwrap();
     app.send(&IN, "a", 2).await.unwrap();
     app.settled().await.unwrap();
@@ -135,7 +135,7 @@ async fn a_send_that_waits_for_an_epoch_does_not_outlive_the_failure_that_ends_i
     builder.stream(&IN).try_map_values(|_, value| refuses(*value).map(|()| *value)).to(&LOOP);
     builder.stream(&LOOP).for_each(|_, _| {});
     let log = shared_log();
-    let app = start(builder.build().unwrap(), &log, NEVER).await;
+    let app = start(builder.build().unwrap(), &log, never()).await;
     app.send(&IN, "a", 1).await.unwrap();
     let fail = async {
         // By now the send below waits behind the record that the open epoch has staged on this partition.

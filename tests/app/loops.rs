@@ -8,7 +8,7 @@ use tidemill::stream::{Stream, StreamsBuilder};
 use tidemill::topology::Topology;
 use tidemill::{App, Topic};
 
-use crate::support::{IN, OUT, SOON, append, out, shared_log, start};
+use crate::support::{IN, OUT, append, out, shared_log, soon, start};
 
 const BALANCES: Store<String, i64> = Store::of("balances");
 const DECIDED: Topic<String, i64> = Topic::of("decided");
@@ -31,7 +31,7 @@ fn looped(close: impl FnOnce(Stream<'_, String, i64>)) -> Topology {
 
 /// The sums that operations met which were sent together, at these times; in the end it is `sum`.
 async fn met(topology: Topology, times: [i64; 3], sum: i64) -> Vec<i64> {
-    let app = App::builder("loop", topology).memory().settings(SOON).start().await.unwrap();
+    let app = App::builder("loop", topology).memory().settings(soon()).start().await.unwrap();
     let feed = app.feed("operations");
     let mut batch = feed.batch();
     for time in times {
@@ -86,7 +86,7 @@ async fn a_record_that_comes_meanwhile_and_is_earlier_goes_first() {
         }
     };
     builder.stream(&IN).peek(write).merge(&builder.stream(&OTHER)).to(&OUT);
-    let app = start(builder.build().unwrap(), &log, SOON).await;
+    let app = start(builder.build().unwrap(), &log, soon()).await;
     let feed = app.feed("operations");
     let mut batch = feed.batch();
     for value in 1..=4 {

@@ -5,11 +5,11 @@ use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Topic};
 
-use crate::support::{IN, NEVER, OUT, SOON, SUMS, out, shared_log, start, sums};
+use crate::support::{IN, OUT, SUMS, never, out, shared_log, soon, start, sums};
 
 #[tokio::test]
 async fn rows_are_found_by_key_and_by_range_over_all_partitions() {
-    let app = App::builder("app", sums()).memory().settings(SOON).topic(&IN, 3).topic(&OUT, 3).start().await.unwrap();
+    let app = App::builder("app", sums()).memory().settings(soon()).topic(&IN, 3).topic(&OUT, 3).start().await.unwrap();
     for key in ["d", "a", "c", "b", "e", "a"] {
         app.send(&IN, key, 2).await.unwrap();
     }
@@ -29,7 +29,7 @@ async fn rows_are_found_by_key_and_by_range_over_all_partitions() {
 
 #[tokio::test]
 async fn an_answer_is_committed_when_it_is_given() {
-    let app = start(sums(), &shared_log(), NEVER).await;
+    let app = start(sums(), &shared_log(), never()).await;
     app.send(&IN, "a", 7).await.unwrap();
     // The query makes the worker commit what it has; only then can the row be seen.
     while app.table(&SUMS).get("a").await.unwrap().is_none() {}
@@ -39,7 +39,7 @@ async fn an_answer_is_committed_when_it_is_given() {
 
 #[tokio::test]
 async fn times_and_headers_travel_with_a_record() {
-    let app = start(sums(), &shared_log(), SOON).await;
+    let app = start(sums(), &shared_log(), soon()).await;
     let headers = Headers::default().with("from", "here");
     app.send_with(&IN, "a", 7, Timestamp::from_millis(5), &headers).await.unwrap();
     app.settled().await.unwrap();
@@ -54,7 +54,7 @@ async fn what_does_not_exist_is_named() {
     const NO_TOPIC: Topic<String, i64> = Topic::of("nowhere");
     const NO_STORE: Store<String, i64> = Store::of("nothing");
     const OTHER_TYPE: Store<String, String> = Store::of("sums");
-    let app = start(sums(), &shared_log(), SOON).await;
+    let app = start(sums(), &shared_log(), soon()).await;
     let sent = app.send(&NO_TOPIC, "a", 7).await.unwrap_err();
     assert_eq!(sent.kind(), ErrorKind::Unknown);
     assert!(sent.to_string().starts_with("topic `nowhere` does not exist: create it"), "{sent}");
@@ -73,7 +73,7 @@ async fn what_does_not_exist_is_named() {
 async fn a_reader_gives_what_lies_before_a_record_that_it_cannot_read() {
     const TEXT: Topic<String, String> = Topic::of("free");
     const NUMBERS: Topic<String, i64> = Topic::of("free");
-    let app = App::builder("app", sums()).memory().settings(SOON).topic(&TEXT, 1).start().await.unwrap();
+    let app = App::builder("app", sums()).memory().settings(soon()).topic(&TEXT, 1).start().await.unwrap();
     app.send(&NUMBERS, "a", 1).await.unwrap();
     app.send(&TEXT, "a", "text").await.unwrap();
     let mut reader = app.reader(&NUMBERS).unwrap();
@@ -93,7 +93,7 @@ async fn a_row_is_found_where_its_topic_has_fewer_partitions_than_others_of_its_
     let table = builder.table_with(&NARROW, &SUMS);
     builder.stream(&IN).map_values(|value| Some(*value)).merge(&table.to_stream()).for_each(|_, _| {});
     let topology = builder.build().unwrap();
-    let app = App::builder("app", topology).memory().settings(SOON).topic(&IN, 5).topic(&NARROW, 2);
+    let app = App::builder("app", topology).memory().settings(soon()).topic(&IN, 5).topic(&NARROW, 2);
     let app = app.start().await.unwrap();
     let keys = ["a", "b", "c", "d", "e", "f", "g"];
     for key in keys {

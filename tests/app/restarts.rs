@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tidemill::{App, Error, ErrorKind, Settings};
 
-use crate::support::{IN, NEVER, SOON, SUMS, out, shared_log, start, sums, wait_until, watched};
+use crate::support::{IN, SUMS, never, out, shared_log, soon, start, sums, wait_until, watched};
 
 #[tokio::test]
 async fn dropped_without_a_close_it_does_again_what_was_not_committed() {
     let (log, seen) = (shared_log(), Arc::new(AtomicI64::new(0)));
-    let app = start(watched(&seen), &log, NEVER).await;
+    let app = start(watched(&seen), &log, never()).await;
     app.send(&IN, "a", 5).await.unwrap();
     wait_until("processing", || seen.load(Ordering::SeqCst) == 5).await;
     let states = app.states();
     drop(app);
     assert!(states.borrow().is_over());
-    let app = start(watched(&seen), &log, SOON).await;
+    let app = start(watched(&seen), &log, soon()).await;
     app.settled().await.unwrap();
     assert_eq!((out(&app), seen.load(Ordering::SeqCst)), (vec![5], 10));
     app.close().await.unwrap();
@@ -46,7 +46,7 @@ async fn a_start_restores_only_what_lies_behind_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("data");
     // A commit that finds 10 changed rows or more flushes them.
-    let settings = Settings { flush_rows: 10, ..SOON };
+    let settings = Settings { flush_rows: 10, ..soon() };
     let app = start_in(&folder, &settings).await;
     assert_eq!(app.restored(), 0);
     send(&app, 0..100).await.unwrap();
@@ -70,10 +70,10 @@ async fn a_start_restores_only_what_lies_behind_the_checkpoint() {
 #[tokio::test]
 async fn stores_in_memory_are_restored_as_a_whole() {
     let log = shared_log();
-    let app = start(sums(), &log, SOON).await;
+    let app = start(sums(), &log, soon()).await;
     send(&app, 0..20).await.unwrap();
     app.close().await.unwrap();
-    let app = start(sums(), &log, SOON).await;
+    let app = start(sums(), &log, soon()).await;
     assert_eq!(app.restored(), 20);
     app.send(&IN, "key-3", 4).await.unwrap();
     app.settled().await.unwrap();
@@ -84,9 +84,9 @@ async fn stores_in_memory_are_restored_as_a_whole() {
 #[tokio::test]
 async fn a_second_start_takes_over_and_the_first_is_fenced() {
     let log = shared_log();
-    let first = start(sums(), &log, NEVER).await;
+    let first = start(sums(), &log, never()).await;
     first.send(&IN, "a", 1).await.unwrap();
-    let second = start(sums(), &log, SOON).await;
+    let second = start(sums(), &log, soon()).await;
     second.settled().await.unwrap();
     assert_eq!(out(&second), [1]);
     assert_eq!(first.close().await.unwrap_err().kind(), ErrorKind::Fenced);

@@ -5,7 +5,7 @@ use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 use tidemill::{App, Error, ErrorKind, Settings, Topic};
 
-use crate::support::{IN, OUT, SOON, shared_log, sums};
+use crate::support::{IN, OUT, shared_log, soon, sums};
 
 const RATES: Topic<String, i64> = Topic::of("rates");
 
@@ -33,7 +33,7 @@ async fn topics_that_are_joined_need_equal_numbers_of_partitions() {
 #[tokio::test]
 async fn missing_topics_are_all_named_when_they_are_not_created() {
     let log = shared_log();
-    let settings = Settings { create_topics: false, ..SOON };
+    let settings = Settings { create_topics: false, ..soon() };
     let builder = || App::builder("app", sums()).log(log.clone()).settings(settings.clone());
     let error = refused(builder()).await.to_string();
     assert!(error.contains("reads the topic `in`, which does not exist: create it"), "{error}");
@@ -61,7 +61,7 @@ async fn a_topic_needs_a_partition() {
 #[tokio::test]
 async fn a_folder_is_one_applications_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let start = || App::builder("app", sums()).embedded(folder.path().join("data")).settings(SOON).start();
+    let start = || App::builder("app", sums()).embedded(folder.path().join("data")).settings(soon()).start();
     let app = start().await.unwrap();
     assert_eq!(start().await.err().unwrap().kind(), ErrorKind::Locked);
     app.close().await.unwrap();

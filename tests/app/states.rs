@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidemill::stream::StreamsBuilder;
 use tidemill::{App, AppState, ErrorKind};
 
-use crate::support::{IN, NEVER, OUT, SOON, out, shared_log, start, sums, wait_until, watched};
+use crate::support::{IN, OUT, never, out, shared_log, soon, start, sums, wait_until, watched};
 
 fn rank(state: &AppState) -> u32 {
     match state {
@@ -22,7 +22,7 @@ fn rank(state: &AppState) -> u32 {
 
 #[tokio::test]
 async fn a_listener_sees_the_states_in_order() {
-    let builder = App::builder("app", sums()).memory().settings(SOON);
+    let builder = App::builder("app", sums()).memory().settings(soon());
     let mut states = builder.states();
     assert_eq!(rank(&states.borrow_and_update()), 0);
     let listener = tokio::spawn(async move {
@@ -43,7 +43,7 @@ async fn a_listener_sees_the_states_in_order() {
 
 #[tokio::test]
 async fn a_failed_start_is_a_state_too() {
-    let builder = App::builder("app", sums()).settings(SOON);
+    let builder = App::builder("app", sums()).settings(soon());
     let mut states = builder.states();
     let error = builder.start().await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -56,7 +56,7 @@ async fn a_failed_start_is_a_state_too() {
 #[tokio::test]
 async fn a_close_commits_what_was_processed() {
     let (log, seen) = (shared_log(), Arc::new(AtomicI64::new(0)));
-    let app = start(watched(&seen), &log, NEVER).await;
+    let app = start(watched(&seen), &log, never()).await;
     let feed = app.feed("late");
     app.send(&IN, "a", 1).await.unwrap();
     app.send(&IN, "a", 2).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_close_commits_what_was_processed() {
     app.close_within(Duration::from_secs(20)).await.unwrap();
     let late = feed.batch().send(vec![1]).await.unwrap_err();
     assert_eq!((late.kind(), late.to_string().as_str()), (ErrorKind::Closed, "application `app` is closed"));
-    let app = start(watched(&seen), &log, NEVER).await;
+    let app = start(watched(&seen), &log, never()).await;
     assert_eq!((out(&app), app.backlog().unwrap()), (vec![1, 2], 0));
     app.close().await.unwrap();
     assert_eq!(seen.load(Ordering::SeqCst), 3, "nothing was processed again");
@@ -82,7 +82,7 @@ async fn a_close_that_takes_too_long_goes_on_by_itself() {
     };
     builder.stream(&IN).peek(hold).to(&OUT);
     let log = shared_log();
-    let app = start(builder.build().unwrap(), &log, SOON).await;
+    let app = start(builder.build().unwrap(), &log, soon()).await;
     app.send(&IN, "a", 1).await.unwrap();
     tokio::task::spawn_blocking(move || arrived.recv().unwrap()).await.unwrap();
     let mut states = app.states();

@@ -16,17 +16,20 @@ pub(crate) const OUT: Topic<String, i64> = Topic::of("out");
 pub(crate) const SUMS: Store<String, i64> = Store::of("sums");
 
 /// Nothing is committed before something asks for it.
-pub(crate) const NEVER: Settings = Settings { commit_interval: Duration::from_secs(3_600), ..SOON };
-pub(crate) const SOON: Settings = Settings {
-    commit_interval: Duration::from_millis(5),
-    threads: 1,
-    create_topics: true,
-    partitions: 1,
-    changelog: tidemill::state::Changelog::LastPerCommit,
-    flush_rows: 1_000,
-    log: LOG,
-    stores: tidemill::store::StoreSettings { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 },
-};
+pub(crate) fn never() -> Settings {
+    Settings { commit_interval: Duration::from_secs(3_600), ..soon() }
+}
+
+pub(crate) fn soon() -> Settings {
+    Settings {
+        commit_interval: Duration::from_millis(5),
+        flush_rows: 1_000,
+        log: LOG,
+        stores: tidemill::store::StoreSettings { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 },
+        ..Settings::default()
+    }
+}
+
 const LOG: tidemill::log::LogSettings = tidemill::log::LogSettings {
     durability: tidemill::log::Durability::Never,
     segment_bytes: 1 << 20,

@@ -10,7 +10,7 @@ use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 use tidemill::{App, Settings, Topic};
 
-use crate::support::{IN, NEVER, SOON, SUMS, shared_log, start};
+use crate::support::{IN, SUMS, never, shared_log, soon, start};
 
 const LINES: Topic<u64, String> = Topic::of("lines");
 const WORDS: Store<String, i64> = Store::of("words");
@@ -37,7 +37,7 @@ fn line(number: u64) -> String {
 #[tokio::test]
 async fn counts_through_a_repartition_topic_are_right() {
     for threads in [1, 3, 8] {
-        let settings = Settings { threads, partitions: 4, ..SOON };
+        let settings = Settings { threads, partitions: 4, ..soon() };
         let app = App::builder("words", words()).memory().settings(settings).start().await.unwrap();
         let feed = app.feed("lines");
         for first in (0..LINE_COUNT).step_by(100) {
@@ -90,7 +90,7 @@ async fn no_worker_commits_what_another_has_staged_without_that_one_s_progress()
     builder.stream(&IN).peek(hold).to(&LOOP);
     builder.stream(&LOOP).for_each(|_, _| {});
     builder.stream(&OTHER).group_by_key().count_with(&SUMS);
-    let app = start(builder.build().unwrap(), &log, Settings { threads: 3, ..NEVER }).await;
+    let app = start(builder.build().unwrap(), &log, Settings { threads: 3, ..never() }).await;
     let feed = app.feed("numbers");
     let mut batch = feed.batch();
     (1..=2).for_each(|value| batch.add(&IN, "a", value).unwrap());

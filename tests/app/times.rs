@@ -4,13 +4,13 @@ use tidemill::record::{Headers, Timestamp};
 use tidemill::stream::{Consumed, StreamsBuilder};
 use tidemill::topology::TimestampExtractor;
 
-use crate::support::{IN, OUT, SOON, shared_log, start};
+use crate::support::{IN, OUT, shared_log, soon, start};
 
 #[tokio::test]
 async fn a_record_without_time_gets_the_greatest_of_those_before_it_in_the_same_batch() {
     let builder = StreamsBuilder::new();
     builder.stream_with(&IN, Consumed::timestamps(TimestampExtractor::PartitionTimeOnInvalid)).to(&OUT);
-    let app = start(builder.build().unwrap(), &shared_log(), SOON).await;
+    let app = start(builder.build().unwrap(), &shared_log(), soon()).await;
     let feed = app.feed("times");
     let mut batch = feed.batch();
     for time in [5, 9, 7, -1] {

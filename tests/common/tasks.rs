@@ -6,7 +6,7 @@ use tidemill::processor::PartitionCounts;
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp};
 use tidemill::state::Changelog;
 use tidemill::task::Task;
-use tidemill::topology::{TaskSpec, Topology};
+use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 
 /// Every topic exists and has one partition.
 pub(crate) struct OnePartition;
@@ -26,7 +26,7 @@ pub(crate) fn task(topology: &Topology, changelog: Changelog) -> Task {
         application: "test",
         topics: &[],
         counts: Arc::new(OnePartition),
-        changelog,
+        settings: TaskSettings { changelog },
         open_store: &mut |_| Ok(None),
     };
     Task::new(topology, spec).unwrap()

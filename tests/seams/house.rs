@@ -9,7 +9,7 @@ use tidemill::processor::PartitionCounts;
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record};
 use tidemill::state::{ByteStore, Changelog};
 use tidemill::task::Task;
-use tidemill::topology::{TaskSpec, Topology};
+use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{ManualClock, Topic};
 
 use super::shared_memory::SharedMemory;
@@ -140,7 +140,7 @@ impl House {
             application: APPLICATION,
             topics: &[],
             counts: Arc::new(LogCounts(self.log.clone())),
-            changelog: Changelog::LastPerCommit,
+            settings: TaskSettings::default(),
             open_store: &mut |store| {
                 let bytes = self.disk.lock().unwrap().entry((store.name().to_string(), partition)).or_default().clone();
                 Ok(Some(Box::new(bytes)))

@@ -10,7 +10,7 @@ use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecor
 use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, StateStore, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
-use tidemill::topology::{TaskSpec, Topology};
+use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 
 use super::home::Home;
 
@@ -111,7 +111,7 @@ impl Life {
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            changelog: self.kind.changelog,
+            settings: TaskSettings { changelog: self.kind.changelog },
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()

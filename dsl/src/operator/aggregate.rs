@@ -6,10 +6,10 @@ use super::lend::change_row;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Data;
-use crate::topology::StoreSlot;
+use crate::topology::RowSlot;
 
-pub(crate) struct Aggregate<K, A, I, F> {
-    pub(crate) store: StoreSlot<K, A>,
+pub(crate) struct Aggregate<K: 'static, A: 'static, I, F> {
+    pub(crate) store: RowSlot<K, A>,
     pub(crate) initial: I,
     pub(crate) fold: F,
 }

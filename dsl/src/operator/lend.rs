@@ -6,20 +6,20 @@
 use crate::processor::{Flow, NodeContext, ProcessError, TableOf};
 use crate::record::{Change, Headers, Timestamp};
 use crate::state::{CellId, KeyValueState};
-use crate::topology::StoreSlot;
+use crate::topology::RowSlot;
 
 /// A row: its value, if it is there, and its time.
 pub(super) type Row<V> = (Option<V>, Timestamp);
 
 /// Gives `update` the row that is there, stores what it returns, and hands the change to the children.
 pub(super) fn change_row<K: 'static, V: Send + 'static>(
-    slot: &StoreSlot<K, V>,
+    slot: &RowSlot<K, V>,
     key: &K,
     headers: &Headers,
     ctx: &mut NodeContext<'_, TableOf<K, V>>,
     update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
 ) -> Flow {
-    let mut store = ctx.task().take_key_value::<K, V>(slot.index);
+    let mut store = ctx.task().take_state::<KeyValueState<K, V>>(slot.index);
     let changed = change(&mut store, slot, key, ctx, update);
     let Changed { row, old, timestamp } = match changed {
         Ok(changed) => changed,
@@ -48,7 +48,7 @@ struct Changed<V> {
 
 fn change<K: 'static, V: Send + 'static>(
     store: &mut KeyValueState<K, V>,
-    slot: &StoreSlot<K, V>,
+    slot: &RowSlot<K, V>,
     key: &K,
     ctx: &mut NodeContext<'_, TableOf<K, V>>,
     update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
-use crate::topology::StoreSlot;
+use crate::state::KeyValueState;
+use crate::topology::RowSlot;
 
 /// What is done with a row; it is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<&V>) -> Result<(), ProcessError>;
@@ -15,11 +16,11 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
 }
 
 /// A row of a store.
-pub(crate) struct StoredRow<K, V>(pub(crate) StoreSlot<K, V>);
+pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
     fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
-        let (store, _) = task.key_value::<K, V>(self.0.index);
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
         visit(store.get(key)?.map(|(value, _)| value))
     }
 }

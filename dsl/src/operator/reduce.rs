@@ -5,10 +5,10 @@ use super::lend::change_row;
 use crate::processor::{Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Data;
-use crate::topology::StoreSlot;
+use crate::topology::RowSlot;
 
-pub(crate) struct Reduce<K, V, F> {
-    pub(crate) store: StoreSlot<K, V>,
+pub(crate) struct Reduce<K: 'static, V: 'static, F> {
+    pub(crate) store: RowSlot<K, V>,
     pub(crate) combine: F,
 }
 

@@ -6,11 +6,11 @@ use super::lend::change_row;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, StreamOf, TableOf};
 use crate::record::{Change, Record};
 use crate::serde::Data;
-use crate::topology::StoreSlot;
+use crate::topology::RowSlot;
 
-pub(crate) struct TableSource<K, V> {
+pub(crate) struct TableSource<K: 'static, V: 'static> {
     /// Where the rows are kept, if anything needs them.
-    pub(crate) store: Option<StoreSlot<K, V>>,
+    pub(crate) store: Option<RowSlot<K, V>>,
 }
 
 impl<K, V> Operator<StreamOf<K, V>, TableOf<K::Plain, V::Plain>> for TableSource<K::Plain, V::Plain>

@@ -1,11 +1,10 @@
 //! What a node may do while it runs: forward, use its stores, ask for times.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Address, DropReason, Edge, Flow, Outlet, ProcessError, StreamOf, TaskState};
 use crate::record::{Record, Timestamp};
-use crate::state::{ChangelogOut, Direction, KeyRange, KeyValueState, Store};
+use crate::state::Descriptor;
 
 /// A node's name and the stores that it is connected to.
 pub(crate) struct NodeHead {
@@ -83,10 +82,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     }
 
     /// A store that this node is connected to.
-    pub fn store<K: 'static, V: Send + 'static>(
-        &mut self,
-        store: &Store<K, V>,
-    ) -> Result<StoreAccess<'_, K, V>, ProcessError> {
+    pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
         let found = self.node.stores.iter().find(|(name, _)| **name == *store.name());
         let Some((_, slot)) = found else {
             let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
@@ -97,15 +93,15 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
-        let Some((state, out)) = self.task.try_key_value(*slot) else {
-            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<(K, V)>());
+        let Some((state, out)) = self.task.try_state::<D::State>(*slot) else {
+            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<D::State>());
             return Err(format!(
-                "processor `{node}` opens store `{name}` as `{wanted}`, but it has other types: use the descriptor that the \
+                "processor `{node}` opens store `{name}` as `{wanted}`, but it is another: use the descriptor that the \
                  store was added with"
             )
             .into());
         };
-        Ok(StoreAccess { state, out })
+        Ok(D::access(state, out))
     }
 }
 
@@ -121,84 +117,5 @@ impl<K: 'static, V: 'static> NodeContext<'_, StreamOf<K, V>> {
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Flow {
         self.push(record)
-    }
-}
-
-/// A key-value store in the hands of a processor.
-pub struct StoreAccess<'a, K: 'static, V: 'static> {
-    state: &'a mut KeyValueState<K, V>,
-    out: ChangelogOut<'a>,
-}
-
-impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
-    /// The value of a key.
-    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.state.get(key)?.map(|(value, _)| value))
-    }
-
-    /// The value of a key and the time of its last update.
-    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        Ok(self.state.get(key)?)
-    }
-
-    /// Sets the value of a key, as of the time `at`.
-    pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
-        let row = self.state.claim(key)?;
-        Ok(self.state.set(row, Some(value), at, &mut self.out)?)
-    }
-
-    /// Deletes a key and gives the value that it had.
-    pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
-        let row = self.state.claim(key)?;
-        let old = self.state.take(row).map(|(value, _)| value);
-        self.state.set(row, None, at, &mut self.out)?;
-        Ok(old)
-    }
-
-    /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.
-    /// An absent bound is open.
-    pub fn range(
-        &mut self,
-        from: Option<&K>,
-        to: Option<&K>,
-        direction: Direction,
-        visit: impl FnMut(K, &V) -> ControlFlow<()>,
-    ) -> Flow {
-        let range = self.key_range(from, to)?;
-        self.walk(&range, direction, visit)
-    }
-
-    /// Visits the rows whose key's bytes begin with `prefix`.
-    pub fn prefix(&mut self, prefix: &[u8], direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
-        self.walk(&KeyRange::prefix(prefix), direction, visit)
-    }
-
-    /// Visits all rows.
-    pub fn all(&mut self, direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
-        self.walk(&KeyRange::ALL, direction, visit)
-    }
-
-    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyRange, ProcessError> {
-        use std::ops::Bound::{Included, Unbounded};
-        let bytes = |key: Option<&K>| key.map(|key| self.state.encode_key(key)).transpose();
-        Ok(KeyRange { from: bytes(from)?.map_or(Unbounded, Included), to: bytes(to)?.map_or(Unbounded, Included) })
-    }
-
-    fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
-    ) -> Flow {
-        let mut undecodable = None;
-        let keys = self.state.key_serde();
-        self.state.walk(range, direction, &mut |key, value, _| match keys.read(key) {
-            Ok(key) => visit(key, value),
-            Err(error) => {
-                undecodable = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
 }

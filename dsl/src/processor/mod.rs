@@ -15,7 +15,7 @@ mod outputs;
 mod task_state;
 
 pub(crate) use context::NodeHead;
-pub use context::{Context, NodeContext, StoreAccess};
+pub use context::{Context, NodeContext};
 pub use dropped::{DropCounts, DropReason};
 pub use edge::{Edge, StreamOf, TableOf};
 pub use error::{BoxError, Flow, ProcessError};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{ChangelogOut, KeyValueState, StateStore, StoreError};
+use crate::state::{ChangelogOut, StateStore, StoreError};
 
 /// Which record is being processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,21 +148,15 @@ impl TaskState {
         self.parts.stores.iter_mut().flatten().find(|store| &**store.name() == name)
     }
 
-    /// A typed key-value store and the place for its changes.
+    /// A typed store and the place for its changes.
     #[inline]
-    pub(crate) fn key_value<K: 'static, V: Send + 'static>(
-        &mut self,
-        slot: usize,
-    ) -> (&mut KeyValueState<K, V>, ChangelogOut<'_>) {
-        self.try_key_value(slot).expect("a slot keeps its type")
+    pub(crate) fn state<S: StateStore>(&mut self, slot: usize) -> (&mut S, ChangelogOut<'_>) {
+        self.try_state(slot).expect("a slot keeps its type")
     }
 
-    /// As `key_value`; `None` when the store has other types.
+    /// As `state`; `None` when the store is of another type.
     #[inline]
-    pub(crate) fn try_key_value<K: 'static, V: Send + 'static>(
-        &mut self,
-        slot: usize,
-    ) -> Option<(&mut KeyValueState<K, V>, ChangelogOut<'_>)> {
+    pub(crate) fn try_state<S: StateStore>(&mut self, slot: usize) -> Option<(&mut S, ChangelogOut<'_>)> {
         let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
         let any: &mut dyn Any = &mut **stores[slot].as_mut().expect("a store that is lent is not used below");
         let typed = any.downcast_mut()?;
@@ -170,7 +164,7 @@ impl TaskState {
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
-    pub(crate) fn take_key_value<K: 'static, V: Send + 'static>(&mut self, slot: usize) -> Box<KeyValueState<K, V>> {
+    pub(crate) fn take_state<S: StateStore>(&mut self, slot: usize) -> Box<S> {
         let any: Box<dyn Any> = self.parts.stores[slot].take().expect("a store is lent only once at a time");
         any.downcast().expect("a slot keeps its type")
     }

@@ -3,15 +3,19 @@
 //! Rule: hot rows live typed and are updated in place; the changelog is the write-ahead log; the bytes below are a
 //! checkpoint of it, written now and then together with the changelog offset that they reflect.
 
+mod access;
 mod byte_store;
 mod cells;
 mod key_value;
 mod spec;
 mod state_store;
 mod store;
+mod typed_rows;
 
+pub use access::{Descriptor, StoreAccess};
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
-pub use key_value::{CellId, KeyValueState, VisitRow};
-pub use spec::{Changelog, Persistence, StoreSpec};
+pub use key_value::KeyValueState;
+pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
 pub use state_store::{ChangelogOut, StateStore};
 pub use store::Store;
+pub use typed_rows::{CellId, Kept, VisitRow};

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ByteStore, KeyValueState, StateStore, Store};
+use super::{ByteStore, Kept, KeyValueState, StateStore, Store};
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,16 @@ pub enum Persistence {
     Memory,
 }
 
-type MakeStore = dyn Fn(Changelog, Option<Box<dyn ByteStore>>, Option<usize>) -> Box<dyn StateStore> + Send + Sync;
+/// How the bytes of a row are laid out below a store. The changelog has the bare value, with the row's time as the record's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowFormat {
+    /// The value.
+    Plain,
+    /// The row's time (8 bytes, big-endian), then the value: Kafka's timestamped stores.
+    Timestamped,
+}
+
+type MakeStore = dyn Fn(Kept) -> Box<dyn StateStore> + Send + Sync;
 
 /// A store of a topology: name, types, and how it is kept.
 #[derive(Clone)]
@@ -36,7 +45,7 @@ pub struct StoreSpec {
     persistence: Persistence,
     changelog: Option<Changelog>,
     rows_in_memory: Option<usize>,
-    types: (TypeId, TypeId),
+    state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
 }
@@ -45,32 +54,38 @@ impl StoreSpec {
     /// A key-value store whose rows carry a time: what tables and aggregations use. It is kept on disk, and the
     /// application's default says what its changelog gets.
     pub fn timestamped<K: 'static, V: Send + 'static>(store: &Store<K, V>) -> Self {
-        StoreSpec::key_value(store, true)
+        StoreSpec::key_value(store, RowFormat::Timestamped)
     }
 
     /// A key-value store without times, for processors.
     pub fn plain<K: 'static, V: Send + 'static>(store: &Store<K, V>) -> Self {
-        StoreSpec::key_value(store, false)
+        StoreSpec::key_value(store, RowFormat::Plain)
     }
 
-    fn key_value<K: 'static, V: Send + 'static>(store: &Store<K, V>, timestamped: bool) -> Self {
-        let name: Arc<str> = store.name().into();
-        let (store, kept_name) = (store.clone(), name.clone());
-        let kind = if timestamped { "timestamped key-value" } else { "key-value" };
+    fn key_value<K: 'static, V: Send + 'static>(store: &Store<K, V>, format: RowFormat) -> Self {
+        let kind = match format {
+            RowFormat::Plain => "key-value",
+            RowFormat::Timestamped => "timestamped key-value",
+        };
+        let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        StoreSpec::new(name.clone(), shape, move |kept| KeyValueState::new(name.clone(), &store, format, kept))
+    }
+
+    /// A store of any kind: its name, its kind and serdes in words, and what makes one for a task.
+    pub(crate) fn new<S: StateStore>(
+        name: Arc<str>,
+        shape: String,
+        make: impl Fn(Kept) -> S + Send + Sync + 'static,
+    ) -> Self {
         StoreSpec {
-            shape: format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name()),
-            types: (TypeId::of::<K>(), TypeId::of::<V>()),
+            name,
+            shape,
+            state: TypeId::of::<S>(),
             persistence: Persistence::default(),
             changelog: None,
             rows_in_memory: None,
-            make: Arc::new(move |changelog, below, rows| {
-                let state = KeyValueState::new(kept_name.clone(), &store, timestamped, changelog, below);
-                Box::new(match rows {
-                    Some(rows) => state.rows_in_memory(rows),
-                    None => state,
-                })
-            }),
-            name,
+            make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
 
@@ -113,13 +128,15 @@ impl StoreSpec {
         &self.shape
     }
 
-    pub(crate) fn holds<K: 'static, V: 'static>(&self) -> bool {
-        self.types == (TypeId::of::<K>(), TypeId::of::<V>())
+    /// Whether the store is of this kind, with these types.
+    pub(crate) fn is<S: StateStore>(&self) -> bool {
+        self.state == TypeId::of::<S>()
     }
 
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk.
     pub fn open(&self, default: Changelog, below: Option<Box<dyn ByteStore>>) -> Box<dyn StateStore> {
-        (self.make)(self.changelog.unwrap_or(default), below, self.rows_in_memory)
+        let (changelog, rows_in_memory) = (self.changelog.unwrap_or(default), self.rows_in_memory);
+        (self.make)(Kept { changelog, below, rows_in_memory })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::operator::{Aggregate, Reduce};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
 use crate::state::StoreSpec;
-use crate::topology::StoreSlot;
+use crate::topology::RowSlot;
 
 impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// Counts the records of each key.
@@ -224,7 +224,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         &self,
         prefix: &'static str,
         materialized: Materialized<K::Plain, A>,
-        operator: impl FnOnce(StoreSlot<K::Plain, A>) -> O + 'static,
+        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
     ) -> Table<'b, K::Plain, A>
     where
         A: Data<Plain = A>,
@@ -253,7 +253,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         (node, store, kept): (NameId, NameId, StoreId),
         parent: StepId,
         spec: Option<impl FnOnce(&str) -> StoreSpec + 'static>,
-        operator: impl FnOnce(StoreSlot<K::Plain, A>) -> O + 'static,
+        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
     ) -> StepId
     where
         A: Data<Plain = A>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, Topology};
+use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
 use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
 use crate::state::{ByteStore, Changelog, StateStore, StoreSpec};
@@ -24,8 +24,8 @@ pub struct TaskSpec<'a> {
     pub topics: &'a [TopicName],
     /// How many partitions topics have.
     pub counts: Arc<dyn PartitionCounts>,
-    /// What changelogs get where the topology does not say.
-    pub changelog: Changelog,
+    /// How the task works.
+    pub settings: TaskSettings,
     /// Opens the bytes below a store that is kept on disk.
     pub open_store: OpenStore<'a>,
 }
@@ -51,7 +51,7 @@ impl Topology {
                 self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
             stores.push(if belongs {
                 let below = (spec.open_store)(store).map_err(fail)?;
-                Some(store.open(spec.changelog, below))
+                Some(store.open(spec.settings.changelog, below))
             } else {
                 None
             });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{SourceRunner, TopicRef};
 use crate::processor::{Edge, NodeHead, Outlet, ProcessorInstance, Push};
-use crate::state::StoreSpec;
+use crate::state::{KeyValueState, StateStore, StoreSpec};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -22,21 +22,24 @@ impl Assembled {
     }
 }
 
-/// The place of a typed store in a task.
-pub(crate) struct StoreSlot<K, V> {
+/// The place of a store of type `S` in a task.
+pub(crate) struct StoreSlot<S> {
     pub(crate) index: usize,
     /// Whether a node further down uses the store too, so that its rows cannot be lent while they are pushed there.
     pub(crate) used_below: bool,
     /// Whether the nodes below want to know a row as it was before a change.
     pub(crate) sends_old: bool,
-    types: PhantomData<fn(K, V)>,
+    state: PhantomData<fn() -> S>,
 }
 
-impl<K, V> StoreSlot<K, V> {
+impl<S> StoreSlot<S> {
     pub(crate) fn sending_old(self, sends_old: bool) -> Self {
         StoreSlot { sends_old, ..self }
     }
 }
+
+/// The place of a key-value store.
+pub(crate) type RowSlot<K, V> = StoreSlot<KeyValueState<K, V>>;
 
 pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + Sync>;
 
@@ -80,13 +83,13 @@ impl Wiring<'_> {
     }
 
     /// A store that the node is connected to.
-    pub(crate) fn store<K: 'static, V: 'static>(&self, name: &str) -> StoreSlot<K, V> {
+    pub(crate) fn store<S: StateStore>(&self, name: &str) -> StoreSlot<S> {
         let index = self.stores.iter().position(|spec| **spec.name() == *name).expect("stores are checked before");
         // A store's name has one descriptor, and only verbs that add the store open it here.
-        assert!(self.stores[index].holds::<K, V>(), "store `{name}` has other types than its node's");
+        assert!(self.stores[index].is::<S>(), "store `{name}` has other types than its node's");
         assert!(self.connected.iter().any(|connected| **connected == *name), "the node is connected to `{name}`");
         let used_below = self.used_below.iter().any(|used| **used == *name);
-        StoreSlot { index, used_below, sends_old: false, types: PhantomData }
+        StoreSlot { index, used_below, sends_old: false, state: PhantomData }
     }
 
     pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {

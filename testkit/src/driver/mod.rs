@@ -21,7 +21,7 @@ use tidemill::record::{
 use tidemill::serde::Data;
 use tidemill::state::{Changelog, Store};
 use tidemill::task::Task;
-use tidemill::topology::{TaskSpec, Topology};
+use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{Clock, ManualClock, Topic};
 
 pub use error::DriverError;
@@ -84,7 +84,7 @@ pub struct TestDriver {
     topics: Topics,
     commit: Commit,
     capture: Capture,
-    changelog: Changelog,
+    settings: TaskSettings,
     clock: ManualClock,
     running: Option<Running>,
 }
@@ -109,7 +109,7 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
-            changelog: Changelog::EveryUpdate,
+            settings: TaskSettings { changelog: Changelog::EveryUpdate },
             clock: ManualClock::default(),
             running: None,
         }
@@ -144,8 +144,15 @@ impl TestDriver {
 
     /// Says what changelogs get where the topology does not say.
     #[must_use]
-    pub fn changelog(self, changelog: Changelog) -> Self {
-        TestDriver { changelog, ..self }
+    pub fn changelog(mut self, changelog: Changelog) -> Self {
+        self.settings.changelog = changelog;
+        self
+    }
+
+    /// Replaces the tasks' settings: changelogs, errors, caches.
+    #[must_use]
+    pub fn settings(self, settings: TaskSettings) -> Self {
+        TestDriver { settings, ..self }
     }
 
     /// Makes the tasks, if that has not been done yet; the first input does it too, and panics where this gives an error.
@@ -154,7 +161,7 @@ impl TestDriver {
             return Ok(());
         }
         let known = self.topics.names();
-        let plan = self.topology.plan(&self.application, self.changelog, &known, &self.topics)?;
+        let plan = self.topology.plan(&self.application, self.settings.changelog, &known, &self.topics)?;
         for need in &plan.internal {
             self.topics.declare(&need.name, need.partitions);
         }
@@ -182,7 +189,7 @@ impl TestDriver {
             application: &self.application,
             topics: known,
             counts: Arc::new(self.topics.clone()),
-            changelog: self.changelog,
+            settings: self.settings.clone(),
             open_store: &mut |_| Ok(None),
         };
         Ok(Task::new(&self.topology, spec)?)

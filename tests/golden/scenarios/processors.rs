@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use tidemill::processor::{Context, Flow, Processor, StoreAccess};
+use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::Record;
+use tidemill::state::StoreAccess;
 use tidemill::state::{Changelog, Direction, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Sink, Source, TopologyBuilder};

@@ -1,0 +1,113 @@
+//! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
+
+use std::ops::ControlFlow;
+
+use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
+use crate::processor::{Flow, ProcessError};
+use crate::record::Timestamp;
+
+/// Names a store and its types, and says what a processor can do with it.
+pub trait Descriptor {
+    /// What a task keeps.
+    type State: StateStore;
+    /// What a processor gets.
+    type Access<'a>;
+
+    /// The store's name.
+    fn name(&self) -> &str;
+
+    /// Puts a task's store into the hands of a processor.
+    fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
+}
+
+impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
+    type State = KeyValueState<K, V>;
+    type Access<'a> = StoreAccess<'a, K, V>;
+
+    fn name(&self) -> &str {
+        Store::name(self)
+    }
+
+    fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a> {
+        StoreAccess { state, out }
+    }
+}
+
+/// A key-value store in the hands of a processor.
+pub struct StoreAccess<'a, K: 'static, V: 'static> {
+    state: &'a mut KeyValueState<K, V>,
+    out: ChangelogOut<'a>,
+}
+
+impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
+    /// The value of a key.
+    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
+        Ok(self.state.get(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a key and the time of its last update.
+    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
+        Ok(self.state.get(key)?)
+    }
+
+    /// Sets the value of a key, as of the time `at`.
+    pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
+        let row = self.state.claim(key)?;
+        Ok(self.state.set(row, Some(value), at, &mut self.out)?)
+    }
+
+    /// Deletes a key and gives the value that it had.
+    pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
+        let row = self.state.claim(key)?;
+        let old = self.state.take(row).map(|(value, _)| value);
+        self.state.set(row, None, at, &mut self.out)?;
+        Ok(old)
+    }
+
+    /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.
+    /// An absent bound is open.
+    pub fn range(
+        &mut self,
+        from: Option<&K>,
+        to: Option<&K>,
+        direction: Direction,
+        visit: impl FnMut(K, &V) -> ControlFlow<()>,
+    ) -> Flow {
+        let range = self.key_range(from, to)?;
+        self.walk(&range, direction, visit)
+    }
+
+    /// Visits the rows whose key's bytes begin with `prefix`.
+    pub fn prefix(&mut self, prefix: &[u8], direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
+        self.walk(&KeyRange::prefix(prefix), direction, visit)
+    }
+
+    /// Visits all rows.
+    pub fn all(&mut self, direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
+        self.walk(&KeyRange::ALL, direction, visit)
+    }
+
+    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyRange, ProcessError> {
+        use std::ops::Bound::{Included, Unbounded};
+        let bytes = |key: Option<&K>| key.map(|key| self.state.encode_key(key)).transpose();
+        Ok(KeyRange { from: bytes(from)?.map_or(Unbounded, Included), to: bytes(to)?.map_or(Unbounded, Included) })
+    }
+
+    fn walk(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
+    ) -> Flow {
+        let mut undecodable = None;
+        let keys = self.state.key_serde();
+        self.state.walk(range, direction, &mut |key, value, _| match keys.read(key) {
+            Ok(key) => visit(key, value),
+            Err(error) => {
+                undecodable = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        undecodable.map_or(Ok(()), |error| Err(error.into()))
+    }
+}

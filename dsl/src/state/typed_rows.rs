@@ -1,0 +1,466 @@
+//! Typed rows by the bytes of their key: cells in memory over a checkpoint below. What every kind of store is made of.
+//!
+//! Rule: a change is in the cells at once, in the changelog by the next commit, and below some time after that commit.
+
+use std::cmp::Ordering;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use super::cells::{Cell, Cells, KeyBytes};
+use super::{
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, RowFormat, StateStore, StoreError, StoreErrorKind,
+    StoreWrite,
+};
+use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::serde::SerdeRef;
+
+/// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
+const ROWS_IN_MEMORY: usize = 100_000;
+
+/// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
+pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
+
+/// How the rows of a store are kept.
+pub struct Kept {
+    /// What the changelog gets.
+    pub changelog: Changelog,
+    /// The bytes below; `None` keeps the rows in memory only.
+    pub below: Option<Box<dyn ByteStore>>,
+    /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
+    pub rows_in_memory: Option<usize>,
+}
+
+/// A row's place in memory, valid until the next commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CellId(u32);
+
+/// Typed rows of one store of one task.
+///
+/// Keys are compared by their bytes, and ranges are in the order of their unsigned bytes, as in Kafka Streams.
+pub(crate) struct TypedRows<V: 'static> {
+    name: Arc<str>,
+    values: SerdeRef<V>,
+    format: RowFormat,
+    changelog: Changelog,
+    below: Option<Box<dyn ByteStore>>,
+    /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
+    rows_in_memory: usize,
+    cells: Cells<V>,
+    /// Cells that the changelog has to get at the next commit, in the order of their first change.
+    unlogged: Vec<u32>,
+    unflushed: Vec<u32>,
+    /// Cells that lost their value; they go once nobody has to be told any more.
+    emptied: Vec<u32>,
+}
+
+impl<V: Send + 'static> TypedRows<V> {
+    /// No rows, or those that `kept.below` has.
+    pub(crate) fn new(name: Arc<str>, values: SerdeRef<V>, format: RowFormat, kept: Kept) -> Self {
+        TypedRows {
+            name,
+            values,
+            format,
+            changelog: kept.changelog,
+            below: kept.below,
+            rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
+            cells: Cells::new(),
+            unlogged: Vec::new(),
+            unflushed: Vec::new(),
+            emptied: Vec::new(),
+        }
+    }
+
+    /// The row's value and time; a store without times says 0.
+    #[inline]
+    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<(&V, Timestamp)>, StoreError> {
+        Ok(self.find(key)?.and_then(|id| self.row(CellId(id))))
+    }
+
+    /// The row's place; a row that is not there gets one, without a value.
+    pub(crate) fn claim(&mut self, key: &[u8]) -> Result<CellId, StoreError> {
+        self.claim_bytes(key).map(CellId)
+    }
+
+    /// The value at a place.
+    pub(crate) fn value(&self, id: CellId) -> &Option<V> {
+        &self.cells.get(id.0).value
+    }
+
+    /// Value and time of the row at a place.
+    pub(crate) fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
+        let cell = self.cells.get(id.0);
+        cell.value.as_ref().map(|value| (value, self.row_time(cell)))
+    }
+
+    /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
+    /// a row lies must not be seen.
+    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+        match self.format {
+            RowFormat::Timestamped => cell.timestamp,
+            RowFormat::Plain => Timestamp::ZERO,
+        }
+    }
+
+    /// Takes the value out of its place, to be given back changed by `set`.
+    pub(crate) fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+        let time = self.row_time(self.cells.get(id.0));
+        self.cells.get_mut(id.0).value.take().map(|value| (value, time))
+    }
+
+    /// Sets the row at a place; `None` deletes it.
+    pub(crate) fn set(
+        &mut self,
+        id: CellId,
+        value: Option<V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        let cell = self.cells.get_mut(id.0);
+        if value.is_none() {
+            self.emptied.push(id.0);
+        }
+        (cell.value, cell.timestamp, cell.used) = (value, timestamp, true);
+        if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
+            self.unflushed.push(id.0);
+        }
+        match self.changelog {
+            Changelog::EveryUpdate => self.log(id.0, out),
+            Changelog::LastPerCommit => {
+                if !std::mem::replace(&mut cell.unlogged, true) {
+                    self.unlogged.push(id.0);
+                }
+                Ok(())
+            }
+            Changelog::Off => Ok(()),
+        }
+    }
+
+    /// A copy of a value, by way of its bytes: for the rare place that needs one of a type without `Clone`.
+    pub(crate) fn copy(&self, value: &V) -> Result<V, StoreError> {
+        let mut bytes = Vec::new();
+        self.values.write(value, &mut bytes).map_err(|e| self.unwritable(e))?;
+        self.values.read(&bytes).map_err(|e| self.unreadable("a value", e))
+    }
+
+    /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
+    pub(crate) fn walk(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.cells.order();
+        let order = self.cells.order_made().expect("made in the line above");
+        let bounds = (bound(&range.from), bound(&range.to));
+        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
+        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
+            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
+            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
+        };
+        let mut below = match &self.below {
+            Some(below) => below.range(range, direction)?,
+            None => Box::new(std::iter::empty()),
+        };
+        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
+        loop {
+            // A cell hides the bytes below it, also when it says that the row is gone.
+            let side = match (next_cell, &next_below) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(id), Some((key, _))) => match direction {
+                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
+                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
+                },
+            };
+            let mut flow = ControlFlow::Continue(());
+            if side == Ordering::Greater {
+                if let Some((key, bytes)) = &next_below {
+                    let (value, timestamp) = self.decode(key, bytes)?;
+                    flow = visit(key, &value, timestamp);
+                }
+            } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
+                && let Some(value) = &cell.value
+            {
+                flow = visit(&cell.key, value, self.row_time(cell));
+            }
+            if flow.is_break() {
+                return Ok(());
+            }
+            if side != Ordering::Greater {
+                next_cell = cells.next();
+            }
+            if side != Ordering::Less {
+                next_below = below.next().transpose()?;
+            }
+        }
+    }
+
+    /// Appends the bytes of a value, as they stand in the changelog.
+    pub(crate) fn encode_value(&self, value: &V, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.values.write(value, out).map_err(|e| self.unwritable(e))
+    }
+
+    /// The cell of a key, brought up from below if need be.
+    #[inline]
+    fn find(&mut self, key: &[u8]) -> Result<Option<u32>, StoreError> {
+        match self.cells.find(key) {
+            None if self.below.is_some() => self.bring_up(key),
+            found => {
+                if let (Some(id), true) = (found, self.below.is_some()) {
+                    self.cells.get_mut(id).used = true;
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    fn bring_up(&mut self, key: &[u8]) -> Result<Option<u32>, StoreError> {
+        let mut bytes = Vec::new();
+        let Some(below) = &self.below else { return Ok(None) };
+        if !below.get(key, &mut bytes)? {
+            return Ok(None);
+        }
+        let (value, timestamp) = self.decode(key, &bytes)?;
+        Ok(Some(self.cells.insert(Cell::new(key.into(), Some(value), timestamp))))
+    }
+
+    fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
+        match self.find(key)? {
+            Some(id) => Ok(id),
+            None => {
+                let id = self.cells.insert(Cell::new(key.into(), None, Timestamp::ZERO));
+                // It goes again unless it gets a value.
+                self.emptied.push(id);
+                Ok(id)
+            }
+        }
+    }
+
+    fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let cell = self.cells.get(id);
+        out.write(&cell.key, cell.timestamp, |bytes| match &cell.value {
+            Some(value) => self.values.write(value, bytes).map(|()| true),
+            None => Ok(false),
+        })
+        .map_err(|e| self.unwritable(e))
+    }
+
+    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
+        let (timestamp, value) = if self.format == RowFormat::Timestamped {
+            let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
+                StoreError::new(
+                    StoreErrorKind::Corrupt,
+                    format!("store `{}` has a row of {} bytes, too short for its time", self.name, bytes.len()),
+                )
+            })?;
+            (Timestamp::from_millis(i64::from_be_bytes(*time)), value)
+        } else {
+            (Timestamp::ZERO, bytes)
+        };
+        let value = self.values.read(value).map_err(|e| self.unreadable(&format!("the value of key {key:02x?}"), e))?;
+        Ok((value, timestamp))
+    }
+
+    fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
+        StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {error}", self.name))
+            .with_source(error)
+    }
+
+    pub(super) fn unreadable(&self, what: &str, error: crate::serde::SerdeError) -> StoreError {
+        let message = format!("store `{}` cannot read {what}: {error}; was its serde changed?", self.name);
+        StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    }
+
+    /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
+    fn sweep(&mut self) {
+        // Twice the number, so that a sweep goes through no more cells than were added since the last one.
+        if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
+            self.cells
+                .remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+        }
+    }
+
+    /// Frees the cells without value that nobody has to be told about any more.
+    fn free_emptied(&mut self) {
+        let mut emptied = std::mem::take(&mut self.emptied);
+        emptied.sort_unstable();
+        emptied.dedup();
+        emptied.retain(|id| {
+            let cell = self.cells.get(*id);
+            // It stays on the list only while somebody has to be told that it is empty.
+            let owed = cell.unlogged || cell.unflushed;
+            if cell.value.is_none() && !owed {
+                self.cells.remove(*id);
+            }
+            owed
+        });
+        self.emptied = emptied;
+    }
+}
+
+fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
+    bound.as_ref().map(|key| KeyBytes::from_slice(key))
+}
+
+impl<V: Send + 'static> StateStore for TypedRows<V> {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn changelog(&self) -> Changelog {
+        self.changelog
+    }
+
+    fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let mut unlogged = std::mem::take(&mut self.unlogged);
+        for id in unlogged.drain(..) {
+            self.log(id, out)?;
+            self.cells.get_mut(id).unlogged = false;
+        }
+        self.unlogged = unlogged;
+        self.free_emptied();
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+        let key = record.key.ok_or_else(|| {
+            StoreError::new(
+                StoreErrorKind::Corrupt,
+                format!("the changelog of store `{}` has a record without a key", self.name),
+            )
+        })?;
+        let value = match record.value {
+            Some(bytes) => Some(self.values.read(bytes).map_err(|e| self.unreadable("a value of its changelog", e))?),
+            None => None,
+        };
+        let id = match self.cells.find(key) {
+            Some(id) => id,
+            None => self.cells.insert(Cell::new(key.into(), None, record.timestamp)),
+        };
+        let cell = self.cells.get_mut(id);
+        (cell.value, cell.timestamp) = (value, record.timestamp);
+        if cell.value.is_none() {
+            self.emptied.push(id);
+        }
+        if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
+            self.unflushed.push(id);
+        }
+        Ok(())
+    }
+
+    fn unflushed(&self) -> usize {
+        self.unflushed.len()
+    }
+
+    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
+        assert!(self.unlogged.is_empty(), "a store is flushed only after its changes were committed");
+        let Some(below) = &mut self.below else { return Ok(()) };
+        let mut ids = std::mem::take(&mut self.unflushed);
+        let cells = &self.cells;
+        ids.sort_unstable_by(|a, b| cells.get(*a).key.cmp(&cells.get(*b).key));
+        // Values one after another in one buffer, so that the writes can be lent.
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ids.len()));
+        for id in &ids {
+            let cell = cells.get(*id);
+            if let Some(value) = &cell.value {
+                if self.format == RowFormat::Timestamped {
+                    bytes.extend_from_slice(&cell.timestamp.as_millis().to_be_bytes());
+                }
+                self.values.write(value, &mut bytes).map_err(|e| {
+                    StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
+                        .with_source(e)
+                })?;
+            }
+            ends.push(bytes.len());
+        }
+        let mut start = 0;
+        let mut writes = ids.iter().zip(&ends).map(|(id, end)| {
+            let cell = cells.get(*id);
+            let value = cell.value.is_some().then_some(&bytes[start..*end]);
+            start = *end;
+            StoreWrite { key: &cell.key, value }
+        });
+        below.write(&mut writes, next)?;
+        drop(writes);
+        for id in &ids {
+            self.cells.get_mut(*id).unflushed = false;
+        }
+        self.free_emptied();
+        self.sweep();
+        ids.clear();
+        self.unflushed = ids;
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+        self.below.as_ref().map_or(Ok(None), |below| below.checkpoint())
+    }
+
+    fn wipe(&mut self) -> Result<(), StoreError> {
+        self.cells.clear();
+        self.unlogged.clear();
+        self.unflushed.clear();
+        self.emptied.clear();
+        self.below.as_mut().map_or(Ok(()), |below| below.wipe())
+    }
+
+    fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
+        let values = self.values.clone();
+        let mut failure = None;
+        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| {
+            let mut row = Encoder(&mut rows);
+            row.bytes(key);
+            row.time(timestamp);
+            match row.filled(|out| values.write(value, out)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(error) = failure {
+            return Err(self.unwritable(error));
+        }
+        let mut out = Encoder(out);
+        out.bytes(&rows);
+        out.number(self.unlogged.len() as u64);
+        for id in &self.unlogged {
+            out.bytes(&self.cells.get(*id).key);
+            out.time(self.cells.get(*id).timestamp);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let cut_off =
+            |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
+        self.wipe()?;
+        let mut bytes = Decoder::new(bytes);
+        let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
+        while !rows.is_at_end() {
+            let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
+            let value = self.values.read(rows.bytes().map_err(cut_off)?).map_err(|e| self.unreadable("a value", e))?;
+            let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
+            if self.below.is_some() {
+                self.cells.get_mut(id).unflushed = true;
+                self.unflushed.push(id);
+            }
+        }
+        for _ in 0..bytes.number().map_err(cut_off)? {
+            let (key, timestamp) = (bytes.bytes().map_err(cut_off)?, bytes.time().map_err(cut_off)?);
+            let id = self.claim_bytes(key)?;
+            let cell = self.cells.get_mut(id);
+            (cell.unlogged, cell.timestamp) = (true, timestamp);
+            self.unlogged.push(id);
+        }
+        Ok(())
+    }
+}
