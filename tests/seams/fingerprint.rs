@@ -36,7 +36,7 @@ fn after(records: &[(i64, &str, i64)], commit: bool) -> Fingerprint {
 }
 
 fn commit_task(task: &mut Task) {
-    task.state().prepare_commit().unwrap();
+    task.prepare_commit().unwrap();
     task.take_progress();
     task.state().outputs().clear();
 }

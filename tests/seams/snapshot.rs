@@ -135,7 +135,7 @@ fn act(task: &mut Task, action: &Action) -> Seen {
         Action::Process => Seen::Processed(task.process().unwrap()),
         Action::TakeOwn => Seen::Written(task.state().outputs().take_own_input(), String::new()),
         Action::Commit => {
-            task.state().prepare_commit().unwrap();
+            task.prepare_commit().unwrap();
             let progress = format!("{:?}", task.take_progress());
             Seen::Written(task.state().outputs().take_all(), progress)
         }

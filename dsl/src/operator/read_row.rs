@@ -20,8 +20,16 @@ pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
     fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.0.index);
+        if !store.rows().is_cached() {
+            return visit(store.get(key)?.map(|(value, _)| value));
+        }
+        // Reading can push other rows out of a full cache, which comes before what is done with this one.
+        let Some(row) = store.place(key)? else { return visit(None) };
+        store.rows().touch(row, &mut out)?;
+        task.make_room(self.0.index)?;
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.get(key)?.map(|(value, _)| value))
+        visit(store.row(row).map(|(value, _)| value))
     }
 }
 

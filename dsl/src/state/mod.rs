@@ -5,6 +5,8 @@
 
 mod access;
 mod byte_store;
+mod cache;
+mod cached_rows;
 mod cells;
 mod key_value;
 mod spec;
@@ -14,8 +16,10 @@ mod typed_rows;
 
 pub use access::{Descriptor, StoreAccess};
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+pub(crate) use cache::{CacheBudget, Held};
+pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
-pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
-pub use state_store::{ChangelogOut, StateStore};
+pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
+pub use state_store::{Cause, ChangelogOut, StateStore};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{Changelog, StoreError};
-use crate::processor::Outputs;
-use crate::record::{Headers, Offset, StoredRecord, Timestamp};
+use super::cache::{CacheBudget, HeldCause};
+use super::{Changelog, Release, StoreError};
+use crate::processor::{Address, Outputs};
+use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
 
 /// A store of a task, type erased. Its rows change only through the typed stores, such as
 /// [`KeyValueState`](super::KeyValueState).
@@ -40,17 +41,79 @@ pub trait StateStore: Any + Send {
 
     /// Sets rows and debts from what `snapshot` wrote.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Whether a cache holds changes back.
+    fn is_cached(&self) -> bool {
+        false
+    }
+
+    /// Whether the cache has changes that nobody was told of.
+    fn holds_changes(&self) -> bool {
+        false
+    }
+
+    /// How much the cache holds, as it counts towards the task's limit.
+    fn cached_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Lets changes out of the cache of a store that no node tells of: only the changelog gets them. `false` when the
+    /// cache is empty.
+    fn write_back(&mut self, _what: Release, _out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
-/// Where a store's changes go.
+/// The record that changes a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// Its time, which need not be the row's.
+    pub timestamp: Timestamp,
+    /// Its headers.
+    pub headers: &'a Headers,
+}
+
+impl<'a, K, V> From<Record<'a, K, V>> for Cause<'a> {
+    fn from(record: Record<'a, K, V>) -> Self {
+        Cause { timestamp: record.timestamp, headers: record.headers }
+    }
+}
+
+impl<'a, K, V> From<Change<'a, K, V>> for Cause<'a> {
+    fn from(change: Change<'a, K, V>) -> Self {
+        Cause { timestamp: change.timestamp, headers: change.headers }
+    }
+}
+
+/// Where a store's changes go, and what they come from.
 pub struct ChangelogOut<'a> {
     pub(crate) outputs: &'a mut Outputs,
     /// The changelog's number among the outputs; `None` when the store has none.
     pub(crate) topic: Option<usize>,
     pub(crate) partition: u32,
+    /// What the caches of the task may hold.
+    pub(crate) budget: &'a mut CacheBudget,
+    /// The record being processed.
+    pub(crate) address: Option<&'a Address>,
+    pub(crate) cause: Option<Cause<'a>>,
 }
 
-impl ChangelogOut<'_> {
+impl<'a> ChangelogOut<'a> {
+    /// The same for changes by this record.
+    #[must_use]
+    pub(crate) fn caused_by(self, cause: Cause<'a>) -> Self {
+        ChangelogOut { cause: Some(cause), ..self }
+    }
+
+    /// The record that changes rows now, to be kept with them.
+    pub(super) fn cause(&self, row_time: Timestamp) -> HeldCause {
+        let (timestamp, headers) = match self.cause {
+            Some(Cause { timestamp, headers }) => (timestamp, headers.clone()),
+            None => (row_time, Headers::NONE),
+        };
+        HeldCause { timestamp, headers, address: self.address.cloned() }
+    }
+
     pub(super) fn write<E>(
         &mut self,
         key: &[u8],
