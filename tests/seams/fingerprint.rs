@@ -7,7 +7,7 @@ use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::Topology;
 
-use super::snapshot::Delete;
+use super::delete::Delete;
 use super::tasks::{batch, queue, task};
 
 const LEFT: Topic<String, i64> = Topic::of("left");

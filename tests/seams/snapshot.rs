@@ -11,6 +11,7 @@ use tidemill::stream::{Consumed, StreamsBuilder};
 use tidemill::task::{Fingerprint, Processed, Readiness, Task};
 use tidemill::topology::{TimestampExtractor, Topology};
 
+use super::delete::Delete;
 use super::tasks::{batch, queue, task};
 
 const LEFT: Topic<String, i64> = Topic::of("left");
@@ -20,29 +21,6 @@ const OUT: Topic<String, i64> = Topic::of("out");
 const COUNTS: Topic<String, i64> = Topic::of("counts");
 const ROWS: Store<String, i64> = Store::of("rows");
 const COUNTED: Store<String, i64> = Store::of("counted");
-
-/// Keeps the last value of each key; a negative one deletes. Forwards what was there before.
-pub(crate) struct Delete {
-    pub(crate) store: Store<String, i64>,
-}
-
-impl Processor<String, i64, String, i64> for Delete {
-    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
-        let mut rows = ctx.store(&self.store)?;
-        let before = rows.get(record.key)?.copied().unwrap_or(0);
-        if *record.value < 0 {
-            rows.delete(record.key, record.timestamp)?;
-        } else {
-            rows.put(record.key, *record.value, record.timestamp)?;
-        }
-        ctx.forward(record.with_value(&before))
-    }
-
-    fn snapshot(&self, _out: &mut SnapshotBytes) -> Result<(), CannotSnapshot> {
-        // Its field never changes.
-        Ok(())
-    }
-}
 
 /// Numbers the records in a field of its own, and can be copied.
 #[derive(Default)]

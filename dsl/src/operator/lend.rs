@@ -74,13 +74,13 @@ fn push_row<K: 'static, V: Send + 'static>(
     let Changed { row, old, timestamp } = changed;
     let (new, old) = (store.value(row), old.as_ref());
     if !slot.used_below {
-        let flow = outlet.push(Change { key, new, old, timestamp, headers }, task);
+        let flow = outlet.push(Change { key, new, old, timestamp, headers, is_latest: true }, task);
         task.return_store(slot.index, store);
         return flow;
     }
     let copy = new.as_ref().map(|value| store.copy(value)).transpose();
     task.return_store(slot.index, store);
-    outlet.push(Change { key, new: &copy?, old, timestamp, headers }, task)
+    outlet.push(Change { key, new: &copy?, old, timestamp, headers, is_latest: true }, task)
 }
 
 /// Changes a row in a store whose cache holds the change back. Reading and writing make the row the last used one, and each
@@ -117,8 +117,8 @@ impl<K: 'static, V: Send + 'static> FlushCache for RowFlusher<K, V> {
         let rows: Vec<CellId> = held.iter().map(|held| held.row).collect();
         let address = task.address().cloned();
         let told = held.into_iter().try_for_each(|held| self.tell(held, task));
-        task.set_address(address);
-        told?;
+        let at = std::mem::replace(task.address_mut(), address);
+        told.map_err(|error| at.iter().fold(error, ProcessError::at_record))?;
         let (store, mut out) = task.state::<KeyValueState<K, V>>(self.slot.index);
         store.rows().told(&rows, &mut out);
         Ok(true)

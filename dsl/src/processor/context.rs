@@ -101,15 +101,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         };
         // A processor's own changes leave a full cache here: later, its caller holds the store.
         self.task.make_room(*slot)?;
-        let Some((state, out)) = self.task.try_state::<D::State>(*slot) else {
-            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<D::State>());
-            return Err(format!(
-                "processor `{node}` opens store `{name}` as `{wanted}`, but it is another: use the descriptor that the \
-                 store was added with"
-            )
-            .into());
-        };
-        Ok(D::access(state, out))
+        self.task.open_at(*slot, store)
     }
 }
 
