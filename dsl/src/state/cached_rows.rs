@@ -153,8 +153,10 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         out.number(cache.changes().count() as u64);
         for entry in cache.changes() {
-            let (before, cause) = cache.held(entry);
-            out.bytes(&self.cells.get(cache.cell(entry)).key);
+            let ((before, cause), cell) = (cache.held(entry), self.cells.get(cache.cell(entry)));
+            out.bytes(&cell.key);
+            // The time that the changelog will have; a row without a time does not show it.
+            out.time(cell.timestamp);
             write_cause(cause, &mut out);
             match before {
                 Before::Absent => out.number(ABSENT),
@@ -181,6 +183,7 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         for _ in 0..bytes.number().map_err(cut_off)? {
             let id = self.claim_bytes(bytes.bytes().map_err(cut_off)?)?;
+            self.cells.get_mut(id).timestamp = bytes.time().map_err(cut_off)?;
             let cause = read_cause(bytes).map_err(cut_off)?;
             let before = match bytes.number().map_err(cut_off)? {
                 ABSENT => Before::Absent,
