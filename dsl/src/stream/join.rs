@@ -201,8 +201,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
             // The topic is called after the join if that has a name, else after the stream's last node.
             let last = plan.naming(self.step);
             let base = plan.names.named_or(joined, last);
-            let keep_null_keys = padding == Padding::Pad;
-            let topic = Repartition { keep_null_keys, ..Repartition::new(base, &self.serdes) };
+            let topic = Repartition::new(base, &self.serdes);
             parent = plan_join_repartition(&mut plan, self.step, joined, topic);
             sources = Sources::one(parent);
         }
@@ -211,7 +210,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         plan.need_store(store);
         let (all, reader) = (sources.and(&table.sources), table.row.reader());
         let copartitioned = all.clone();
-        let step = plan.add(joined, move |plan, builder| {
+        let step = plan.add(joined, &[parent], move |plan, builder| {
             let (name, parent, store) = (plan.name(joined), plan.node(parent), plan.name(store_name));
             let opened = store.clone();
             builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(
@@ -220,9 +219,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 &[&store],
                 move |wiring| JoinTable { table: reader(wiring, &opened), padding, join },
             );
-            let sources: Vec<_> = copartitioned.steps().iter().map(|step| plan.node(*step)).collect();
-            builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());
+            plan.copartition(&copartitioned, builder);
         });
+        if padding == Padding::Pad {
+            plan.take_null_keys(step);
+        }
         drop(plan);
         let serdes = (self.serdes.0.clone(), None);
         Stream { sources: all, ..self.continued(step, false, serdes) }

@@ -105,7 +105,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn to_stream(&self) -> Stream<'b, K, Option<V>> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KTABLE-TOSTREAM-"));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let (name, parent) = (plan.name(name), plan.node(parent));
             builder.add_operator::<TableOf<K, V>, StreamOf<K, Option<V>>>(&name, &[&parent], ToStream);
         });
@@ -205,7 +205,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let (parent, name) = (self.step, plan.names.numbered(prefix));
         let sends_old = Rc::new(Cell::new(sends_old));
         let lineage = self.sends_old.iter().chain([&sends_old]).cloned().collect();
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             lower(builder, &plan.name(name), &plan.node(parent), sends_old.get());
         });
         drop(plan);
@@ -236,7 +236,7 @@ pub(super) fn plan_source<K: Data, V: Data<Plain: Clone>>(
     store: StoreId,
     spec: MakeSpec,
 ) -> StepId {
-    plan.add(name, move |plan, builder| {
+    plan.add(name, &[parent], move |plan, builder| {
         let (name, parent) = (plan.name(name), plan.node(parent));
         type Out<K, V> = TableOf<<K as Data>::Plain, <V as Data>::Plain>;
         let sends_old = plan.sends_old(store);
