@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cache::{CacheLimit, CacheSpec};
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store};
+use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
 use crate::record::Timestamp;
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topology::TaskSettings;
@@ -53,6 +53,20 @@ impl RowFormat {
             out.extend_from_slice(&time.as_millis().to_be_bytes());
         }
         values.write(value, out)
+    }
+
+    /// Time and value of a row as it lies below a store.
+    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
+        match self {
+            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
+            RowFormat::Timestamped => {
+                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
+                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
+                    StoreError::new(StoreErrorKind::Corrupt, message)
+                })?;
+                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
+            }
+        }
     }
 }
 

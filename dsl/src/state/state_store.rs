@@ -1,10 +1,11 @@
 //! What a task does with a store, whatever its types are.
 
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::cache::{CacheBudget, HeldCause};
-use super::{Changelog, Release, StoreError};
+use super::{Changelog, Direction, KeyRange, PublishedRows, Release, StoreError};
 use crate::processor::{Address, Outputs};
 use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
 
@@ -42,6 +43,13 @@ pub trait StateStore: Any + Send {
     /// Sets rows and debts from what `snapshot` wrote.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 
+    /// Visits the rows of a range as bytes, those not committed yet included, until `visit` breaks.
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError>;
+
+    /// Publishes the committed rows from now on, for readers in other threads; called again it gives the same. Only between a
+    /// commit and the next change, as what is there now counts as committed.
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError>;
+
     /// Whether a cache holds changes back.
     fn is_cached(&self) -> bool {
         false
@@ -63,6 +71,9 @@ pub trait StateStore: Any + Send {
         Ok(false)
     }
 }
+
+/// Looks at a row as bytes: key, value as in the changelog, time; `Break` ends the walk.
+pub type VisitBytes<'a> = &'a mut dyn FnMut(&[u8], &[u8], Timestamp) -> ControlFlow<()>;
 
 /// The record that changes a row.
 #[derive(Clone, Copy, Debug)]
