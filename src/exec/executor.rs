@@ -116,7 +116,7 @@ impl Executor {
             let (Some(store), Some(changelog)) = (task.state().store_mut(*number), changelog) else { continue };
             restored += restore(&mut **store, &*self.log, changelog, self.settings.fetch_bytes)?;
         }
-        task.resume_time(progress);
+        task.resume_times(progress)?;
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
         let mut ends = Vec::new();
         for (queue, input) in inputs {

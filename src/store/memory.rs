@@ -68,6 +68,11 @@ impl ByteStore for MemoryStore {
         Ok(())
     }
 
+    fn remove_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.rows = self.rows.split_off(key);
+        Ok(())
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         Ok(self.checkpoint)
     }

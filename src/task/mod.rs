@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use tidemill_dsl::processor::{PartitionCounts, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::state::StoreError;
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
@@ -271,6 +272,10 @@ impl Task {
         if let Some(time) = self.state.stream_time() {
             progress.notes.insert(self.note(), time.as_millis().to_be_bytes().to_vec());
         }
+        let times = self.state.notes();
+        if !times.is_empty() {
+            progress.notes.insert(self.times_note(), times);
+        }
         progress
     }
 
@@ -279,16 +284,22 @@ impl Task {
         self.queues.iter().any(|queue| queue.moved)
     }
 
-    /// Takes the stream time from what an earlier task of the same number had committed.
-    pub fn resume_time(&mut self, progress: &Progress) {
+    /// Takes the times from what an earlier task of the same number had committed, after the stores were restored.
+    pub fn resume_times(&mut self, progress: &Progress) -> Result<(), StoreError> {
         let time = progress.notes.get(&self.note()).and_then(|bytes| bytes.as_slice().try_into().ok());
         if let Some(time) = time {
             self.state.advance_stream_time(Timestamp::from_millis(i64::from_be_bytes(time)));
         }
+        progress.notes.get(&self.times_note()).map_or(Ok(()), |times| self.state.resume(times))
     }
 
     fn note(&self) -> String {
         format!("stream-time/{}", self.id)
+    }
+
+    /// The note of the times that operators and stores keep for themselves.
+    fn times_note(&self) -> String {
+        format!("times/{}", self.id)
     }
 
     fn check_usable(&self) -> Result<(), TaskError> {

@@ -24,6 +24,10 @@ impl ByteStore for SharedMemory {
         self.0.lock().unwrap().write(writes, next)
     }
 
+    fn remove_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.0.lock().unwrap().remove_before(key)
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.0.lock().unwrap().checkpoint()
     }

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod branch;
+mod closing;
 mod filter;
 mod flat_map;
 mod for_each;
@@ -15,11 +16,14 @@ mod non_null_key;
 mod peek;
 mod read_row;
 mod reduce;
+mod session_aggregate;
 mod skip_nulls;
+mod sliding_aggregate;
 mod table_filter;
 mod table_map_values;
 mod table_source;
 mod to_stream;
+mod window_aggregate;
 
 pub(crate) use aggregate::Aggregate;
 pub(crate) use branch::Branch;
@@ -34,8 +38,11 @@ pub(crate) use non_null_key::NonNullKey;
 pub(crate) use peek::Peek;
 pub(crate) use read_row::{FilteredRow, MappedRow, ReadRow, StoredRow};
 pub(crate) use reduce::Reduce;
+pub(crate) use session_aggregate::SessionAggregate;
 pub(crate) use skip_nulls::SkipNulls;
+pub(crate) use sliding_aggregate::SlidingAggregate;
 pub(crate) use table_filter::TableFilter;
 pub(crate) use table_map_values::TableMapValues;
 pub(crate) use table_source::TableSource;
 pub(crate) use to_stream::ToStream;
+pub(crate) use window_aggregate::{WindowAggregate, Windowing};

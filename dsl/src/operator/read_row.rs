@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::KeyValueState;
-use crate::topology::RowSlot;
+use crate::state::KeyedRows;
+use crate::topology::StoreSlot;
 
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
@@ -24,17 +24,17 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
 }
 
 /// A row of a store.
-pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+pub(crate) struct StoredRow<S>(pub(crate) StoreSlot<S>);
 
-impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
+impl<S: KeyedRows> ReadRow<S::Key, S::Value> for StoredRow<S> {
     fn read(
         &self,
-        key: &K,
+        key: &S::Key,
         _: Option<Timestamp>,
         task: &mut TaskState,
-        visit: Visit<'_, V>,
+        visit: Visit<'_, S::Value>,
     ) -> Result<(), ProcessError> {
-        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, mut out) = task.state::<S>(self.0.index);
         if !store.rows().is_cached() {
             return visit(store.get(key)?);
         }
@@ -42,7 +42,7 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
         let Some(row) = store.place(key)? else { return visit(None) };
         store.rows().touch(row, &mut out)?;
         task.make_room(self.0.index)?;
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, _) = task.state::<S>(self.0.index);
         visit(store.row(row))
     }
 }

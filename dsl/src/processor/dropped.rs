@@ -14,12 +14,19 @@ pub enum DropReason {
     InvalidTimestamp,
     /// A partitioner said that the record goes nowhere.
     NoPartition,
+    /// A window that the record lies in was closed. Counted for each such window.
+    LateForWindow,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 4] =
-        [DropReason::NullKey, DropReason::NullValue, DropReason::InvalidTimestamp, DropReason::NoPartition];
+    pub const ALL: [DropReason; 5] = [
+        DropReason::NullKey,
+        DropReason::NullValue,
+        DropReason::InvalidTimestamp,
+        DropReason::NoPartition,
+        DropReason::LateForWindow,
+    ];
 }
 
 impl fmt::Display for DropReason {
@@ -29,6 +36,7 @@ impl fmt::Display for DropReason {
             DropReason::NullValue => "null value",
             DropReason::InvalidTimestamp => "invalid timestamp",
             DropReason::NoPartition => "no partition",
+            DropReason::LateForWindow => "late for a window",
         })
     }
 }

@@ -6,9 +6,9 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Flow, Outputs, ProcessError, ProcessorInstance};
+use super::{CannotSnapshot, DropCounts, DropReason, Flow, OperatorTime, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
+use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError, StoreErrorKind};
 use crate::topology::Flusher;
 
 /// Which record is being processed.
@@ -42,6 +42,10 @@ pub(crate) struct TaskParts {
     /// The changelog's number among the outputs, by the program's number of the store.
     pub(crate) changelogs: Vec<Option<usize>>,
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
+    /// Operators with a time of their own: the node's name, and its times.
+    pub(crate) times: Vec<(Arc<str>, OperatorTime)>,
+    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    pub(crate) emit_interval: i64,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
@@ -136,6 +140,67 @@ impl TaskState {
     /// The innermost node that panicked, if one did.
     pub fn node_that_panicked(&self) -> Option<&str> {
         self.panicked_in.as_deref()
+    }
+
+    /// The times of an operator.
+    #[inline]
+    pub(crate) fn time(&mut self, slot: usize) -> &mut OperatorTime {
+        &mut self.parts.times[slot].1
+    }
+
+    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    pub(crate) fn emit_interval(&self) -> i64 {
+        self.parts.emit_interval
+    }
+
+    /// What a commit keeps besides rows and input offsets: times of operators and of stores. Empty when there is nothing.
+    pub fn notes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut out = Encoder(&mut bytes);
+        for (node, time) in self.parts.times.iter().filter(|(_, time)| time.observed().is_some()) {
+            out.bytes(node.as_bytes());
+            out.filled(|bytes| time.note(&mut Encoder(bytes)));
+        }
+        // A name of no bytes separates them.
+        out.bytes(&[]);
+        let mut any = bytes.len() > 4;
+        for store in self.parts.stores.iter().flatten() {
+            if let Some(note) = store.note() {
+                let mut out = Encoder(&mut bytes);
+                out.bytes(store.name().as_bytes());
+                out.bytes(&note);
+                any = true;
+            }
+        }
+        if any { bytes } else { Vec::new() }
+    }
+
+    /// Takes what `notes` of an earlier task of the same number gave at its last commit; after stores were restored. Nodes and
+    /// stores that the program does not have any more are left out.
+    pub fn resume(&mut self, notes: &[u8]) -> Result<(), StoreError> {
+        let mut notes = Decoder::new(notes);
+        let read = (|| {
+            while let Some(node) = Some(notes.bytes()?).filter(|node| !node.is_empty()) {
+                let time = OperatorTime::resume(&mut Decoder::new(notes.bytes()?))?;
+                if let Some((_, own)) = self.parts.times.iter_mut().find(|(name, _)| name.as_bytes() == node) {
+                    *own = time;
+                }
+            }
+            let mut stores = Vec::new();
+            while !notes.is_at_end() {
+                stores.push((notes.bytes()?, notes.bytes()?));
+            }
+            Ok(stores)
+        })();
+        let stores = read.map_err(|error: crate::record::CutOff| {
+            StoreError::new(StoreErrorKind::Corrupt, "the times of the last commit cannot be read").with_source(error)
+        })?;
+        for (name, note) in stores {
+            if let Some(store) = self.parts.stores.iter_mut().flatten().find(|store| store.name().as_bytes() == name) {
+                store.resume(note)?;
+            }
+        }
+        Ok(())
     }
 
     /// What the task has written.
@@ -292,6 +357,7 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
+        self.parts.times.iter().for_each(|(_, time)| time.snapshot(&mut out));
         for instance in self.parts.instances.iter().flatten() {
             out.filled(|bytes| instance.snapshot(bytes))?;
         }
@@ -314,6 +380,9 @@ impl TaskState {
         }
         let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
         self.parts.cache_budget.set_used(cached);
+        for (_, time) in &mut self.parts.times {
+            *time = OperatorTime::restore(bytes)?;
+        }
         for instance in self.parts.instances.iter_mut().flatten() {
             instance.restore(bytes.bytes()?)?;
         }

@@ -1,8 +1,8 @@
 //! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
-use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
+use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store, StoreError};
 use crate::processor::{Flow, ProcessError};
 use crate::record::Timestamp;
 
@@ -78,7 +78,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         direction: Direction,
         visit: impl FnMut(K, &V) -> ControlFlow<()>,
     ) -> Flow {
-        let range = self.key_range(from, to)?;
+        let range = key_range(from, to, |key| self.state.encode_key(key))?;
         self.walk(&range, direction, without_time(visit))
     }
 
@@ -101,12 +101,6 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         self.walk(&KeyRange::ALL, direction, visit)
     }
 
-    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyRange, ProcessError> {
-        use std::ops::Bound::{Included, Unbounded};
-        let bytes = |key: Option<&K>| key.map(|key| self.state.encode_key(key)).transpose();
-        Ok(KeyRange { from: bytes(from)?.map_or(Unbounded, Included), to: bytes(to)?.map_or(Unbounded, Included) })
-    }
-
     fn walk(
         &mut self,
         range: &KeyRange,
@@ -124,6 +118,16 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         })?;
         undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// The keys from `from` to `to`, both included; an absent bound is open.
+pub(super) fn key_range<K>(
+    from: Option<&K>,
+    to: Option<&K>,
+    encode: impl Fn(&K) -> Result<Vec<u8>, StoreError>,
+) -> Result<KeyRange, StoreError> {
+    let bound = |key: Option<&K>| Ok(key.map(&encode).transpose()?.map_or(Bound::Unbounded, Bound::Included));
+    Ok(KeyRange { from: bound(from)?, to: bound(to)? })
 }
 
 fn without_time<K, V>(

@@ -81,7 +81,7 @@ impl<V: Send + 'static> TypedRows<V> {
             None => Ok(()),
         };
         cache.touch(entry);
-        cache.measure(entry, (cell.key.len() + bytes.len()) as u64);
+        cache.measure(entry, (cell.key.len() - self.key_prefix + bytes.len()) as u64);
         cache.count(out.budget);
         self.row_buffer = bytes;
         written.map_err(|error| self.unwritable(error))

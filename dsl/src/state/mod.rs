@@ -9,11 +9,20 @@ mod cache;
 mod cached_rows;
 mod cells;
 mod key_value;
+mod keyed_rows;
 mod published;
+mod segmented_rows;
+mod segments;
+mod session;
+mod session_access;
 mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
+mod window;
+mod window_access;
+mod window_key;
+mod window_store;
 
 pub use access::{Descriptor, StoreAccess};
 pub use byte_store::{
@@ -22,8 +31,16 @@ pub use byte_store::{
 pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
+pub(crate) use keyed_rows::KeyedRows;
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
+pub(crate) use session::SessionKeeping;
+pub use session::SessionState;
+pub use session_access::SessionAccess;
 pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
 pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
+pub(crate) use window::WindowKeeping;
+pub use window::WindowState;
+pub use window_access::WindowAccess;
+pub use window_store::{SessionStore, WindowStore};

@@ -61,6 +61,12 @@ pub(crate) struct TypedRows<V: 'static> {
     emptied: Vec<u32>,
     /// `None` until somebody asks from outside.
     publishing: Option<Publishing>,
+    /// Bytes before the keys that the changelog has.
+    pub(super) key_prefix: usize,
+    /// Rows before this key have left for good.
+    floor: Vec<u8>,
+    /// Whether the bytes below may still have rows before the floor.
+    floor_unflushed: bool,
 }
 
 /// What readers in other threads get.
@@ -87,7 +93,71 @@ impl<V: Send + 'static> TypedRows<V> {
             unflushed: Vec::new(),
             emptied: Vec::new(),
             publishing: None,
+            key_prefix: 0,
+            floor: Vec::new(),
+            floor_unflushed: false,
         }
+    }
+
+    /// Rows whose keys have so many bytes in front that the changelog leaves out.
+    pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
+        TypedRows { key_prefix: bytes, ..self }
+    }
+
+    /// How many cells are in memory.
+    #[inline]
+    pub(super) fn in_memory(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The key at a place, as the changelog has it.
+    #[inline]
+    pub(super) fn changelog_key(&self, id: CellId) -> &[u8] {
+        &self.cells.get(id.0).key[self.key_prefix..]
+    }
+
+    /// Lets go of all rows before a key, without a word to the changelog. The bytes below lose them at the next flush: only
+    /// then is it certain that nobody goes back to an earlier commit. Not between a change and its commit.
+    pub(super) fn drop_before(&mut self, floor: &[u8]) {
+        assert!(self.unlogged.is_empty(), "rows leave only after their changes were committed");
+        let cells = &self.cells;
+        self.unflushed.retain(|id| cells.get(*id).key.as_slice() >= floor);
+        for id in self.cells.before(floor) {
+            let cell = self.cells.get_mut(id);
+            (cell.value, cell.unflushed) = (None, false);
+            if let (Some(entry), Some(cache)) = (cell.entry.take(), &mut self.cache) {
+                cache.remove(entry);
+            }
+            // Readers in other threads are told with the commit; the cells go then.
+            if let Some(publishing) = &mut self.publishing
+                && !std::mem::replace(&mut cell.unpublished, true)
+            {
+                publishing.changed.push(id);
+            }
+            self.emptied.push(id);
+        }
+        self.set_floor(floor);
+    }
+
+    /// Says that rows before a key have left.
+    pub(super) fn set_floor(&mut self, floor: &[u8]) {
+        self.floor = floor.to_vec();
+        self.floor_unflushed = self.below.is_some();
+    }
+
+    /// Writes a change to the changelog that is not kept here.
+    pub(super) fn write_change(
+        &self,
+        key: &[u8],
+        value: Option<&V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        out.write(key, timestamp, |bytes| match value {
+            Some(value) => self.values.write(value, bytes).map(|()| true),
+            None => Ok(false),
+        })
+        .map_err(|e| self.unwritable(e))
     }
 
     /// The row's value and time; a store without times says 0.
@@ -292,11 +362,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        out.write(&cell.key, cell.timestamp, |bytes| match &cell.value {
-            Some(value) => self.values.write(value, bytes).map(|()| true),
-            None => Ok(false),
-        })
-        .map_err(|e| self.unwritable(e))
+        self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), cell.timestamp, out)
     }
 
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
@@ -315,6 +381,29 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(super) fn unreadable(&self, what: &str, error: crate::serde::SerdeError) -> StoreError {
         let message = format!("store `{}` cannot read {what}: {error}; was its serde changed?", self.name);
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    }
+
+    /// Writes to the changelog what the commit owes it.
+    pub(super) fn log_unlogged(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let mut unlogged = std::mem::take(&mut self.unlogged);
+        for id in unlogged.drain(..) {
+            self.log(id, out)?;
+            self.cells.get_mut(id).unlogged = false;
+        }
+        self.unlogged = unlogged;
+        Ok(())
+    }
+
+    /// Does what is left to do at a commit once the changelog has its part.
+    pub(super) fn settle(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        self.prepare_published()?;
+        self.free_emptied();
+        if let Some(cache) = &mut self.cache {
+            cache.count(out.budget);
+        }
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
+        Ok(())
     }
 
     /// Prepares what readers in other threads get after the commit.
@@ -408,17 +497,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        let mut unlogged = std::mem::take(&mut self.unlogged);
-        for id in unlogged.drain(..) {
-            self.log(id, out)?;
-            self.cells.get_mut(id).unlogged = false;
-        }
-        self.unlogged = unlogged;
-        self.prepare_published()?;
-        self.free_emptied();
-        // Reading brings rows up too, and a store that is only read is never flushed.
-        self.sweep();
-        Ok(())
+        self.log_unlogged(out)?;
+        self.settle(out)
     }
 
     fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
@@ -484,6 +564,9 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         if let Some(publishing) = &self.publishing {
             publishing.rows.flush_ended();
         }
+        if std::mem::take(&mut self.floor_unflushed) {
+            below.remove_before(&self.floor)?;
+        }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
         }
@@ -507,6 +590,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             cache.clear();
         }
         assert!(self.publishing.is_none(), "a store is wiped before it is published");
+        (self.floor, self.floor_unflushed) = (Vec::new(), false);
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
 
@@ -514,7 +598,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let mut rows = Vec::new();
         let values = self.values.clone();
         let mut failure = None;
-        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| {
+        let all = KeyRange { from: Bound::Included(self.floor.clone()), to: Bound::Unbounded };
+        self.walk(&all, Direction::Forward, &mut |key, value, timestamp| {
             let mut row = Encoder(&mut rows);
             row.bytes(key);
             row.time(timestamp);

@@ -1,6 +1,7 @@
 //! Streams grouped by key, ready to be aggregated.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use super::plan::StepId;
 use super::repartition::{Repartition, plan_repartition};
@@ -16,7 +17,13 @@ pub struct GroupedStream<'b, K: 'static, V: 'static> {
     /// The name that the repartition topic is called after, if there is one.
     base: Option<super::names::NameId>,
     /// The repartition topic that a named grouping shares between its aggregations.
-    shared: Cell<Option<StepId>>,
+    shared: Rc<Cell<Option<StepId>>>,
+}
+
+impl<K, V> Clone for GroupedStream<'_, K, V> {
+    fn clone(&self) -> Self {
+        GroupedStream { stream: self.stream.clone(), base: self.base, shared: self.shared.clone() }
+    }
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
@@ -39,7 +46,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn group_by_key(&self) -> GroupedStream<'b, K, V> {
-        GroupedStream { stream: self.clone(), base: None, shared: Cell::new(None) }
+        GroupedStream { stream: self.clone(), base: None, shared: Rc::default() }
     }
 
     /// As [`group_by_key`](Self::group_by_key), with serdes for the repartition topic.
@@ -120,7 +127,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         });
         drop(plan);
         let stream = self.continued(step, true, (None, self.serdes.1.clone())).rekeyed();
-        GroupedStream { stream, base: Some(name), shared: Cell::new(None) }
+        GroupedStream { stream, base: Some(name), shared: Rc::default() }
     }
 }
 

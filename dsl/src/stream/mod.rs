@@ -22,13 +22,15 @@ mod split;
 mod stateless;
 mod stream_type;
 mod table;
+mod windowed;
 
 pub use builder::{Naming, StreamsBuilder};
 pub use fits::Fits;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
-pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
+pub use options::{Consumed, Grouped, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
 pub use table::Table;
+pub use windowed::{WindowKind, WindowedStream};

@@ -64,6 +64,7 @@ pub(super) struct Program {
     pub(super) stores: Vec<StoreSpec>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
+    pub(super) timed: Vec<Arc<str>>,
     pub(super) outputs: Vec<TopicRef>,
     /// By the number of the store.
     pub(super) flushers: Arc<[Option<Flusher>]>,
@@ -106,7 +107,7 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, outputs, flushers } = parts;
+        let ProgramParts { suppliers, timed, outputs, flushers } = parts;
         let partitions = partitions.into_iter().collect();
         let program = Program {
             nodes: views,
@@ -114,6 +115,7 @@ impl Topology {
             sources,
             stores: specs,
             suppliers,
+            timed,
             outputs,
             flushers: flushers.into(),
             flush_order,

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState};
+use crate::processor::{BoxError, OperatorTime, Outputs, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
 use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec};
+use crate::window::millis;
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
 pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
@@ -82,6 +83,8 @@ impl Topology {
             stores,
             changelogs,
             instances,
+            times: self.program.timed.iter().map(|node| (node.clone(), OperatorTime::default())).collect(),
+            emit_interval: millis(spec.settings.emit_interval),
             heads,
             outputs,
         };

@@ -1,5 +1,7 @@
 //! How tasks work: plain data, the same for the application and the test driver.
 
+use std::time::Duration;
+
 use crate::state::Changelog;
 
 /// Settings of an application's tasks.
@@ -11,11 +13,14 @@ pub struct TaskSettings {
     /// 0, the default, is no cache. Kafka Streams divides its `statestore.cache.max.bytes` by the number of threads; this
     /// is for each task.
     pub cache_bytes: u64,
+    /// How often operators that emit on window close look for closed windows, by the wall clock: records that come sooner
+    /// only update windows. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
+    pub emit_interval: Duration,
 }
 
 impl Default for TaskSettings {
     /// An application's: changelogs get the last value of a row per commit, and nothing is cached.
     fn default() -> Self {
-        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0 }
+        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0, emit_interval: Duration::from_secs(1) }
     }
 }

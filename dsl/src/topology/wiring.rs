@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{SourceRunner, TopicRef};
 use crate::operator::RowFlusher;
 use crate::processor::{Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, Push, TableOf, TaskState};
-use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
+use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -67,6 +67,8 @@ pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + S
 #[derive(Default)]
 pub(crate) struct ProgramParts {
     pub(crate) suppliers: Vec<(usize, Supplier)>,
+    /// Nodes with a time of their own.
+    pub(crate) timed: Vec<Arc<str>>,
     pub(crate) outputs: Vec<TopicRef>,
     /// By the number of the store; at most one node tells of a store's changes.
     pub(crate) flushers: Vec<Option<Flusher>>,
@@ -115,11 +117,17 @@ impl Wiring<'_> {
     }
 
     /// The store that the node keeps its table's rows in, and tells of the changes of.
-    pub(crate) fn rows<K: 'static, V: Send + 'static>(&mut self, name: &str, sends_old: bool) -> RowSlot<K, V> {
-        let slot: RowSlot<K, V> = self.store(name).sending_old(sends_old);
-        let outlet: Outlet<TableOf<K, V>> = self.outlet();
+    pub(crate) fn rows<S: KeyedRows>(&mut self, name: &str, sends_old: bool) -> StoreSlot<S> {
+        let slot: StoreSlot<S> = self.store(name).sending_old(sends_old);
+        let outlet: Outlet<TableOf<S::Key, S::Value>> = self.outlet();
         self.parts.flushers[slot.index] = Some(Box::new(RowFlusher { slot, outlet }));
         slot
+    }
+
+    /// A place for times of the node's own.
+    pub(crate) fn add_time(&mut self) -> usize {
+        self.parts.timed.push(self.node.clone());
+        self.parts.timed.len() - 1
     }
 
     pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {
