@@ -6,5 +6,6 @@ mod bank;
 mod capture;
 mod commits;
 mod errors;
+mod groups;
 mod lent_rows;
 mod partitions;
