@@ -31,6 +31,7 @@ pub(crate) use fold_group::FoldGroup;
 pub(crate) use for_each::ForEach;
 pub(crate) use group_table::GroupTable;
 pub(crate) use join_table::{JoinTable, Padding};
+pub(crate) use lend::RowFlusher;
 pub(crate) use map::{Map, MapValues, SelectKey};
 pub(crate) use merge::PassOn;
 pub(crate) use non_null_key::NonNullKey;
