@@ -25,8 +25,8 @@ where
     M: Fn(A, &K, &V) -> Result<Option<A>, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, record: Record<'_, K, Changed<V>>, ctx: &mut NodeContext<'_, TableOf<K, A>>) -> Flow {
-        let Record { key, value: change, timestamp, headers } = record;
-        change_row(&self.store, key, headers, ctx, |row| {
+        let Record { key, value: change, timestamp, .. } = record;
+        change_row(&self.store, key, record, ctx, |row| {
             let time = row.as_ref().map_or(timestamp, |(_, time)| timestamp.max(*time));
             let row = row.map(|(row, _)| row);
             let without = match (row, change.old()) {

@@ -185,7 +185,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
                 &[node.parent],
                 &stores,
                 move |wiring| {
-                    let store = wiring.store(&store).sending_old(sends_old);
+                    let store = wiring.rows(&store, sends_old);
                     Aggregate { store, initial: move || initial(), fold }
                 },
             );

@@ -270,7 +270,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
                 &name,
                 &[&plan.node(source)],
                 &[&store],
-                move |wiring| FoldGroup { store: wiring.store(&opened).sending_old(sends_old), add, subtract },
+                move |wiring| FoldGroup { store: wiring.rows(&opened, sends_old), add, subtract },
             );
             builder.add_state_store(materialized.spec(&store, key, value), &[&name]);
         });
