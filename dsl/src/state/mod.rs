@@ -12,7 +12,7 @@ mod state_store;
 mod store;
 mod typed_rows;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
 pub use key_value::KeyValueState;
 pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};

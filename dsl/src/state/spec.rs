@@ -133,6 +133,12 @@ impl StoreSpec {
         self.state == TypeId::of::<S>()
     }
 
+    /// Whether both describe the same store: of one name, kind and types, kept the same way.
+    pub(crate) fn is_same(&self, other: &StoreSpec) -> bool {
+        let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory);
+        self.name == other.name && self.shape == other.shape && of(self) == of(other)
+    }
+
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk.
     pub fn open(&self, default: Changelog, below: Option<Box<dyn ByteStore>>) -> Box<dyn StateStore> {
         let (changelog, rows_in_memory) = (self.changelog.unwrap_or(default), self.rows_in_memory);

@@ -12,6 +12,7 @@ mod join;
 mod names;
 mod options;
 mod plan;
+mod process;
 mod repartition;
 mod sink;
 mod split;

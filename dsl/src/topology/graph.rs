@@ -13,6 +13,7 @@ use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
 use super::wiring::{ProgramParts, Supplier};
 use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
+use crate::processor::ProcessorRunner;
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -63,6 +64,8 @@ pub(super) struct Program {
     pub(super) stores: Vec<StoreSpec>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
+    /// The nodes of the processors, by their slots.
+    pub(super) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     pub(super) outputs: Vec<TopicRef>,
     pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     pub(super) partitions: BTreeMap<Arc<str>, u32>,
@@ -82,11 +85,13 @@ impl Topology {
         // Children are added after their parents, so backwards every node finds its children ready.
         for (number, node) in nodes.into_iter().enumerate().rev() {
             let children = children(&graph, number);
+            let child_names = children.iter().map(|child| views[*child].name.clone()).collect();
             let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
             let mut wiring = Wiring {
                 node: &node.name,
                 node_number: number,
                 children,
+                child_names,
                 stores: &specs,
                 connected: &node.stores,
                 used_below: &below[number],
@@ -99,7 +104,8 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, outputs } = parts;
+        let ProgramParts { suppliers, processors, outputs } = parts;
+        let processors = processors.into();
         let partitions = partitions.into_iter().collect();
         let program = Program {
             nodes: views,
@@ -107,6 +113,7 @@ impl Topology {
             sources,
             stores: specs,
             suppliers,
+            processors,
             outputs,
             copartitioned,
             partitions,
