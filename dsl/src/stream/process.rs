@@ -56,7 +56,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let step = self.run("KSTREAM-PROCESSOR-", stores, |builder, name, parent| {
             builder.add_processor(name, &[parent], supplier);
         });
-        self.continued(step, true, (None, None))
+        self.continued(step, true, (None, None)).rekeyed()
     }
 
     /// As [`process`](Self::process), with a processor that cannot change the key: what comes after needs no repartition
@@ -134,7 +134,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let step = self.run("KSTREAM-PROCESSOR-", stores, |builder, name, parent| {
             builder.add_operator::<StreamOf<K, V>, StreamOf<K2, V2>>(name, &[parent], ProcessFn(process));
         });
-        self.continued(step, true, (None, None))
+        self.continued(step, true, (None, None)).rekeyed()
     }
 
     /// Plans a node that `add` adds under a name and a parent, connected to stores.
@@ -147,7 +147,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered(prefix));
         let stores: Vec<String> = stores.iter().map(|store| store.store_name().to_owned()).collect();
-        plan.add(name, move |plan, builder| {
+        plan.add(name, &[parent], move |plan, builder| {
             let name = plan.name(name);
             add(builder, &name, &plan.node(parent));
             let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
