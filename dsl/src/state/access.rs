@@ -20,7 +20,11 @@ pub trait Descriptor {
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
 }
 
-/// Something that names a store: its descriptor, whatever its kind and types, or a name known only at run time.
+/// Something that names a store, as the lists of connected stores have it (`&[&COUNTS, &SEEN]`): its descriptor, whatever its kind and types, or a name known only at run time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a store",
+    note = "list the stores' descriptors: `&[&COUNTS, &SEEN]`; a name known only at run time: `&[&name]`"
+)]
 pub trait StoreName {
     /// The store's name.
     fn store_name(&self) -> &str;
