@@ -260,6 +260,7 @@ impl Task {
     }
 
     /// The error of a task that is of no use any more.
+    #[cold]
     fn fail(&mut self, error: ProcessError) -> TaskError {
         let error = match self.state.node_that_panicked() {
             Some(node) => error.at_node(node),
@@ -303,6 +304,18 @@ impl Task {
     /// Whether a processor asked for a commit since the last one.
     pub fn commit_requested(&self) -> bool {
         self.state.commit_requested()
+    }
+
+    /// Lets out what caches hold back, and writes to the changelogs what a commit owes them. Call it once before taking
+    /// progress and outputs for a commit.
+    pub fn prepare_commit(&mut self) -> Result<(), TaskError> {
+        self.check_usable()?;
+        let state = &mut self.state;
+        let prepared = guarded(|| {
+            state.flush_caches()?;
+            Ok(state.log_changes()?)
+        });
+        prepared.map_err(|error| self.fail(error))
     }
 
     /// How far the task is in the inputs that moved since the last call: what a commit stores.
