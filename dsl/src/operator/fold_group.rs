@@ -29,11 +29,11 @@ where
         change_row(&self.store, key, record, ctx, |row| {
             let time = row.as_ref().map_or(timestamp, |(_, time)| timestamp.max(*time));
             let row = row.map(|(row, _)| row);
-            let without = match (row, change.old()) {
+            let without = match (row, change.gone()) {
                 (Some(row), Some(old)) => (self.subtract)(row, key, old)?,
                 (row, _) => row,
             };
-            let with = match change.new() {
+            let with = match change.came() {
                 Some(new) => (self.add)(without, key, new)?,
                 None => without,
             };

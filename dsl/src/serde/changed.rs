@@ -31,7 +31,7 @@ pub(crate) enum Changed<V> {
 
 impl<V> Changed<V> {
     /// The value that is gone.
-    pub(crate) fn old(&self) -> Option<&V> {
+    pub(crate) fn gone(&self) -> Option<&V> {
         match self {
             Changed::Removed(old) | Changed::Replaced { old, .. } => Some(old),
             Changed::Added(_) => None,
@@ -39,7 +39,7 @@ impl<V> Changed<V> {
     }
 
     /// The value that came.
-    pub(crate) fn new(&self) -> Option<&V> {
+    pub(crate) fn came(&self) -> Option<&V> {
         match self {
             Changed::Added(new) | Changed::Replaced { new, .. } => Some(new),
             Changed::Removed(_) => None,
