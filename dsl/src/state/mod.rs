@@ -24,7 +24,7 @@ mod window_access;
 mod window_key;
 mod window_store;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };

@@ -11,7 +11,7 @@ use crate::operator::SelectKey;
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
 
-/// A stream whose records with equal keys meet. Its verbs are `count`, `reduce` and `aggregate`.
+/// A stream whose records with equal keys meet. Its verbs are `count`, `reduce`, `aggregate` and `cogroup`.
 pub struct GroupedStream<'b, K: 'static, V: 'static> {
     pub(super) stream: Stream<'b, K, V>,
     /// The name that the repartition topic is called after, if there is one.
@@ -21,6 +21,7 @@ pub struct GroupedStream<'b, K: 'static, V: 'static> {
 }
 
 impl<K, V> Clone for GroupedStream<'_, K, V> {
+    /// A clone is the same grouping: a repartition topic that it has is shared.
     fn clone(&self) -> Self {
         GroupedStream { stream: self.stream.clone(), base: self.base, shared: self.shared.clone() }
     }

@@ -85,6 +85,7 @@ impl Topology {
             instances,
             times: self.program.timed.iter().map(|node| (node.clone(), OperatorTime::default())).collect(),
             emit_interval: millis(spec.settings.emit_interval),
+            processors: self.program.processors.clone(),
             heads,
             outputs,
         };

@@ -11,6 +11,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod table_aggregations;
 mod tables;
 mod windows;
 
@@ -128,6 +129,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         tables::scenarios(),
         aggregations::scenarios(),
         windows::scenarios(),
+        table_aggregations::scenarios(),
         joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),

@@ -207,7 +207,7 @@ fn unlimited_window(b: &StreamsBuilder) {
 
 fn window_store_fetch(b: &StreamsBuilder) {
     b.add_store(StoreSpec::window(&WS, ms(100), ms(500)));
-    b.stream(&texts("in")).process(|| Fetches, &[WS.name()]).to(&Topic::<String, String>::of("out"));
+    b.stream(&texts("in")).process(|| Fetches, &[&WS]).to(&Topic::<String, String>::of("out"));
 }
 
 /// Puts values into a window store and tells what it finds there.
