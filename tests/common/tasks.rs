@@ -26,7 +26,7 @@ pub(crate) fn task(topology: &Topology, changelog: Changelog) -> Task {
         application: "test",
         topics: &[],
         counts: Arc::new(OnePartition),
-        settings: TaskSettings { changelog },
+        settings: TaskSettings { changelog, ..TaskSettings::default() },
         open_store: &mut |_| Ok(None),
     };
     Task::new(topology, spec).unwrap()

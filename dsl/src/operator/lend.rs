@@ -57,7 +57,15 @@ fn change<K: 'static, V: Send + 'static>(
     // `update` makes the new row from the old one, which is gone then.
     let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
     let old = slot.sends_old.then(|| copy(row)).transpose()?;
-    let (value, timestamp) = update(store.take(row))?;
+    let before = store.mark();
+    let (value, timestamp) = match update(store.take(row)?) {
+        Ok(updated) => updated,
+        Err(error) => {
+            // The row was given to `update`; where the task goes on without this record, the row stays as it was.
+            store.undo_to(before)?;
+            return Err(error);
+        }
+    };
     store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index))?;
     Ok(Changed { row, old, timestamp })
 }

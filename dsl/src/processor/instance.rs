@@ -41,9 +41,11 @@ where
     /// Takes one record. `ctx` ends with the call: nothing can be forwarded later, or from another thread.
     fn process(&mut self, record: Record<'_, KIn, VIn>, ctx: &mut Context<'_, KOut, VOut>) -> Flow;
 
-    /// Appends the fields to `out`, so that the task can be copied (the explorer does it at every step).
+    /// Appends the fields to `out`, so that the task can be copied (the explorer does it at every step), and so that they
+    /// can be set back when a record fails that is left out.
     ///
-    /// A processor without fields need not implement it; one with fields that does not can run, but not be explored.
+    /// A processor without fields need not implement it; one with fields that does not can run, but not be explored, and
+    /// its fields keep what a failing record did to them.
     fn snapshot(&self, _out: &mut SnapshotBytes) -> Result<(), CannotSnapshot>
     where
         Self: Sized,
@@ -111,6 +113,6 @@ where
         let result = typed.processor.process(record, &mut context);
         context.returned();
         task.return_instance(self.slot, instance);
-        result.map_err(|error| error.at_node(&self.head.name))
+        result.or_else(|error| task.failed_in(&self.head.name, error))
     }
 }

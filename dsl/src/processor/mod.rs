@@ -5,10 +5,13 @@
 //! builder's verbs are operators, and nothing that they use is hidden from yours.
 
 mod context;
+mod dead_letter;
 mod dropped;
 mod edge;
 mod error;
+mod handler;
 mod instance;
+mod journal;
 mod operator;
 mod outlet;
 mod outputs;
@@ -16,11 +19,15 @@ mod task_state;
 
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext};
+pub use dead_letter::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_OFFSET, ERROR_PARTITION, ERROR_TOPIC, ERROR_TYPE};
 pub use dropped::{DropCounts, DropReason};
 pub use edge::{Edge, StreamOf, TableOf};
 pub use error::{BoxError, Flow, ProcessError};
+pub use handler::{ErrorHandler, ErrorSettings, FailedRecord, PartialEffects, Stage, Verdict};
 pub use instance::{CannotSnapshot, Processor, SnapshotBytes};
 pub(crate) use instance::{Instance, ProcessorInstance, ProcessorNode};
+use journal::Journal;
+pub use journal::{Attempt, Origin};
 pub use operator::Operator;
 pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};

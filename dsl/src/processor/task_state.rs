@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
+use super::{CannotSnapshot, DropCounts, DropReason, ErrorSettings, Journal, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{ChangelogOut, StateStore, StoreError};
 
@@ -44,23 +44,30 @@ pub(crate) struct TaskParts {
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
+    pub(crate) errors: ErrorSettings,
 }
 
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
-    parts: TaskParts,
+    pub(super) parts: TaskParts,
+    pub(super) journal: Journal,
     address: Option<Address>,
-    stream_time: Option<Timestamp>,
+    pub(super) stream_time: Option<Timestamp>,
     now: Timestamp,
-    dropped: DropCounts,
+    pub(super) dropped: DropCounts,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
-    pub(crate) fn new(parts: TaskParts) -> Self {
+    pub(crate) fn new(mut parts: TaskParts) -> Self {
+        let journal = Journal::new(parts.errors.clone());
+        for store in parts.stores.iter_mut().flatten() {
+            store.journal(journal.is_on());
+        }
+        parts.outputs.journal(journal.is_on());
         let (dropped, now) = (DropCounts::default(), Timestamp::ZERO);
-        TaskState { parts, address: None, stream_time: None, now, dropped, panicked_in: None }
+        TaskState { parts, journal, address: None, stream_time: None, now, dropped, panicked_in: None }
     }
 
     /// The partition number that this task works on.
@@ -180,6 +187,7 @@ impl TaskState {
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
+        self.remember_instance(slot);
         self.parts.instances[slot].take().expect("a processor is not entered twice")
     }
 

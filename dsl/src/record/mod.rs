@@ -9,6 +9,7 @@ mod place;
 mod time;
 mod view;
 
+pub(crate) use batch::BatchLength;
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;

@@ -59,7 +59,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
         let row = self.state.claim(key)?;
-        let old = self.state.take(row).map(|(value, _)| value);
+        let old = self.state.take(row)?.map(|(value, _)| value);
         self.state.set(row, None, at, &mut self.out)?;
         Ok(old)
     }

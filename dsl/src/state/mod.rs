@@ -11,6 +11,7 @@ mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
+mod undo;
 
 pub use access::{Descriptor, StoreAccess};
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
@@ -19,3 +20,4 @@ pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
 pub use state_store::{ChangelogOut, StateStore};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
+pub use undo::{UndoMark, Undoable};

@@ -7,9 +7,10 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cells::{Cell, Cells, KeyBytes};
+use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, RowFormat, StateStore, StoreError, StoreErrorKind,
-    StoreWrite,
+    StoreWrite, UndoMark,
 };
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
@@ -51,6 +52,8 @@ pub(crate) struct TypedRows<V: 'static> {
     unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// `None`: no record's changes are ever taken back.
+    journal: Option<RowJournal<V>>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -67,6 +70,7 @@ impl<V: Send + 'static> TypedRows<V> {
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            journal: None,
         }
     }
 
@@ -102,9 +106,12 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
-    pub(crate) fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+    pub(crate) fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
+        if self.journal.is_some() {
+            self.remember_bytes(id.0)?;
+        }
         let time = self.row_time(self.cells.get(id.0));
-        self.cells.get_mut(id.0).value.take().map(|value| (value, time))
+        Ok(self.cells.get_mut(id.0).value.take().map(|value| (value, time)))
     }
 
     /// Sets the row at a place; `None` deletes it.
@@ -119,20 +126,81 @@ impl<V: Send + 'static> TypedRows<V> {
         if value.is_none() {
             self.emptied.push(id.0);
         }
-        (cell.value, cell.timestamp, cell.used) = (value, timestamp, true);
-        if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
+        let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
+        cell.used = true;
+        let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        if unflushed {
             self.unflushed.push(id.0);
+        }
+        let last_only = self.changelog == Changelog::LastPerCommit;
+        let unlogged = last_only && !std::mem::replace(&mut cell.unlogged, true);
+        if unlogged {
+            self.unlogged.push(id.0);
+        }
+        if let Some(journal) = &mut self.journal {
+            let (old, timestamp) = (Old::Value(old.0), old.1);
+            journal.changes.push(RowChange { id: id.0, old, timestamp, unlogged, unflushed });
         }
         match self.changelog {
             Changelog::EveryUpdate => self.log(id.0, out),
-            Changelog::LastPerCommit => {
-                if !std::mem::replace(&mut cell.unlogged, true) {
-                    self.unlogged.push(id.0);
-                }
-                Ok(())
-            }
-            Changelog::Off => Ok(()),
+            Changelog::LastPerCommit | Changelog::Off => Ok(()),
         }
+    }
+
+    /// Notes the value at a place by its bytes, because the value itself is about to be given away.
+    fn remember_bytes(&mut self, id: u32) -> Result<(), StoreError> {
+        let (cell, Some(journal)) = (self.cells.get(id), &mut self.journal) else { return Ok(()) };
+        let from = journal.bytes.len();
+        let old = match &cell.value {
+            None => Old::Value(None),
+            Some(value) => match self.values.write(value, &mut journal.bytes) {
+                Ok(()) => Old::Bytes { from },
+                Err(error) => {
+                    journal.bytes.truncate(from);
+                    return Err(self.unwritable(error));
+                }
+            },
+        };
+        let timestamp = cell.timestamp;
+        journal.changes.push(RowChange { id, old, timestamp, unlogged: false, unflushed: false });
+        Ok(())
+    }
+
+    /// This moment, for `undo_to`.
+    pub(crate) fn mark(&self) -> UndoMark {
+        UndoMark(self.journal.as_ref().map_or(0, |journal| journal.changes.len()))
+    }
+
+    /// Takes back what was done since `mark`. What a changelog of every update got is taken back with the outputs.
+    pub(crate) fn undo_to(&mut self, mark: UndoMark) -> Result<(), StoreError> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let undone = self.undo_changes(&mut journal, mark);
+        self.journal = Some(journal);
+        undone
+    }
+
+    fn undo_changes(&mut self, journal: &mut RowJournal<V>, mark: UndoMark) -> Result<(), StoreError> {
+        for change in journal.changes.drain(mark.0..).rev() {
+            let old = match change.old {
+                Old::Value(value) => value,
+                Old::Bytes { from } => {
+                    let value = self.values.read(&journal.bytes[from..]);
+                    journal.bytes.truncate(from);
+                    Some(value.map_err(|error| self.unreadable("a value that it wrote itself", error))?)
+                }
+            };
+            let cell = self.cells.get_mut(change.id);
+            (cell.value, cell.timestamp) = (old, change.timestamp);
+            if change.unlogged {
+                cell.unlogged = false;
+                assert_eq!(self.unlogged.pop(), Some(change.id), "changes are taken back newest first");
+            }
+            if change.unflushed {
+                cell.unflushed = false;
+                assert_eq!(self.unflushed.pop(), Some(change.id), "changes are taken back newest first");
+            }
+        }
+        Ok(())
     }
 
     /// A copy of a value, by way of its bytes: for the rare place that needs one of a type without `Clone`.
@@ -402,7 +470,22 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.below.as_ref().map_or(Ok(None), |below| below.checkpoint())
     }
 
+    fn journal(&mut self, on: bool) {
+        self.journal = on.then(RowJournal::new);
+    }
+
+    fn keep(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.clear();
+        }
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.undo_to(UndoMark(0))
+    }
+
     fn wipe(&mut self) -> Result<(), StoreError> {
+        self.keep();
         self.cells.clear();
         self.unlogged.clear();
         self.unflushed.clear();

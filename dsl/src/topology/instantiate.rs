@@ -72,7 +72,8 @@ impl Topology {
         let outputs = Outputs::new(topics, spec.counts.clone(), reads).map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
-        let parts = TaskParts { partition: spec.partition, stores, changelogs, instances, heads, outputs };
+        let errors = spec.settings.errors.clone();
+        let parts = TaskParts { partition: spec.partition, stores, changelogs, instances, heads, outputs, errors };
         Ok((TaskState::new(parts), queues))
     }
 
