@@ -93,15 +93,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
-        let Some((state, out)) = self.task.try_state::<D::State>(*slot) else {
-            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<D::State>());
-            return Err(format!(
-                "processor `{node}` opens store `{name}` as `{wanted}`, but it is another: use the descriptor that the \
-                 store was added with"
-            )
-            .into());
-        };
-        Ok(D::access(state, out))
+        self.task.open_at(*slot, store)
     }
 }
 

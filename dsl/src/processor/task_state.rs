@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{CannotSnapshot, DropCounts, DropReason, ErrorSettings, Journal, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{ChangelogOut, StateStore, StoreError};
+use crate::state::{ChangelogOut, Descriptor, StateStore, StoreError};
 
 /// Which record is being processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +168,30 @@ impl TaskState {
         let any: &mut dyn Any = &mut **stores[slot].as_mut().expect("a store that is lent is not used below");
         let typed = any.downcast_mut()?;
         Some((typed, ChangelogOut { outputs, topic: changelogs[slot], partition: *partition }))
+    }
+
+    /// A store in the hands of whoever drives the task, as a processor gets it; `None` when the task has none of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the store is of another kind or has other types.
+    pub fn open<D: Descriptor>(&mut self, store: &D) -> Result<Option<D::Access<'_>>, ProcessError> {
+        let named =
+            |part: &Option<Box<dyn StateStore>>| part.as_ref().is_some_and(|part| **part.name() == *store.name());
+        self.parts.stores.iter().position(named).map(|slot| self.open_at(slot, store)).transpose()
+    }
+
+    /// The store at a slot, in the hands of a processor.
+    pub(crate) fn open_at<D: Descriptor>(&mut self, slot: usize, store: &D) -> Result<D::Access<'_>, ProcessError> {
+        let Some((state, out)) = self.try_state::<D::State>(slot) else {
+            let (name, wanted) = (store.name(), std::any::type_name::<D::State>());
+            return Err(format!(
+                "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added \
+                 with"
+            )
+            .into());
+        };
+        Ok(D::access(state, out))
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.

@@ -74,16 +74,25 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         visit: impl FnMut(K, &V) -> ControlFlow<()>,
     ) -> Flow {
         let range = self.key_range(from, to)?;
-        self.walk(&range, direction, visit)
+        self.walk(&range, direction, without_time(visit))
     }
 
     /// Visits the rows whose key's bytes begin with `prefix`.
     pub fn prefix(&mut self, prefix: &[u8], direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
-        self.walk(&KeyRange::prefix(prefix), direction, visit)
+        self.walk(&KeyRange::prefix(prefix), direction, without_time(visit))
     }
 
     /// Visits all rows.
     pub fn all(&mut self, direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
+        self.walk(&KeyRange::ALL, direction, without_time(visit))
+    }
+
+    /// Visits all rows with the times of their last updates.
+    pub fn all_with_times(
+        &mut self,
+        direction: Direction,
+        visit: impl FnMut(K, &V, Timestamp) -> ControlFlow<()>,
+    ) -> Flow {
         self.walk(&KeyRange::ALL, direction, visit)
     }
 
@@ -97,12 +106,12 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         &mut self,
         range: &KeyRange,
         direction: Direction,
-        mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
+        mut visit: impl FnMut(K, &V, Timestamp) -> ControlFlow<()>,
     ) -> Flow {
         let mut undecodable = None;
         let keys = self.state.key_serde();
-        self.state.walk(range, direction, &mut |key, value, _| match keys.read(key) {
-            Ok(key) => visit(key, value),
+        self.state.walk(range, direction, &mut |key, value, time| match keys.read(key) {
+            Ok(key) => visit(key, value, time),
             Err(error) => {
                 undecodable = Some(error);
                 ControlFlow::Break(())
@@ -110,4 +119,10 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         })?;
         undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+fn without_time<K, V>(
+    mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
+) -> impl FnMut(K, &V, Timestamp) -> ControlFlow<()> {
+    move |key, value, _| visit(key, value)
 }

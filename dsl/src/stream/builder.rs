@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::plan::Plan;
 use super::stream_type::Sources;
-use super::table::{self, Row, Table};
+use super::table::{self, Table};
 use super::{Consumed, Materialized, Stream};
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
@@ -235,11 +235,10 @@ impl StreamsBuilder {
         let source = plan.add(source_name, move |plan, builder| {
             builder.add_source(&plan.name(source_name), Source::topic(&nullable));
         });
-        let row = Row::Stored { store, name: store_name };
         let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
         let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
         drop(plan);
-        Table::new(self, step, Sources::one(source), row)
+        Table::stored(self, step, Sources::one(source), store)
     }
 
     /// Adds a store for processors; connect it where they are added.

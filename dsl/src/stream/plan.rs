@@ -62,10 +62,11 @@ impl Plan {
         self.stores[store.0].needed = true;
     }
 
-    /// Says that something wants rows as they were before a change. Refused, as in Kafka Streams, while nothing else needs
-    /// the rows: it would be no reason to keep them.
-    pub(super) fn want_old(&mut self, store: StoreId) -> bool {
+    /// Says that something wants rows as they were before a change; says whether they will come. By force the rows are kept
+    /// for that alone, else only where something else needs them, as in Kafka Streams.
+    pub(super) fn want_old(&mut self, store: StoreId, force: bool) -> bool {
         let planned = &mut self.stores[store.0];
+        planned.needed |= force;
         planned.sends_old |= planned.needed;
         planned.needed
     }

@@ -19,7 +19,7 @@ use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
 use tidemill::serde::Data;
-use tidemill::state::{Changelog, Store};
+use tidemill::state::{Changelog, Descriptor};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{Clock, ManualClock, Topic};
@@ -221,7 +221,7 @@ impl TestDriver {
     }
 
     /// A store to look into.
-    pub fn store<K: 'static, V: Send + 'static>(&mut self, store: &Store<K, V>) -> StoreView<'_, K, V> {
+    pub fn store<D: Descriptor + Clone>(&mut self, store: &D) -> StoreView<'_, D> {
         StoreView::new(self, store.clone())
     }
 
