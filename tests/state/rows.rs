@@ -119,14 +119,17 @@ impl Life {
     }
 
     fn make(&self, home: &Home) -> Task {
-        let errors = if self.kind.skips { ErrorSettings::all(ErrorHandler::skip()) } else { ErrorSettings::default() };
+        let mut settings = TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() };
+        if self.kind.skips {
+            settings.errors = ErrorSettings::all(ErrorHandler::skip());
+        }
         let spec = TaskSpec {
             subtopologies: &[0],
             partition: 0,
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: self.kind.changelog, errors, ..TaskSettings::default() },
+            settings,
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
