@@ -185,7 +185,7 @@ impl Life {
 
     /// Commits: the changelog has everything now.
     pub(crate) fn commit(&mut self) {
-        self.task().state().prepare_commit().unwrap();
+        self.task().prepare_commit().unwrap();
         self.task().take_progress();
         for (to, records) in self.task().state().outputs().take_all() {
             assert_eq!(*to.topic, *CHANGELOG, "the store is all that writes");

@@ -45,6 +45,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.outlet.push_to(child, item, self.task)
     }
 
+    /// The children, and the task that they need to be pushed to.
+    #[inline]
+    pub(crate) fn children(&mut self) -> (&Outlet<Out>, &mut TaskState) {
+        (self.outlet, self.task)
+    }
+
     #[inline]
     pub(crate) fn task(&mut self) -> &mut TaskState {
         self.task
@@ -93,6 +99,8 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        self.task.make_room(*slot)?;
         self.task.open_at(*slot, store)
     }
 }

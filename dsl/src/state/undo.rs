@@ -13,15 +13,18 @@ pub(super) enum Old<V> {
     Bytes { from: usize },
 }
 
-/// One change of a row.
-pub(super) struct RowChange<V> {
-    pub(super) id: u32,
-    pub(super) old: Old<V>,
-    pub(super) timestamp: Timestamp,
-    /// The change put the row on the list of those that the changelog has to get.
-    pub(super) unlogged: bool,
-    /// The change put the row on the list of those that the bytes below have to get.
-    pub(super) unflushed: bool,
+/// One change.
+pub(super) enum RowChange<V> {
+    /// A row changed.
+    Row {
+        id: u32,
+        old: Old<V>,
+        timestamp: Timestamp,
+        /// The change put the row on the list of those that the bytes below have to get.
+        unflushed: bool,
+    },
+    /// A row was put on the list of those that the changelog has to get.
+    Unlogged { id: u32 },
 }
 
 /// The changes of a store's rows since the last record that finished.

@@ -316,7 +316,7 @@ impl TestDriver {
         running.uncommitted = 0;
         let mut written = Vec::new();
         for task in &mut running.tasks {
-            task.state().prepare_commit()?;
+            task.prepare_commit()?;
             task.take_progress();
             written.extend(task.state().outputs().take_all());
         }
