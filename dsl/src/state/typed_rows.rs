@@ -56,12 +56,12 @@ pub(crate) struct TypedRows<V: 'static> {
     /// A row's bytes, while they are measured.
     pub(super) row_buffer: Vec<u8>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
-    unlogged: Vec<u32>,
-    unflushed: Vec<u32>,
+    pub(super) unlogged: Vec<u32>,
+    pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
     /// `None`: no record's changes are ever taken back.
-    journal: Option<RowJournal<V>>,
+    pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
     publishing: Option<Publishing>,
 }
@@ -194,67 +194,6 @@ impl<V: Send + 'static> TypedRows<V> {
             }
             Changelog::Off => Ok(()),
         }
-    }
-
-    /// Notes the value at a place by its bytes, because the value itself is about to be given away.
-    fn remember_bytes(&mut self, id: u32) -> Result<(), StoreError> {
-        let (cell, Some(journal)) = (self.cells.get(id), &mut self.journal) else { return Ok(()) };
-        let from = journal.bytes.len();
-        let old = match &cell.value {
-            None => Old::Value(None),
-            Some(value) => match self.values.write(value, &mut journal.bytes) {
-                Ok(()) => Old::Bytes { from },
-                Err(error) => {
-                    journal.bytes.truncate(from);
-                    return Err(self.unwritable(error));
-                }
-            },
-        };
-        let timestamp = cell.timestamp;
-        journal.changes.push(RowChange::Row { id, old, timestamp, unflushed: false });
-        Ok(())
-    }
-
-    /// This moment, for `undo_to`.
-    pub(crate) fn mark(&self) -> UndoMark {
-        UndoMark(self.journal.as_ref().map_or(0, |journal| journal.changes.len()))
-    }
-
-    /// Takes back what was done since `mark`. What a changelog of every update got is taken back with the outputs.
-    pub(crate) fn undo_to(&mut self, mark: UndoMark) -> Result<(), StoreError> {
-        let Some(mut journal) = self.journal.take() else { return Ok(()) };
-        let undone = self.undo_changes(&mut journal, mark);
-        self.journal = Some(journal);
-        undone
-    }
-
-    fn undo_changes(&mut self, journal: &mut RowJournal<V>, mark: UndoMark) -> Result<(), StoreError> {
-        let newest_first = "changes are taken back newest first";
-        for change in journal.changes.drain(mark.0..).rev() {
-            let (id, old, timestamp, unflushed) = match change {
-                RowChange::Row { id, old, timestamp, unflushed } => (id, old, timestamp, unflushed),
-                RowChange::Unlogged { id } => {
-                    self.cells.get_mut(id).unlogged = false;
-                    assert_eq!(self.unlogged.pop(), Some(id), "{newest_first}");
-                    continue;
-                }
-            };
-            let old = match old {
-                Old::Value(value) => value,
-                Old::Bytes { from } => {
-                    let value = self.values.read(&journal.bytes[from..]);
-                    journal.bytes.truncate(from);
-                    Some(value.map_err(|error| self.unreadable("a value that it wrote itself", error))?)
-                }
-            };
-            let cell = self.cells.get_mut(id);
-            (cell.value, cell.timestamp) = (old, timestamp);
-            if unflushed {
-                cell.unflushed = false;
-                assert_eq!(self.unflushed.pop(), Some(id), "{newest_first}");
-            }
-        }
-        Ok(())
     }
 
     /// A copy of a value, by way of its bytes: for the rare place that needs one of a type without `Clone`.

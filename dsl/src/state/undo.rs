@@ -3,6 +3,8 @@
 //! Rule: between two calls of `keep` or `undo` a store remembers what it was before each change, newest last; `undo` goes
 //! back through that list, so that the store is what it was, its debts to the changelog and to the bytes below included.
 
+use super::StoreError;
+use super::typed_rows::TypedRows;
 use crate::record::Timestamp;
 
 /// What a row's value was before a change.
@@ -42,6 +44,69 @@ impl<V> RowJournal<V> {
     pub(super) fn clear(&mut self) {
         self.changes.clear();
         self.bytes.clear();
+    }
+}
+
+impl<V: Send + 'static> TypedRows<V> {
+    /// Notes the value at a place by its bytes, because the value itself is about to be given away.
+    pub(super) fn remember_bytes(&mut self, id: u32) -> Result<(), StoreError> {
+        let (cell, Some(journal)) = (self.cells.get(id), &mut self.journal) else { return Ok(()) };
+        let from = journal.bytes.len();
+        let old = match &cell.value {
+            None => Old::Value(None),
+            Some(value) => match self.values.write(value, &mut journal.bytes) {
+                Ok(()) => Old::Bytes { from },
+                Err(error) => {
+                    journal.bytes.truncate(from);
+                    return Err(self.unwritable(error));
+                }
+            },
+        };
+        let timestamp = cell.timestamp;
+        journal.changes.push(RowChange::Row { id, old, timestamp, unflushed: false });
+        Ok(())
+    }
+
+    /// This moment, for `undo_to`.
+    pub(crate) fn mark(&self) -> UndoMark {
+        UndoMark(self.journal.as_ref().map_or(0, |journal| journal.changes.len()))
+    }
+
+    /// Takes back what was done since `mark`. What a changelog of every update got is taken back with the outputs.
+    pub(crate) fn undo_to(&mut self, mark: UndoMark) -> Result<(), StoreError> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let undone = self.undo_changes(&mut journal, mark);
+        self.journal = Some(journal);
+        undone
+    }
+
+    fn undo_changes(&mut self, journal: &mut RowJournal<V>, mark: UndoMark) -> Result<(), StoreError> {
+        let newest_first = "changes are taken back newest first";
+        for change in journal.changes.drain(mark.0..).rev() {
+            let (id, old, timestamp, unflushed) = match change {
+                RowChange::Row { id, old, timestamp, unflushed } => (id, old, timestamp, unflushed),
+                RowChange::Unlogged { id } => {
+                    self.cells.get_mut(id).unlogged = false;
+                    assert_eq!(self.unlogged.pop(), Some(id), "{newest_first}");
+                    continue;
+                }
+            };
+            let old = match old {
+                Old::Value(value) => value,
+                Old::Bytes { from } => {
+                    let value = self.values.read(&journal.bytes[from..]);
+                    journal.bytes.truncate(from);
+                    Some(value.map_err(|error| self.unreadable("a value that it wrote itself", error))?)
+                }
+            };
+            let cell = self.cells.get_mut(id);
+            (cell.value, cell.timestamp) = (old, timestamp);
+            if unflushed {
+                cell.unflushed = false;
+                assert_eq!(self.unflushed.pop(), Some(id), "{newest_first}");
+            }
+        }
+        Ok(())
     }
 }
 
