@@ -25,6 +25,16 @@ struct Inner {
     never_skipped: bool,
     node: Option<Box<str>>,
     address: Option<Address>,
+    timer: Option<Box<FiredTimer>>,
+}
+
+/// The timer that a processor was called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiredTimer {
+    /// The timer's name.
+    pub timer: Box<str>,
+    /// The processor that it belongs to; what failed may be a node below it.
+    pub node: Box<str>,
 }
 
 impl ProcessError {
@@ -78,6 +88,18 @@ impl ProcessError {
         self.0.never_skipped || store.is_some_and(|error| error.kind() != StoreErrorKind::Invalid)
     }
 
+    /// The timer that was fired, if no record was being processed but a punctuation.
+    pub fn timer(&self) -> Option<&FiredTimer> {
+        self.0.timer.as_deref()
+    }
+
+    /// Names the timer that was fired.
+    #[must_use]
+    pub fn at_timer(mut self, timer: FiredTimer) -> Self {
+        self.0.timer.get_or_insert_with(|| timer.into());
+        self
+    }
+
     /// Names the node, unless one is named already: the innermost stays.
     #[must_use]
     pub fn at_node(mut self, node: &str) -> Self {
@@ -102,6 +124,7 @@ impl<E: Into<BoxError>> From<E> for ProcessError {
             never_skipped: false,
             node: None,
             address: None,
+            timer: None,
         }))
     }
 }
@@ -115,6 +138,9 @@ impl fmt::Display for ProcessError {
         }
         if let Some(address) = &self.0.address {
             write!(f, " on {address}")?;
+        }
+        if let Some(FiredTimer { timer, node }) = self.timer() {
+            write!(f, " on timer `{timer}` of `{node}`")?;
         }
         write!(f, ": {}", self.0.cause)
     }

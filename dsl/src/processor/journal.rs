@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::dead_letter::LeftOut;
 use super::{
     DropCounts, ErrorSettings, FailedRecord, Flow, PartialEffects, ProcessError, SnapshotBytes, Stage, TaskState,
+    Timers,
 };
 use crate::record::{Headers, Records, StoredRecord, Timestamp};
 
@@ -40,19 +41,22 @@ pub(super) struct Journal {
     timestamp: Timestamp,
     /// Processors that the step entered, as they were before; `None` for one that cannot say.
     instances: Vec<(usize, Option<SnapshotBytes>)>,
+    /// The timers before the step changed any.
+    timers: Option<Timers>,
 }
 
 /// The small things of a task before a step.
 struct Before {
     dropped: DropCounts,
     stream_time: Option<Timestamp>,
+    commit_requested: bool,
 }
 
 impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
         let on = errors.processing.may_skip() || errors.production.may_skip();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
-        Journal { errors, on, undo, record: None, timestamp: Timestamp::ZERO, instances: Vec::new() }
+        Journal { errors, on, undo, record: None, timestamp: Timestamp::ZERO, instances: Vec::new(), timers: None }
     }
 
     /// Whether stores and outputs are to remember what they were.
@@ -78,7 +82,8 @@ impl TaskState {
         origin: Origin<'_>,
         step: impl FnOnce(&mut TaskState) -> Flow,
     ) -> Result<Attempt, ProcessError> {
-        let before = Before { dropped: self.dropped, stream_time: self.stream_time };
+        let Self { dropped, stream_time, commit_requested, .. } = *self;
+        let before = Before { dropped, stream_time, commit_requested };
         (self.journal.record, self.journal.timestamp) = (origin.record.cloned(), origin.timestamp);
         self.parts.outputs.begin();
         let attempt = match step(self) {
@@ -131,6 +136,10 @@ impl TaskState {
         if error.is_never_skipped() {
             return Err(error);
         }
+        let error = match self.firing() {
+            Some(timer) => error.at_timer(timer),
+            None => error,
+        };
         let stored = self.journal.record.as_ref().and_then(Records::peek);
         let headers = stored.and_then(|record| record.headers().ok()).unwrap_or(Headers::NONE);
         // Kafka Streams lets go of the bytes when it sends something, and they are null in dead letters from then on.
@@ -164,18 +173,29 @@ impl TaskState {
             }
         }
         self.parts.outputs.undo();
-        (self.dropped, self.stream_time) = (before.dropped, before.stream_time);
+        if let Some(timers) = self.journal.timers.take() {
+            self.timers = timers;
+        }
+        (self.dropped, self.stream_time, self.commit_requested) =
+            (before.dropped, before.stream_time, before.commit_requested);
         Ok(Attempt::Undone)
     }
 
     /// The step has finished: nothing of it is taken back any more.
-    fn keep(&mut self) {
+    pub(super) fn keep(&mut self) {
         for store in self.parts.stores.iter_mut().flatten() {
             store.keep();
         }
         self.journal.instances.clear();
-        self.journal.record = None;
+        (self.journal.record, self.journal.timers) = (None, None);
         self.parts.outputs.keep();
+    }
+
+    /// Timers are about to change: notes them, if they may have to be set back.
+    pub(super) fn remember_timers(&mut self) {
+        if self.journal.undo && self.journal.timers.is_none() {
+            self.journal.timers = Some(self.timers.clone());
+        }
     }
 
     /// A processor is about to run: notes its fields, if they may have to be set back.

@@ -16,7 +16,7 @@ mod store;
 mod typed_rows;
 mod undo;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };

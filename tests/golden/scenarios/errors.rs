@@ -1,10 +1,14 @@
 //! Records that cannot be read, processed or written.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 use tidemill::Topic;
-use tidemill::processor::{ErrorHandler, FailedRecord, ProcessError, Verdict};
+use tidemill::processor::{
+    Context, ErrorHandler, FailedRecord, Flow, ProcessError, Processor, PunctuationType, SilentContext, Verdict,
+};
+use tidemill::record::{Record, Timestamp};
 use tidemill::serde::{Nullable, Serde, SerdeError, SerdeRef, Utf8};
 use tidemill::state::Store;
 use tidemill::stream::{Consumed, StreamsBuilder};
@@ -64,6 +68,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .errors(|errors| errors.processing = ErrorHandler::dead_letter("dlq")),
         Scenario::streams("processing_error_in_aggregate", processing_error_in_aggregate)
             .store(&AGG)
+            .set(PROCESSING, CONTINUE_PROCESSING)
+            .errors(|errors| errors.processing = ErrorHandler::skip()),
+        Scenario::streams("punctuator_error_continue", punctuator_error_continue)
             .set(PROCESSING, CONTINUE_PROCESSING)
             .errors(|errors| errors.processing = ErrorHandler::skip()),
         Scenario::streams("serialization_error_fail", serialization_error),
@@ -146,6 +153,30 @@ fn processing_error_in_aggregate(b: &StreamsBuilder) {
             false => Ok(v.clone()),
         })
         .to(&Topic::<String, Text>::of("out"));
+}
+
+/// Passes records on, and fails at every second punctuation after it has forwarded.
+#[derive(Default)]
+struct EverySecond(i64);
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for EverySecond {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("every second", Duration::from_millis(100), PunctuationType::StreamTime)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        ctx.forward(r)
+    }
+
+    fn punctuate(&mut self, _: &str, t: Timestamp, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        self.0 += 1;
+        ctx.forward(Record::new(&Some("p".to_owned()), &Some(self.0), t))?;
+        if self.0 % 2 == 0 { Err(IllegalState("every second").into()) } else { Ok(()) }
+    }
+}
+
+fn punctuator_error_continue(b: &StreamsBuilder) {
+    b.stream(&longs("in")).process(EverySecond::default, &[]).to(&longs("out"));
 }
 
 fn deserialization_continue(b: &StreamsBuilder) {
