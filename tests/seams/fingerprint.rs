@@ -7,7 +7,7 @@ use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::Topology;
 
-use super::snapshot::Delete;
+use super::delete::Delete;
 use super::tasks::{batch, queue, task};
 
 const LEFT: Topic<String, i64> = Topic::of("left");
@@ -19,7 +19,7 @@ fn last_values() -> Topology {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ROWS));
     let both = builder.stream(&LEFT).merge(&builder.stream(&RIGHT));
-    both.process(|| Delete { store: ROWS }, &[ROWS.name()]).for_each(|_, _: &i64| {});
+    both.process(|| Delete { store: ROWS }, &[&ROWS]).for_each(|_, _: &i64| {});
     builder.build().unwrap()
 }
 
@@ -36,7 +36,7 @@ fn after(records: &[(i64, &str, i64)], commit: bool) -> Fingerprint {
 }
 
 fn commit_task(task: &mut Task) {
-    task.state().prepare_commit().unwrap();
+    task.prepare_commit().unwrap();
     task.take_progress();
     task.state().outputs().clear();
 }

@@ -20,6 +20,34 @@ pub trait Descriptor {
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
 }
 
+/// Something that names a store, as the lists of connected stores have it (`&[&COUNTS, &SEEN]`): its descriptor, whatever its kind and types, or a name known only at run time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a store",
+    note = "list the stores' descriptors: `&[&COUNTS, &SEEN]`; a name known only at run time: `&[&name]`"
+)]
+pub trait StoreName {
+    /// The store's name.
+    fn store_name(&self) -> &str;
+}
+
+impl<D: Descriptor> StoreName for D {
+    fn store_name(&self) -> &str {
+        self.name()
+    }
+}
+
+impl StoreName for &str {
+    fn store_name(&self) -> &str {
+        self
+    }
+}
+
+impl StoreName for String {
+    fn store_name(&self) -> &str {
+        self
+    }
+}
+
 impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     type State = KeyValueState<K, V>;
     type Access<'a> = StoreAccess<'a, K, V>;
@@ -42,24 +70,29 @@ pub struct StoreAccess<'a, K: 'static, V: 'static> {
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// The value of a key.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.state.get(key)?.map(|(value, _)| value))
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
     }
 
     /// The value of a key and the time of its last update.
     pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        Ok(self.state.get(key)?)
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(self.state.row(row))
     }
 
     /// Sets the value of a key, as of the time `at`.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
         let row = self.state.claim(key)?;
+        self.state.rows().note(row)?;
         Ok(self.state.set(row, Some(value), at, &mut self.out)?)
     }
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
         let row = self.state.claim(key)?;
-        let old = self.state.take(row).map(|(value, _)| value);
+        self.state.rows().touch(row, &mut self.out)?;
+        self.state.rows().note(row)?;
+        let old = self.state.take(row)?.map(|(value, _)| value);
         self.state.set(row, None, at, &mut self.out)?;
         Ok(old)
     }

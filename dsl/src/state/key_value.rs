@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, StateStore, Store,
-    StoreError, StoreErrorKind, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, Store,
+    StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
 use crate::record::{Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -32,6 +32,12 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
         self.rows.get(&self.key_buffer)
     }
 
+    /// The row's place, if it is there.
+    pub(crate) fn place(&mut self, key: &K) -> Result<Option<CellId>, StoreError> {
+        write_key(&self.keys, key, &mut self.key_buffer, self.rows.name())?;
+        self.rows.place(&self.key_buffer)
+    }
+
     /// The row's place; a row that is not there gets one, without a value.
     pub fn claim(&mut self, key: &K) -> Result<CellId, StoreError> {
         write_key(&self.keys, key, &mut self.key_buffer, self.rows.name())?;
@@ -49,8 +55,18 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
-    pub fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+    pub fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
         self.rows.take(id)
+    }
+
+    /// This moment, for [`undo_to`](Self::undo_to).
+    pub fn mark(&self) -> UndoMark {
+        self.rows.mark()
+    }
+
+    /// Takes back what was done since `mark`, if the store keeps a journal.
+    pub fn undo_to(&mut self, mark: UndoMark) -> Result<(), StoreError> {
+        self.rows.undo_to(mark)
     }
 
     /// Sets the row at a place; `None` deletes it.
@@ -72,6 +88,16 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
     pub fn walk(&mut self, range: &KeyRange, direction: Direction, visit: VisitRow<'_, V>) -> Result<(), StoreError> {
         self.rows.walk(range, direction, visit)
+    }
+
+    /// The rows, for what all kinds of stores have in common.
+    pub(crate) fn rows(&mut self) -> &mut TypedRows<V> {
+        &mut self.rows
+    }
+
+    /// The key of the row at a place.
+    pub(crate) fn key_at(&self, id: CellId) -> Result<K, StoreError> {
+        self.decode_key(self.rows.key(id))
     }
 
     /// The serde of keys.
@@ -138,6 +164,18 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
         self.rows.checkpoint()
     }
 
+    fn journal(&mut self, on: bool) {
+        self.rows.journal(on);
+    }
+
+    fn keep(&mut self) {
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.rows.undo()
+    }
+
     fn wipe(&mut self) -> Result<(), StoreError> {
         self.rows.wipe()
     }
@@ -148,6 +186,22 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.rows.restore(bytes)
+    }
+
+    fn is_cached(&self) -> bool {
+        self.rows.is_cached()
+    }
+
+    fn holds_changes(&self) -> bool {
+        self.rows.holds_changes()
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        self.rows.cached_bytes()
+    }
+
+    fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        self.rows.write_back(what, out)
     }
 
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
