@@ -41,7 +41,7 @@ impl Processor<String, i64, String, i64> for Pair {
 fn pairs(spec: StoreSpec) -> Topology {
     let builder = StreamsBuilder::new();
     builder.add_store(spec);
-    builder.stream(&IN).process(|| Pair, &[PAIRS.name()]).for_each(|_: &String, _: &i64| {});
+    builder.stream(&IN).process(|| Pair, &[&PAIRS]).for_each(|_: &String, _: &i64| {});
     builder.build().unwrap()
 }
 
