@@ -70,9 +70,27 @@ fn change<S: KeyedRows>(
     // `update` makes the new row from the old one, which is gone then.
     let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
     let old = slot.sends_old.then(|| copy(row)).transpose()?;
-    let (value, timestamp) = update(store.take(row))?;
+    let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index).caused_by(cause))?;
     Ok(Changed { row, old, timestamp })
+}
+
+/// What `update` makes of the row at a place, which is given to it.
+fn updated<S: KeyedRows>(
+    store: &mut S,
+    row: CellId,
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
+) -> Result<Row<S::Value>, ProcessError> {
+    let rows = store.rows();
+    let before = rows.mark();
+    match update(rows.take(row)?) {
+        Ok(updated) => Ok(updated),
+        Err(error) => {
+            // Where the task goes on without the record, the row stays as it was.
+            store.rows().undo_to(before)?;
+            Err(error)
+        }
+    }
 }
 
 /// Hands a row to the nodes below, and the store back to its slot.
@@ -113,7 +131,7 @@ fn hold_row<S: KeyedRows>(
     task.make_room(slot.index)?;
     let (store, out) = task.state::<S>(slot.index);
     store.rows().note(row)?;
-    let (value, timestamp) = update(store.take(row))?;
+    let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut out.caused_by(cause))?;
     task.make_room(slot.index)
 }

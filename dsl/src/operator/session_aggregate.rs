@@ -52,7 +52,7 @@ where
             end: merged.end.max(session.end),
         });
         if merged.end.as_millis() < closed_to {
-            ctx.drop_record(DropReason::LateForWindow);
+            ctx.drop_record(DropReason::Late);
         } else {
             let (state, _) = ctx.task().state::<SessionState<K::Plain, A>>(self.windowing.store.index);
             let mut windowed = state.lend_key(key, merged);

@@ -63,7 +63,7 @@ where
         let (difference, at) = (millis(self.windows.difference()), record.timestamp.as_millis());
         let closed_to = observed.as_millis().saturating_sub(millis(self.windows.grace()));
         if at.saturating_add(difference) < closed_to {
-            ctx.drop_record(DropReason::LateForWindow);
+            ctx.drop_record(DropReason::Late);
             return Ok(());
         }
         let (state, _) = ctx.task().state::<WindowState<K::Plain, A>>(self.windowing.store.index);

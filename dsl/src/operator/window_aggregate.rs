@@ -46,7 +46,7 @@ where
         let mut windowed = state.lend_key(key, Window::default());
         for window in self.windows.windows_of(record.timestamp) {
             if window.end.as_millis() <= closed_to {
-                ctx.drop_record(DropReason::LateForWindow);
+                ctx.drop_record(DropReason::Late);
                 continue;
             }
             windowed.window = window;

@@ -14,18 +14,30 @@ pub enum DropReason {
     InvalidTimestamp,
     /// A partitioner said that the record goes nowhere.
     NoPartition,
-    /// A window that the record lies in was closed. Counted for each such window.
-    LateForWindow,
+    /// Its bytes cannot be read, and the handler skips such records.
+    Deserialization,
+    /// User code failed on it, and the handler skips such records.
+    Processing,
+    /// A record made from it cannot be written, and the handler skips such records.
+    Production,
+    /// Its time lies before what a window or a join still takes.
+    Late,
+    /// It is older than what a store keeps.
+    Expired,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 5] = [
+    pub const ALL: [DropReason; 9] = [
         DropReason::NullKey,
         DropReason::NullValue,
         DropReason::InvalidTimestamp,
         DropReason::NoPartition,
-        DropReason::LateForWindow,
+        DropReason::Deserialization,
+        DropReason::Processing,
+        DropReason::Production,
+        DropReason::Late,
+        DropReason::Expired,
     ];
 }
 
@@ -36,7 +48,11 @@ impl fmt::Display for DropReason {
             DropReason::NullValue => "null value",
             DropReason::InvalidTimestamp => "invalid timestamp",
             DropReason::NoPartition => "no partition",
-            DropReason::LateForWindow => "late for a window",
+            DropReason::Deserialization => "deserialization",
+            DropReason::Processing => "processing",
+            DropReason::Production => "production",
+            DropReason::Late => "late",
+            DropReason::Expired => "expired",
         })
     }
 }

@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, FiredTimer, Flow, OperatorTime, Outputs, ProcessError, ProcessorInstance,
-    ProcessorRunner, PunctuationType, Timers,
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, OperatorTime, Origin, Outputs,
+    ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError, StoreErrorKind};
+use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError, StoreErrorKind, Undoable};
 use crate::topology::Flusher;
 
 /// Which record is being processed.
@@ -48,7 +48,7 @@ pub(crate) struct TaskParts {
     /// The nodes that the instances belong to, those further down first.
     pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     /// Operators with a time of their own: the node's name, and its times.
-    pub(crate) times: Vec<(Arc<str>, OperatorTime)>,
+    pub(crate) times: Vec<(Arc<str>, Undoable<OperatorTime>)>,
     /// How often closed windows are looked for, in milliseconds of the wall clock.
     pub(crate) emit_interval: i64,
     /// One per queue of the task.
@@ -59,27 +59,35 @@ pub(crate) struct TaskParts {
     /// Who tells of the changes that a store's cache lets out, by the program's number of the store.
     pub(crate) flushers: Arc<[Option<Flusher>]>,
     pub(crate) cache_budget: CacheBudget,
+    pub(crate) errors: ErrorSettings,
 }
 
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
-    parts: TaskParts,
+    pub(super) parts: TaskParts,
+    pub(super) journal: Journal,
     address: Option<Address>,
-    stream_time: Option<Timestamp>,
+    pub(super) stream_time: Option<Timestamp>,
     now: Timestamp,
-    dropped: DropCounts,
-    timers: Timers,
+    pub(super) dropped: DropCounts,
+    pub(super) timers: Timers,
     /// Whether the processors have begun.
     begun: bool,
-    commit_requested: bool,
+    pub(super) commit_requested: bool,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
-    pub(crate) fn new(parts: TaskParts) -> Self {
+    pub(crate) fn new(mut parts: TaskParts) -> Self {
+        let journal = Journal::new(parts.errors.clone());
+        for store in parts.stores.iter_mut().flatten() {
+            store.journal(journal.is_on());
+        }
+        parts.outputs.journal(journal.is_on());
         TaskState {
             parts,
+            journal,
             address: None,
             stream_time: None,
             now: Timestamp::ZERO,
@@ -157,6 +165,7 @@ impl TaskState {
                 processor.init(self)?;
             }
         }
+        self.keep();
         Ok(())
     }
 
@@ -187,7 +196,8 @@ impl TaskState {
         let mut fired = false;
         while let Some(firing) = self.timers.begin(kind, time) {
             let processor = self.parts.processors[firing.slot].clone();
-            processor.punctuate(&firing.name, time, self)?;
+            let origin = Origin { record: None, timestamp: time };
+            self.attempt(origin, |task| processor.punctuate(&firing.name, time, task))?;
             self.timers.ended();
             fired = true;
         }
@@ -201,7 +211,9 @@ impl TaskState {
         Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
     }
 
+    /// The timers, to be changed.
     pub(crate) fn timers(&mut self) -> &mut Timers {
+        self.remember_timers();
         &mut self.timers
     }
 
@@ -240,7 +252,7 @@ impl TaskState {
     /// The times of an operator.
     #[inline]
     pub(crate) fn time(&mut self, slot: usize) -> &mut OperatorTime {
-        &mut self.parts.times[slot].1
+        self.parts.times[slot].1.now_mut()
     }
 
     /// How often closed windows are looked for, in milliseconds of the wall clock.
@@ -252,9 +264,9 @@ impl TaskState {
     pub fn notes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut out = Encoder(&mut bytes);
-        for (node, time) in self.parts.times.iter().filter(|(_, time)| time.observed().is_some()) {
+        for (node, time) in self.parts.times.iter().filter(|(_, time)| time.get().observed().is_some()) {
             out.bytes(node.as_bytes());
-            out.filled(|bytes| time.note(&mut Encoder(bytes)));
+            out.filled(|bytes| time.get().note(&mut Encoder(bytes)));
         }
         // A name of no bytes separates them.
         out.bytes(&[]);
@@ -278,7 +290,7 @@ impl TaskState {
             while let Some(node) = Some(notes.bytes()?).filter(|node| !node.is_empty()) {
                 let time = OperatorTime::resume(&mut Decoder::new(notes.bytes()?))?;
                 if let Some((_, own)) = self.parts.times.iter_mut().find(|(name, _)| name.as_bytes() == node) {
-                    *own = time;
+                    *own = Undoable::new(time);
                 }
             }
             let mut stores = Vec::new();
@@ -417,6 +429,7 @@ impl TaskState {
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
+        self.remember_instance(slot);
         self.parts.instances[slot].take().expect("a processor is not entered twice")
     }
 
@@ -441,6 +454,7 @@ impl TaskState {
                 logged?;
             }
         }
+        self.keep();
         Ok(())
     }
 
@@ -456,7 +470,7 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
-        self.parts.times.iter().for_each(|(_, time)| time.snapshot(&mut out));
+        self.parts.times.iter().for_each(|(_, time)| time.get().snapshot(&mut out));
         for instance in self.parts.instances.iter().flatten() {
             out.filled(|bytes| instance.snapshot(bytes))?;
         }
@@ -483,7 +497,7 @@ impl TaskState {
         let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
         self.parts.cache_budget.set_used(cached);
         for (_, time) in &mut self.parts.times {
-            *time = OperatorTime::restore(bytes)?;
+            *time = Undoable::new(OperatorTime::restore(bytes)?);
         }
         for instance in self.parts.instances.iter_mut().flatten() {
             instance.restore(bytes.bytes()?)?;

@@ -27,9 +27,6 @@ pub(crate) trait KeyedRows: StateStore {
     /// The key of the row at a place.
     fn key_at(&self, id: CellId) -> Result<Self::Key, StoreError>;
 
-    /// Takes the value out of its place, to be given back changed by `set`.
-    fn take(&mut self, id: CellId) -> Option<(Self::Value, Timestamp)>;
-
     /// Sets the row at a place; `None` deletes it.
     fn set(
         &mut self,
@@ -75,11 +72,6 @@ impl<K: 'static, V: Send + 'static> KeyedRows for KeyValueState<K, V> {
 
     fn key_at(&self, id: CellId) -> Result<K, StoreError> {
         KeyValueState::key_at(self, id)
-    }
-
-    #[inline]
-    fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        KeyValueState::take(self, id)
     }
 
     #[inline]

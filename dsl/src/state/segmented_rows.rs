@@ -113,10 +113,6 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         self.buffer.extend_from_slice(key);
     }
 
-    pub(super) fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        self.rows.take(id)
-    }
-
     /// Sets the row at a place; `None` deletes it.
     #[inline]
     pub(super) fn set(
@@ -332,6 +328,22 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         Ok(())
     }
 
+    fn journal(&mut self, on: bool) {
+        self.rows.journal(on);
+    }
+
+    fn keep(&mut self) {
+        self.segments.keep();
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.segments.undo();
+        // Rows may have been taken out of it.
+        self.by_time = None;
+        self.rows.undo()
+    }
+
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
         self.rows.visit(range, direction, visit)
     }
@@ -400,6 +412,10 @@ macro_rules! forward_to_rows {
 
         fn wipe(&mut self) -> Result<(), StoreError> {
             self.rows.wipe()
+        }
+
+        fn journal(&mut self, on: bool) {
+            self.rows.journal(on);
         }
 
         fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {

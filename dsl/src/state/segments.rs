@@ -4,6 +4,8 @@
 //! retention. Rows leave in segments, blocks of time at least a minute long, once all of a block is behind that.
 //! The time is a window's start, and a session's end.
 
+use super::Undoable;
+
 /// Kafka Streams' shortest segment.
 const INTERVAL_MIN: i64 = 60_000;
 
@@ -15,28 +17,38 @@ pub(super) const PREFIX: usize = 8;
 pub(super) struct Segments {
     retention: i64,
     interval: i64,
-    observed: Option<i64>,
+    observed: Undoable<Option<i64>>,
 }
 
 impl Segments {
     pub(super) fn new(retention: i64) -> Self {
-        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: None }
+        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: Undoable::new(None) }
     }
 
     /// The greatest time put so far.
     pub(super) fn observed(&self) -> Option<i64> {
-        self.observed
+        self.observed.get()
     }
 
     /// Says that a row of this time was put.
     #[inline]
     pub(super) fn observe(&mut self, time: i64) {
-        self.observed = self.observed.max(Some(time));
+        self.observed.set(self.observed.get().max(Some(time)));
     }
 
     /// The time that was noted, in place of what was observed since.
     pub(super) fn set_observed(&mut self, observed: Option<i64>) {
-        self.observed = observed;
+        self.observed = Undoable::new(observed);
+    }
+
+    /// The record that put rows has finished.
+    pub(super) fn keep(&mut self) {
+        self.observed.keep();
+    }
+
+    /// The record that put rows has failed.
+    pub(super) fn undo(&mut self) {
+        self.observed.undo();
     }
 
     /// The segment that a time lies in.
@@ -47,13 +59,13 @@ impl Segments {
 
     /// The first segment that is not dropped.
     pub(super) fn first_live(&self) -> i64 {
-        self.observed.map_or(0, |observed| self.of(observed.saturating_sub(self.retention)))
+        self.observed.get().map_or(0, |observed| self.of(observed.saturating_sub(self.retention)))
     }
 
     /// The earliest time whose row can be read.
     #[inline]
     pub(super) fn first_visible(&self) -> i64 {
-        self.observed.map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(1))
+        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(1))
     }
 
     #[inline]

@@ -235,10 +235,6 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
         Ok(Windowed { key: self.decode_key(own_bytes::<SessionKeys>(key))?, window: session_window(key) })
     }
 
-    fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        self.rows.take(id)
-    }
-
     fn set(
         &mut self,
         id: CellId,
@@ -260,6 +256,14 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
 
 impl<K: Send + 'static, V: Send + 'static> StateStore for SessionState<K, V> {
     forward_to_rows!();
+
+    fn keep(&mut self) {
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.rows.undo()
+    }
 
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
         self.rows.snapshot(out)

@@ -10,7 +10,7 @@ use super::typed_rows::TypedRows;
 use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
 use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
-    StoreError, StoreErrorKind, VisitBytes, WindowStore,
+    StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
 };
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -38,7 +38,7 @@ pub struct WindowState<K: 'static, V: 'static> {
     size: i64,
     duplicates: bool,
     /// Sequence number of the last duplicate.
-    sequence: u32,
+    sequence: Undoable<u32>,
     key_buffer: Vec<u8>,
     /// A key that operators lend to the nodes below; kept, so that its memory is used again.
     lent_key: Option<Windowed<K>>,
@@ -62,7 +62,7 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
             rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
             size: keeping.size,
             duplicates: keeping.duplicates,
-            sequence: 0,
+            sequence: Undoable::new(0),
             key_buffer: Vec::new(),
             lent_key: None,
         }
@@ -101,9 +101,9 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
             if value.is_none() {
                 return Ok(());
             }
-            self.sequence = (self.sequence + 1) & (u32::MAX >> 1);
+            self.sequence.set((self.sequence.get() + 1) & (u32::MAX >> 1));
         }
-        self.write_key(key, start, self.sequence)?;
+        self.write_key(key, start, self.sequence.get())?;
         self.rows.put((start, &self.key_buffer), value, timestamp, out)
     }
 
@@ -284,11 +284,6 @@ where
     }
 
     #[inline]
-    fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
-        self.rows.take(id)
-    }
-
-    #[inline]
     fn set(
         &mut self,
         id: CellId,
@@ -312,22 +307,32 @@ where
 impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
     forward_to_rows!();
 
+    fn keep(&mut self) {
+        self.sequence.keep();
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.sequence.undo();
+        self.rows.undo()
+    }
+
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        Encoder(out).number(self.sequence.into());
+        Encoder(out).number(self.sequence.get().into());
         self.rows.snapshot(out)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let mut head = Decoder::new(bytes);
         let sequence = head.number().ok().and_then(|number| u32::try_from(number).ok());
-        self.sequence = sequence.ok_or_else(|| cut_off(self.rows.name()))?;
+        self.sequence = Undoable::new(sequence.ok_or_else(|| cut_off(self.rows.name()))?);
         self.rows.restore(head.rest())
     }
 
     fn note(&self) -> Option<Vec<u8>> {
         let mut note = self.rows.note()?;
         if self.duplicates {
-            note.extend_from_slice(&self.sequence.to_be_bytes());
+            note.extend_from_slice(&self.sequence.get().to_be_bytes());
         }
         Some(note)
     }
@@ -335,7 +340,7 @@ impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
     fn resume(&mut self, note: &[u8]) -> Result<(), StoreError> {
         let (time, sequence) = note.split_at_checked(8).ok_or_else(|| cut_off(self.rows.name()))?;
         if let Ok(sequence) = sequence.try_into() {
-            self.sequence = u32::from_be_bytes(sequence);
+            self.sequence = Undoable::new(u32::from_be_bytes(sequence));
         }
         StateStore::resume(&mut self.rows, time)
     }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{BoxError, OperatorTime, Outputs, PartitionCounts, TaskParts, TaskState};
+use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
-use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec};
+use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec, Undoable};
 use crate::window::millis;
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
@@ -83,11 +83,12 @@ impl Topology {
             stores,
             changelogs,
             instances,
-            times: self.program.timed.iter().map(|node| (node.clone(), OperatorTime::default())).collect(),
+            times: self.program.timed.iter().map(|node| (node.clone(), Undoable::default())).collect(),
             emit_interval: millis(spec.settings.emit_interval),
             processors: self.program.processors.clone(),
             heads,
             outputs,
+            errors: spec.settings.errors.clone(),
         };
         Ok((TaskState::new(parts), queues))
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::processor::ErrorSettings;
 use crate::state::Changelog;
 
 /// Settings of an application's tasks.
@@ -16,11 +17,19 @@ pub struct TaskSettings {
     /// How often operators that emit on window close look for closed windows, by the wall clock: records that come sooner
     /// only update windows. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
     pub emit_interval: Duration,
+    /// What becomes of records that cannot be read, processed or written.
+    pub errors: ErrorSettings,
 }
 
 impl Default for TaskSettings {
-    /// An application's: changelogs get the last value of a row per commit, and nothing is cached.
+    /// An application's: changelogs get the last value of a row per commit, nothing is cached, and a record that fails
+    /// fails its task.
     fn default() -> Self {
-        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0, emit_interval: Duration::from_secs(1) }
+        TaskSettings {
+            changelog: Changelog::LastPerCommit,
+            cache_bytes: 0,
+            emit_interval: Duration::from_secs(1),
+            errors: ErrorSettings::default(),
+        }
     }
 }
