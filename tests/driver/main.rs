@@ -8,3 +8,4 @@ mod commits;
 mod errors;
 mod lent_rows;
 mod partitions;
+mod tables;

@@ -39,6 +39,19 @@ pub(super) fn change_row<K: 'static, V: Send + 'static>(
     ctx.push(Change { key, new: &copy?, old, timestamp, headers, is_latest: true })
 }
 
+/// Stores a row that a change brings, and hands that change on with the old row that it has: that of a join is not always the
+/// one in the store.
+pub(super) fn store_change<K: 'static, V: Clone + Send + 'static>(
+    slot: &RowSlot<K, V>,
+    change: Change<'_, K, V>,
+    ctx: &mut NodeContext<'_, TableOf<K, V>>,
+) -> Flow {
+    let (store, mut changelog) = ctx.task().state::<KeyValueState<K, V>>(slot.index);
+    let row = store.claim(change.key)?;
+    store.set(row, change.new.clone(), change.timestamp, &mut changelog)?;
+    ctx.push(change)
+}
+
 /// A row's place after a change, and what it was before, if somebody wants to know.
 struct Changed<V> {
     row: CellId,

@@ -10,6 +10,9 @@ use crate::topology::RowSlot;
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
 
+/// A row of one's own with its time, if it is there.
+pub(crate) type Fetched<V> = Option<(V, Timestamp)>;
+
 /// Finds the row of a key.
 pub(crate) trait ReadRow<K, V>: Send + Sync {
     /// Calls `visit` once, with the row if there is one: that which was valid at the time `as_of` where the table keeps
@@ -21,6 +24,9 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError>;
+
+    /// As `read`, with a row of one's own: made for this call, or a copy. For what has to read on while it holds the row.
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError>;
 }
 
 /// A row of a store.
@@ -36,6 +42,13 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
     ) -> Result<(), ProcessError> {
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
         visit(store.get(key)?)
+    }
+
+    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let row = store.claim(key)?;
+        let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+        Ok(store.row(row).map(copy).transpose()?)
     }
 }
 
@@ -61,6 +74,11 @@ where
             visit(row.filter(|_| passes))
         })
     }
+
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let Some((value, timestamp)) = self.above.fetch(key, as_of, task)? else { return Ok(None) };
+        Ok((self.predicate)(key, &value)?.then_some((value, timestamp)))
+    }
 }
 
 /// A row with its value mapped.
@@ -84,5 +102,15 @@ where
             let Some((value, timestamp)) = row else { return visit(None) };
             visit((self.map)(key, value)?.as_ref().map(|mapped| (mapped, timestamp)))
         })
+    }
+
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V2>, ProcessError> {
+        let mut fetched = None;
+        self.above.read(key, as_of, task, &mut |row| {
+            let Some((value, timestamp)) = row else { return Ok(()) };
+            fetched = (self.map)(key, value)?.map(|mapped| (mapped, timestamp));
+            Ok(())
+        })?;
+        Ok(fetched)
     }
 }

@@ -2,14 +2,35 @@
 
 use std::sync::Arc;
 
-use super::{Address, DropReason, Edge, Flow, Outlet, ProcessError, StreamOf, TaskState};
-use crate::record::{Record, Timestamp};
+use super::{Address, DropReason, Edge, Flow, Outlet, ProcessError, RowContext, StreamOf, TaskState};
+use crate::record::{Headers, Record, Timestamp};
 use crate::state::Descriptor;
 
 /// A node's name and the stores that it is connected to.
 pub(crate) struct NodeHead {
     pub(crate) name: Arc<str>,
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
+}
+
+impl NodeHead {
+    /// A store that the node is connected to.
+    pub(crate) fn open<'t, D: Descriptor>(
+        &self,
+        task: &'t mut TaskState,
+        store: &D,
+    ) -> Result<D::Access<'t>, ProcessError> {
+        let found = self.stores.iter().find(|(name, _)| **name == *store.name());
+        let Some((_, slot)) = found else {
+            let connected: Vec<&str> = self.stores.iter().map(|(name, _)| &**name).collect();
+            let (node, wanted) = (&self.name, store.name());
+            return Err(format!(
+                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
+                 the processor is added"
+            )
+            .into());
+        };
+        task.open_at(*slot, store)
+    }
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -83,17 +104,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
 
     /// A store that this node is connected to.
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let found = self.node.stores.iter().find(|(name, _)| **name == *store.name());
-        let Some((_, slot)) = found else {
-            let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
-            let (node, wanted) = (&self.node.name, store.name());
-            return Err(format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into());
-        };
-        self.task.open_at(*slot, store)
+        self.node.open(self.task, store)
+    }
+
+    /// The context of a function that is given a row of a table.
+    pub(crate) fn row_context<'c>(&'c mut self, timestamp: Timestamp, headers: &'c Headers) -> RowContext<'c> {
+        RowContext::of_change(self.node, self.task, timestamp, headers)
     }
 }
 

@@ -12,6 +12,7 @@ mod instance;
 mod operator;
 mod outlet;
 mod outputs;
+mod row_context;
 mod task_state;
 
 pub(crate) use context::NodeHead;
@@ -25,5 +26,6 @@ pub use operator::Operator;
 pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
+pub use row_context::RowContext;
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};

@@ -113,6 +113,11 @@ impl<K, V: Send> Materialized<K, V> {
         Materialized { changelog: Some(changelog), ..self }
     }
 
+    /// The name with the rest, or `None` where there is none: a table that could compute its rows keeps them under a name only.
+    pub(super) fn under_name(self) -> Option<(String, Self)> {
+        self.name.clone().map(|name| (name, self))
+    }
+
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
         let spec = StoreSpec::timestamped(&Store::new(name, key, value));
         let spec = if self.in_memory { spec.in_memory() } else { spec };

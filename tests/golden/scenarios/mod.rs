@@ -11,6 +11,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod table_joins;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -95,6 +96,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         tables::scenarios(),
         aggregations::scenarios(),
         joins::scenarios(),
+        table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
