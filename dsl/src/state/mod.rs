@@ -7,15 +7,19 @@ mod access;
 mod byte_store;
 mod cells;
 mod key_value;
+mod published;
 mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
 
 pub use access::{Descriptor, StoreAccess};
-pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+pub use byte_store::{
+    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
+};
 pub use key_value::KeyValueState;
+pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
-pub use state_store::{ChangelogOut, StateStore};
+pub use state_store::{ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

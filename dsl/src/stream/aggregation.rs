@@ -258,7 +258,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         A: Data<Plain = A>,
         O: Operator<StreamOf<K, V>, TableOf<K::Plain, A>>,
     {
-        self.stream.builder.plan().add(node, move |plan, builder| {
+        self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some(spec) = spec else { return };
             let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));

@@ -98,7 +98,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn to_stream(&self) -> Stream<'b, K, Option<V>> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KTABLE-TOSTREAM-"));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let (name, parent) = (plan.name(name), plan.node(parent));
             builder.add_operator::<TableOf<K, V>, StreamOf<K, Option<V>>>(&name, &[&parent], ToStream);
         });
@@ -118,7 +118,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let (parent, name) = (self.step, plan.names.numbered(prefix));
         let old_rows = OldRows::computed(&self.old_rows);
         let sends_old = old_rows.clone();
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             lower(builder, &plan.name(name), &plan.node(parent), sends_old.told());
         });
         drop(plan);

@@ -38,7 +38,7 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
     store: StoreId,
     spec: MakeSpec,
 ) -> StepId {
-    plan.add(name, move |plan, builder| {
+    plan.add(name, &[parent], move |plan, builder| {
         let (name, parent) = (plan.name(name), plan.node(parent));
         type Out<K, V> = TableOf<<K as Data>::Plain, <V as Data>::Plain>;
         let sends_old = plan.sends_old(store);
