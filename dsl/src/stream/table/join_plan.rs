@@ -7,6 +7,7 @@ use crate::operator::{JoinSide, JoinedRow, KeepJoined, PassOn, Required};
 use crate::processor::{ProcessError, TableOf};
 use crate::serde::Data;
 use crate::stream::Materialized;
+use crate::stream::lowering::Lowering;
 use crate::stream::names::NameId;
 use crate::stream::plan::{Plan, StepId};
 use crate::stream::stream_type::check_builder;
@@ -116,7 +117,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         }
         let (left, right) = ((self.step, self.row.clone()), (other.step, other.row.clone()));
         let sources = self.sources.and(&other.sources);
-        plan.add(merge, move |plan, builder| {
+        plan.add(merge, &[self.step, other.step], move |plan, builder| {
             let sends_old = old_rows.told();
             let turned = join.clone();
             let join = move |key: &K, row: Option<&V>, other: Option<&V2>| join(key, row, other);
@@ -132,15 +133,14 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
                 turned,
             );
             keep(plan, builder, &plan.name(merge), &[&sides[0], &sides[1]]);
-            let sources: Vec<_> = sources.steps().iter().map(|step| plan.node(*step)).collect();
-            builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());
+            plan.copartition(&sources, builder);
         })
     }
 }
 
 /// Adds the node that joins the changes of one side with the rows of the other.
 fn add_side<K: 'static, V: 'static, V2: 'static, R: 'static, F>(
-    (plan, builder): (&Plan, &mut TopologyBuilder),
+    (plan, builder): (&Lowering<'_>, &mut TopologyBuilder),
     name: &str,
     parent: StepId,
     other: &Row<K, V2>,

@@ -143,7 +143,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let (store, spec) = plan_store(&mut plan, store_name, materialized, true);
         let (parent, node) = (self.step, plan.names.numbered(prefix));
         let used: Vec<String> = used.iter().map(|store| (*store).to_owned()).collect();
-        let step = plan.add(node, move |plan, builder| {
+        let step = plan.add(node, &[parent], move |plan, builder| {
             let (node, parent, sends_old) = (plan.name(node), plan.node(parent), plan.sends_old(store));
             let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
             let opened = name.clone();

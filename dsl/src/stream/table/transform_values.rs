@@ -65,7 +65,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             reader: wiring.head(),
         });
         let (sends_old, used) = (old_rows.clone(), owned(stores));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let sends_old = sends_old.told();
             let used: Vec<&str> = used.iter().map(String::as_str).collect();
             builder.add_operator_with::<TableOf<K, V>, TableOf<K, R::Plain>, _>(
