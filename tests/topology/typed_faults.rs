@@ -147,8 +147,8 @@ fn a_join_of_two_builders() {
 #[test]
 fn a_join_of_tables_of_two_builders() {
     const SUMS: Store<String, i64> = Store::of("sums");
-    type Rows<'b> = Table<'b, String, i64>;
-    let joins: [(fn(&Rows<'_>, &Rows<'_>), &str); 3] = [
+    type Join = fn(&Table<'_, String, i64>, &Table<'_, String, i64>);
+    let joins: [(Join, &str); 3] = [
         (|left, right| drop(left.join(right, |left, right| Some(left + right))), "join"),
         (|left, right| drop(left.left_join_with(right, &SUMS, |left, _| Some(*left))), "left_join"),
         (
