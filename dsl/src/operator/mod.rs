@@ -30,6 +30,7 @@ pub(crate) use flat_map::{FlatMap, FlatMapValues};
 pub(crate) use for_each::ForEach;
 pub(crate) use join_table::{JoinTable, Padding};
 pub(crate) use join_tables::{JoinSide, JoinedRow, KeepJoined, Required};
+pub(crate) use lend::RowFlusher;
 pub(crate) use map::{Map, MapValues, SelectKey};
 pub(crate) use merge::PassOn;
 pub(crate) use non_null_key::NonNullKey;

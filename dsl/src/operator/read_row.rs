@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::KeyValueState;
+use crate::state::{CellId, KeyValueState};
 use crate::topology::RowSlot;
 
 /// What is done with a row and its time; the row is lent.
@@ -41,15 +41,36 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.get(key)?)
+        if !store.rows().is_cached() {
+            return visit(store.get(key)?);
+        }
+        let Some(row) = place(&self.0, key, task)? else { return visit(None) };
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        visit(store.row(row))
     }
 
     fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let Some(row) = place(&self.0, key, task)? else { return Ok(None) };
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        let row = store.claim(key)?;
         let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
         Ok(store.row(row).map(copy).transpose()?)
     }
+}
+
+/// Where the row of a key lies. Reading can push other rows out of a full cache, which comes before what is done with this
+/// one.
+pub(super) fn place<K: 'static, V: Send + 'static>(
+    slot: &RowSlot<K, V>,
+    key: &K,
+    task: &mut TaskState,
+) -> Result<Option<CellId>, ProcessError> {
+    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let Some(row) = store.place(key)? else { return Ok(None) };
+    if store.rows().is_cached() {
+        store.rows().touch(row, &mut out)?;
+        task.make_room(slot.index)?;
+    }
+    Ok(Some(row))
 }
 
 /// A row that passes a filter.

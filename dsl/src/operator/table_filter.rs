@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::lend::change_row;
-use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf};
+use super::read_row::place;
+use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf, TaskState};
 use crate::record::Change;
 use crate::state::KeyValueState;
 use crate::topology::RowSlot;
@@ -48,15 +49,20 @@ where
     F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Flow {
-        let Change { key, timestamp, headers, .. } = change;
+        let Change { key, timestamp, .. } = change;
         let new = passing(&*self.predicate, key, change.new)?;
-        if new.is_none() && self.drops_absent {
-            let (store, _) = ctx.task().state::<KeyValueState<K, V>>(self.store.index);
-            if store.get(key)?.is_none() {
-                return Ok(());
-            }
+        if new.is_none() && self.drops_absent && !self.is_kept(key, ctx.task())? {
+            return Ok(());
         }
-        change_row(&self.store, key, headers, ctx, |_| Ok((new.clone(), timestamp)))
+        change_row(&self.store, key, change, ctx, |_| Ok((new.clone(), timestamp)))
+    }
+}
+
+impl<K: 'static, V: Send + 'static, F> StoredTableFilter<K, V, F> {
+    fn is_kept(&self, key: &K, task: &mut TaskState) -> Result<bool, ProcessError> {
+        let row = place(&self.store, key, task)?;
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.store.index);
+        Ok(row.is_some_and(|row| store.row(row).is_some()))
     }
 }
 

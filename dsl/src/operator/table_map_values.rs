@@ -28,7 +28,7 @@ where
             |row: &Option<V>| row.as_ref().map(|value| (self.map)(key, value)).transpose().map(Option::flatten);
         let new = mapped(change.new)?;
         if let Some(store) = &self.store {
-            return change_row(store, key, headers, ctx, |_| Ok((new, timestamp)));
+            return change_row(store, key, change, ctx, |_| Ok((new, timestamp)));
         }
         let old = change.old.filter(|_| self.sends_old).map(mapped).transpose()?;
         ctx.push(Change { key, new: &new, old: old.as_ref(), timestamp, headers, is_latest })

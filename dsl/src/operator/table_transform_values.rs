@@ -28,7 +28,7 @@ where
         let Change { key, timestamp, headers, is_latest, .. } = change;
         let new = (self.transform)(key, change.new.as_ref(), &mut ctx.row_context(timestamp, headers))?;
         if let Some(store) = &self.store {
-            return change_row(store, key, headers, ctx, |_| Ok((new, timestamp)));
+            return change_row(store, key, change, ctx, |_| Ok((new, timestamp)));
         }
         let old = change.old.filter(|_| self.sends_old);
         let old =

@@ -29,6 +29,8 @@ impl NodeHead {
             )
             .into());
         };
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        task.make_room(*slot)?;
         task.open_at(*slot, store)
     }
 }
@@ -64,6 +66,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     #[inline]
     pub(crate) fn push_to(&mut self, child: usize, item: Out::Item<'_>) -> Flow {
         self.outlet.push_to(child, item, self.task)
+    }
+
+    /// The children, and the task that they need to be pushed to.
+    #[inline]
+    pub(crate) fn children(&mut self) -> (&Outlet<Out>, &mut TaskState) {
+        (self.outlet, self.task)
     }
 
     #[inline]

@@ -42,23 +42,28 @@ pub struct StoreAccess<'a, K: 'static, V: 'static> {
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// The value of a key.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.state.get(key)?.map(|(value, _)| value))
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
     }
 
     /// The value of a key and the time of its last update.
     pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        Ok(self.state.get(key)?)
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(self.state.row(row))
     }
 
     /// Sets the value of a key, as of the time `at`.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
         let row = self.state.claim(key)?;
+        self.state.rows().note(row)?;
         Ok(self.state.set(row, Some(value), at, &mut self.out)?)
     }
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
         let row = self.state.claim(key)?;
+        self.state.rows().touch(row, &mut self.out)?;
+        self.state.rows().note(row)?;
         let old = self.state.take(row).map(|(value, _)| value);
         self.state.set(row, None, at, &mut self.out)?;
         Ok(old)

@@ -109,7 +109,7 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
-            settings: TaskSettings { changelog: Changelog::EveryUpdate },
+            settings: TaskSettings { changelog: Changelog::EveryUpdate, ..TaskSettings::default() },
             clock: ManualClock::default(),
             running: None,
         }
@@ -303,7 +303,7 @@ impl TestDriver {
         running.uncommitted = 0;
         let mut written = Vec::new();
         for task in &mut running.tasks {
-            task.state().prepare_commit()?;
+            task.prepare_commit()?;
             task.take_progress();
             written.extend(task.state().outputs().take_all());
         }

@@ -62,11 +62,12 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let merge = plan.names.numbered("KTABLE-MERGE-");
         drop(plan);
         let old_rows = OldRows::joined(&self.old_rows, &other.old_rows);
+        let told = old_rows.clone();
         let keep = move |plan: &Plan, builder: &mut TopologyBuilder, merge: &str, sides: &[&str]| {
-            let name = plan.name(name);
+            let (name, sends_old) = (plan.name(name), told.told());
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, R>, TableOf<K, R>, _>(merge, sides, &[&name], move |wiring| {
-                KeepJoined(wiring.store(&opened))
+                KeepJoined(wiring.rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[merge]);
         };

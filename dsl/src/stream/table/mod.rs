@@ -148,7 +148,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, V>, TableOf<K, V2>, _>(&node, &[&parent], &stores, move |wiring| {
-                operator(wiring.store(&opened).sending_old(sends_old))
+                operator(wiring.rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[&node]);
         });
