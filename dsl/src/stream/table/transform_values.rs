@@ -62,7 +62,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let row = self.row.computed_with(stores, move |above, wiring| TransformedRow {
             above,
             transform: called.clone(),
-            reader: wiring.head(),
+            reader: wiring.head(None),
         });
         let (sends_old, used) = (old_rows.clone(), owned(stores));
         let step = plan.add(name, &[parent], move |plan, builder| {
