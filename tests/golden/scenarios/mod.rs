@@ -11,6 +11,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod table_aggregations;
 mod table_joins;
 mod tables;
 
@@ -109,6 +110,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         processors::scenarios(),
         tables::scenarios(),
         aggregations::scenarios(),
+        table_aggregations::scenarios(),
         joins::scenarios(),
         table_joins::scenarios(),
         names::scenarios(),

@@ -11,6 +11,7 @@ const R: Topic<String, String> = Topic::of("r");
 const OUT: Topic<String, String> = Topic::of("out");
 const L_STORE: Store<String, String> = Store::of("l");
 const R_STORE: Store<String, String> = Store::of("r");
+const N: Store<String, i64> = Store::of("n");
 const JOINED: Store<String, String> = Store::of("joined");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -23,6 +24,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("table_table_outer_plain", table_table_outer_plain),
         Scenario::streams("table_table_joiner_null", table_table_joiner_null).store(&JOINED),
         Scenario::streams("table_table_chain", table_table_chain),
+        Scenario::streams("table_table_filtered", table_table_filtered).store(&N),
         Scenario::streams("table_table_self", table_table_self),
     ]
 }
@@ -69,6 +71,15 @@ fn table_table_joiner_null(b: &StreamsBuilder) {
 fn table_table_chain(b: &StreamsBuilder) {
     let lr = b.table(&L).outer_join(&b.table(&R), |l, r| format!("{}|{}", row(l), row(r)));
     lr.left_join(&b.table(&Topic::<String, String>::of("m")), |x, m| format!("{x}/{}", row(m))).to_stream().to(&OUT);
+}
+
+fn table_table_filtered(b: &StreamsBuilder) {
+    let l = b.table(&Topic::<String, i64>::of("l")).filter(|_, v| *v > 2);
+    let r = b.table(&Topic::<String, i64>::of("r")).map_values(|_, v| v * 10);
+    let j = l.outer_join(&r, |x, y| format!("{}|{}", row(x), row(y)));
+    j.to_stream().to(&OUT);
+    let side = |v: &str| (if v.starts_with("null") { "right-only" } else { "left" }).to_owned();
+    j.group_by(move |k, v| (side(v), k.clone())).count_with(&N);
 }
 
 fn table_table_self(b: &StreamsBuilder) {

@@ -3,7 +3,9 @@
 //! Rule: a table knows how its rows are read and what can tell them as they were before a change; the stores for both exist
 //! only if something below asks.
 
+mod aggregation;
 mod filter;
+mod group;
 mod join;
 mod join_plan;
 mod map_values;
@@ -15,6 +17,7 @@ mod transform_values;
 
 use std::marker::PhantomData;
 
+pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::Row;
 pub(super) use source::{plan_source, plan_store};
