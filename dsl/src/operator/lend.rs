@@ -37,6 +37,23 @@ pub(super) fn change_row<'c, S: KeyedRows>(
     }
 }
 
+/// Stores a row that a change brings, and hands that change on with the old row that it has: that of a join is not always the
+/// one in the store. A cache tells of the row that it had.
+pub(super) fn store_change<S: KeyedRows<Value: Clone>>(
+    slot: &StoreSlot<S>,
+    change: Change<'_, S::Key, S::Value>,
+    ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
+) -> Flow {
+    let (store, changelog) = ctx.task().state::<S>(slot.index);
+    if store.rows().is_cached() {
+        let row = |_| Ok((change.new.clone(), change.timestamp));
+        return hold_row(slot, change.key, change.into(), ctx.task(), row);
+    }
+    let row = store.claim(change.key)?;
+    store.set(row, change.new.clone(), change.timestamp, &mut changelog.caused_by(change.into()))?;
+    ctx.push(change)
+}
+
 /// As [`change_row`], without a word to the children.
 pub(super) fn keep_row<'c, S: KeyedRows>(
     slot: &StoreSlot<S>,

@@ -17,6 +17,7 @@ mod operator;
 mod operator_time;
 mod outlet;
 mod outputs;
+mod row_context;
 mod task_state;
 mod timers;
 
@@ -38,6 +39,7 @@ pub(crate) use operator_time::OperatorTime;
 pub use outlet::{Outlet, Push};
 pub(crate) use outputs::PlacedBy;
 pub use outputs::{Outputs, PartitionCounts};
+pub use row_context::RowContext;
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
 pub use timers::PunctuationType;

@@ -12,6 +12,7 @@ mod names;
 mod processors;
 mod stateless;
 mod table_aggregations;
+mod table_joins;
 mod tables;
 mod windows;
 
@@ -149,6 +150,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         windows::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
