@@ -2,12 +2,11 @@
 //!
 //! Rule: a change is in the cells at once, in the changelog by the next commit, and below some time after that commit.
 
-use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cache::{CacheSpec, RowCache};
-use super::cells::{Cell, Cells, KeyBytes};
+use super::cells::{Cell, Cells};
 use super::published::RowBlock;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
@@ -47,7 +46,7 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) values: SerdeRef<V>,
     pub(super) format: RowFormat,
     changelog: Changelog,
-    below: Option<Box<dyn ByteStore>>,
+    pub(super) below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
@@ -59,24 +58,24 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) unlogged: Vec<u32>,
     pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
-    emptied: Vec<u32>,
+    pub(super) emptied: Vec<u32>,
     /// `None`: no record's changes are ever taken back.
     pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
-    publishing: Option<Publishing>,
+    pub(super) publishing: Option<Publishing>,
     /// Bytes before the keys that the changelog has.
     pub(super) key_prefix: usize,
     /// Rows before this key have left for good.
-    floor: Vec<u8>,
+    pub(super) floor: Vec<u8>,
     /// Whether the bytes below may still have rows before the floor.
-    floor_unflushed: bool,
+    pub(super) floor_unflushed: bool,
 }
 
 /// What readers in other threads get.
-struct Publishing {
+pub(super) struct Publishing {
     rows: Arc<PublishedRows>,
     /// Cells that changed since the last commit.
-    changed: Vec<u32>,
+    pub(super) changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -118,35 +117,6 @@ impl<V: Send + 'static> TypedRows<V> {
     #[inline]
     pub(super) fn changelog_key(&self, id: CellId) -> &[u8] {
         &self.cells.get(id.0).key[self.key_prefix..]
-    }
-
-    /// Lets go of all rows before a key, without a word to the changelog. The bytes below lose them at the next flush: only
-    /// then is it certain that nobody goes back to an earlier commit. Not between a change and its commit.
-    pub(super) fn drop_before(&mut self, floor: &[u8]) {
-        assert!(self.unlogged.is_empty(), "rows leave only after their changes were committed");
-        let cells = &self.cells;
-        self.unflushed.retain(|id| cells.get(*id).key.as_slice() >= floor);
-        for id in self.cells.before(floor) {
-            let cell = self.cells.get_mut(id);
-            (cell.value, cell.unflushed) = (None, false);
-            if let (Some(entry), Some(cache)) = (cell.entry.take(), &mut self.cache) {
-                cache.remove(entry);
-            }
-            // Readers in other threads are told with the commit; the cells go then.
-            if let Some(publishing) = &mut self.publishing
-                && !std::mem::replace(&mut cell.unpublished, true)
-            {
-                publishing.changed.push(id);
-            }
-            self.emptied.push(id);
-        }
-        self.set_floor(floor);
-    }
-
-    /// Says that rows before a key have left.
-    pub(super) fn set_floor(&mut self, floor: &[u8]) {
-        self.floor = floor.to_vec();
-        self.floor_unflushed = self.below.is_some();
     }
 
     /// Writes a change to the changelog that is not kept here.
@@ -199,7 +169,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
     /// a row lies must not be seen.
-    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+    pub(super) fn row_time(&self, cell: &Cell<V>) -> Timestamp {
         match self.format {
             RowFormat::Timestamped => cell.timestamp,
             RowFormat::Plain => Timestamp::ZERO,
@@ -278,63 +248,6 @@ impl<V: Send + 'static> TypedRows<V> {
         self.values.read(bytes).map_err(|e| self.unreadable("a value", e))
     }
 
-    /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
-    pub(crate) fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: VisitRow<'_, V>,
-    ) -> Result<(), StoreError> {
-        if range.is_empty() {
-            return Ok(());
-        }
-        self.cells.order();
-        let order = self.cells.order_made().expect("made in the line above");
-        let bounds = (bound(&range.from), bound(&range.to));
-        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
-        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
-            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
-            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
-        };
-        let mut below = match &self.below {
-            Some(below) => below.range(range, direction)?,
-            None => Box::new(std::iter::empty()),
-        };
-        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
-        loop {
-            // A cell hides the bytes below it, also when it says that the row is gone.
-            let side = match (next_cell, &next_below) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(id), Some((key, _))) => match direction {
-                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
-                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
-                },
-            };
-            let mut flow = ControlFlow::Continue(());
-            if side == Ordering::Greater {
-                if let Some((key, bytes)) = &next_below {
-                    let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, timestamp);
-                }
-            } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
-                && let Some(value) = &cell.value
-            {
-                flow = visit(&cell.key, value, self.row_time(cell));
-            }
-            if flow.is_break() {
-                return Ok(());
-            }
-            if side != Ordering::Greater {
-                next_cell = cells.next();
-            }
-            if side != Ordering::Less {
-                next_below = below.next().transpose()?;
-            }
-        }
-    }
-
     /// Appends the bytes of a value, as they stand in the changelog.
     pub(crate) fn encode_value(&self, value: &V, out: &mut Vec<u8>) -> Result<(), StoreError> {
         self.values.write(value, out).map_err(|e| self.unwritable(e))
@@ -381,7 +294,7 @@ impl<V: Send + 'static> TypedRows<V> {
         self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), cell.timestamp, out)
     }
 
-    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
+    pub(super) fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
         let (timestamp, value) = self.format.split(bytes).map_err(|cause| {
             StoreError::new(cause.kind(), format!("store `{}`: {cause}", self.name)).with_source(cause)
         })?;
@@ -497,10 +410,6 @@ impl<V: Send + 'static> TypedRows<V> {
 /// A snapshot ends too early.
 pub(super) fn cut_off(error: CutOff) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
-}
-
-fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
-    bound.as_ref().map(|key| KeyBytes::from_slice(key))
 }
 
 impl<V: Send + 'static> StateStore for TypedRows<V> {
