@@ -9,6 +9,7 @@ mod capture;
 mod commits;
 mod emission;
 mod errors;
+mod foreign_keys;
 mod forwards;
 mod groups;
 mod lent_rows;
