@@ -218,10 +218,12 @@ impl Outputs {
         self.journal = on.then(Vec::new);
     }
 
-    /// A step begins. What was added before, as by a commit, is not taken back with it.
-    pub(super) fn begin(&mut self) {
+    /// A step begins: what was added so far stays.
+    pub(super) fn keep(&mut self) {
         self.sent = false;
-        self.keep();
+        if let Some(journal) = &mut self.journal {
+            journal.clear();
+        }
     }
 
     /// Whether a sink has sent something since the step began.
@@ -229,14 +231,7 @@ impl Outputs {
         self.sent
     }
 
-    /// Keeps what was added so far.
-    pub(super) fn keep(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            journal.clear();
-        }
-    }
-
-    /// Takes away what was added since then.
+    /// Takes away what was added since `keep`.
     pub(super) fn undo(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         for BufferLength { topic, partition, length } in journal.drain(..).rev() {

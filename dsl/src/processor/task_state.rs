@@ -161,7 +161,6 @@ impl TaskState {
                 processor.init(self)?;
             }
         }
-        self.keep();
         Ok(())
     }
 
@@ -328,7 +327,19 @@ impl TaskState {
     /// others are left alone.
     #[inline]
     pub(crate) fn make_room(&mut self, slot: usize) -> Flow {
-        if self.parts.cache_budget.is_exceeded() { self.evict(slot) } else { Ok(()) }
+        if self.parts.cache_budget.is_exceeded() && !self.journal.may_undo() { self.evict(slot) } else { Ok(()) }
+    }
+
+    /// Lets changes out of the caches if they hold too much, where that could not be done in the middle of a step: what has
+    /// left cannot be taken back.
+    #[inline]
+    pub(super) fn make_room_late(&mut self) -> Flow {
+        if self.parts.cache_budget.is_exceeded() { self.evict_late() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn evict_late(&mut self) -> Flow {
+        (0..self.parts.cached.len()).try_for_each(|place| self.evict(self.parts.cached[place]))
     }
 
     #[cold]
@@ -389,7 +400,6 @@ impl TaskState {
                 logged?;
             }
         }
-        self.keep();
         Ok(())
     }
 

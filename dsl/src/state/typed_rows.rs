@@ -516,15 +516,22 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn journal(&mut self, on: bool) {
         self.journal = on.then(RowJournal::new);
+        self.cache.iter_mut().for_each(|cache| cache.journal(on));
     }
 
     fn keep(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.clear();
         }
+        if let Some(cache) = &mut self.cache {
+            cache.keep();
+        }
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
+        for cell in self.cache.as_mut().map(RowCache::undo).unwrap_or_default() {
+            self.cells.get_mut(cell).entry = None;
+        }
         self.undo_to(UndoMark(0))
     }
 
