@@ -1,5 +1,6 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
+mod dead_letters;
 mod failures;
 mod loops;
 mod queries;

@@ -130,7 +130,7 @@ fn commit(task: &mut Task) -> String {
 }
 
 fn skipping(changelog: Changelog, cache_bytes: u64) -> TaskSettings {
-    TaskSettings { changelog, cache_bytes, errors: ErrorSettings::all(ErrorHandler::skip()) }
+    TaskSettings { changelog, cache_bytes, errors: ErrorSettings::all(ErrorHandler::skip()), ..TaskSettings::default() }
 }
 
 proptest! {
