@@ -11,6 +11,7 @@ mod emission;
 mod errors;
 mod forwards;
 mod groups;
+mod handlers;
 mod lent_rows;
 mod partitions;
 mod punctuations;

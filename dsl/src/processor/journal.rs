@@ -157,10 +157,8 @@ impl TaskState {
         if error.is_never_skipped() {
             return Err(error);
         }
-        let error = match self.firing() {
-            Some(timer) => error.at_timer(timer),
-            None => error,
-        };
+        let error = self.address().into_iter().fold(error, ProcessError::at_record);
+        let error = self.firing().into_iter().fold(error, ProcessError::at_timer);
         let stored = self.journal.record.as_ref().and_then(Records::peek);
         let headers = stored.and_then(|record| record.headers().ok()).unwrap_or(Headers::NONE);
         // Kafka Streams lets go of the bytes when it sends something, and they are null in dead letters from then on.
