@@ -15,3 +15,4 @@ mod handlers;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod tables;

@@ -46,7 +46,6 @@ impl Processor<String, i64, String, i64> for Touches {
         let before = rows.delete(record.key, record.timestamp)?;
         rows.put(record.key, before.unwrap_or(0) + self.0, record.timestamp)?;
         rows.put(&"last".to_owned(), *record.value, record.timestamp)?;
-        drop(rows);
         let later = Duration::from_millis(1 + record.value.unsigned_abs() % 5);
         ctx.schedule(record.key, later, PunctuationType::StreamTime)?;
         ctx.request_commit();
@@ -157,7 +156,7 @@ proptest! {
                 process(&mut without, offset, *input);
             }
             prop_assert!(state(&mut with) == state(&mut without), "record {offset}: {input:?}");
-            if offset as usize % commit_every == 0 {
+            if (offset as usize).is_multiple_of(commit_every) {
                 prop_assert_eq!(commit(&mut with), commit(&mut without));
             }
         }
