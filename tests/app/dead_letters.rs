@@ -25,7 +25,7 @@ fn with_dead_letters(settings: Settings) -> Settings {
 }
 
 fn letters(app: &App) -> Vec<(i64, String)> {
-    let records = app.reader(&DEAD).unwrap().read().unwrap();
+    let records = app.subscribe(&DEAD).unwrap().read().unwrap();
     let offset = |record: &tidemill::ReadRecord<String, i64>| {
         assert_eq!(record.headers.last(ERROR_TOPIC), Some(&b"in"[..]));
         assert_eq!(record.headers.last(ERROR_PARTITION), Some(&b"0"[..]));
