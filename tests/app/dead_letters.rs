@@ -46,6 +46,7 @@ async fn a_dead_letter_is_committed_with_the_records_around_it_and_not_written_a
     app.close().await.unwrap();
 
     let app = start(twice(), &log, with_dead_letters(soon())).await;
+    app.settled().await.unwrap();
     assert_eq!(letters(&app), [(3, "1".to_owned())]);
     app.send(&IN, "a", 4).await.unwrap();
     app.settled().await.unwrap();
