@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
 use super::published::RowBlock;
+use super::scan::OpenScans;
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
     StoreErrorKind, StoreWrite, VisitBytes,
@@ -59,6 +60,8 @@ pub(crate) struct TypedRows<V: 'static> {
     unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// Cursors that are open.
+    pub(super) scans: OpenScans<V>,
     /// `None` until somebody asks from outside.
     publishing: Option<Publishing>,
 }
@@ -86,6 +89,7 @@ impl<V: Send + 'static> TypedRows<V> {
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            scans: OpenScans::default(),
             publishing: None,
         }
     }
@@ -134,6 +138,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Takes the value out of its place, to be given back changed by `set`.
     pub(crate) fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+        self.keep_for_scans(id);
         let time = self.row_time(self.cells.get(id.0));
         self.cells.get_mut(id.0).value.take().map(|value| (value, time))
     }
@@ -146,6 +151,7 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
+        self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
         if value.is_none() {
             self.emptied.push(id.0);
@@ -163,6 +169,16 @@ impl<V: Send + 'static> TypedRows<V> {
             return self.hold(id.0, out);
         }
         self.owe_changelog(id.0, out)
+    }
+
+    /// Keeps a row that is about to change for open cursors.
+    #[inline]
+    fn keep_for_scans(&mut self, id: CellId) {
+        if !self.scans.is_empty() {
+            let mut scans = std::mem::take(&mut self.scans);
+            scans.keep(self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
+            self.scans = scans;
+        }
     }
 
     /// Writes a row to the changelog, now or at the commit.
