@@ -8,4 +8,5 @@ mod starts;
 mod states;
 mod support;
 mod threads;
+mod timers;
 mod times;

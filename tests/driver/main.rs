@@ -5,6 +5,7 @@ mod bank;
 #[path = "../common/delete.rs"]
 mod delete;
 
+mod alone;
 mod capture;
 mod commits;
 mod emission;

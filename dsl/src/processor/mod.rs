@@ -30,5 +30,5 @@ pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
-pub use timers::PunctuationType;
+pub use timers::{PunctuationType, TimerView};
 pub(crate) use timers::{Schedule, Timers};
