@@ -133,6 +133,7 @@ mod guides {
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
+    page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");

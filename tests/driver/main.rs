@@ -14,3 +14,4 @@ mod forwards;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod wrappers;

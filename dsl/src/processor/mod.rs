@@ -15,6 +15,7 @@ mod outlet;
 mod outputs;
 mod task_state;
 mod timers;
+mod wrapper;
 
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext, SilentContext};
@@ -32,3 +33,5 @@ pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
 pub use timers::{PunctuationType, TimerView};
 pub(crate) use timers::{Schedule, Timers};
+pub(crate) use wrapper::Wrapped;
+pub use wrapper::{CallReason, ProcessorCall, ProcessorWrapper};
