@@ -112,7 +112,7 @@ type AddProcessor = Box<dyn Fn(&mut TopologyBuilder)>;
 ///
 /// mock.advance_clock(Duration::from_secs(60))?;
 /// assert_eq!(mock.key_values(), [("a".to_string(), 2)]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), tidemill::processor::ProcessError>(())
 /// ```
 pub struct MockContext<KIn, VIn, KOut, VOut> {
     add: AddProcessor,
