@@ -114,6 +114,11 @@ impl Task {
         self.queues[queue].fetched
     }
 
+    /// The offset of a queue's record that is processed next.
+    pub fn position(&self, queue: usize) -> Offset {
+        self.queues[queue].head_offset()
+    }
+
     /// How many records wait in a queue.
     pub fn buffered(&self, queue: usize) -> u64 {
         self.queues[queue].buffered()
@@ -173,10 +178,8 @@ impl Task {
             state.set_address(Some(queue.address(offset)));
             self.addressed = Some(number);
         }
-        state.advance_stream_time(timestamp);
-        queue.polled(timestamp);
         let next = guarded(|| {
-            queue.runner.run(number, state)?;
+            queue.run(number, timestamp, state)?;
             queue.advance();
             queue.load_head(number, state)
         });

@@ -11,6 +11,7 @@ mod commits;
 mod emission;
 mod errors;
 mod forwards;
+mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;
