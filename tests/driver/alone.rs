@@ -97,7 +97,7 @@ fn its_stores_can_be_filled_and_looked_into() {
 #[test]
 #[should_panic(expected = "the processor has no store `others`: add it with `with_store`")]
 fn a_store_that_it_does_not_have_is_named() {
-    drop(alone().store(&Store::<String, i64>::of("others")));
+    let _opened = alone().store(&Store::<String, i64>::of("others"));
 }
 
 #[test]
