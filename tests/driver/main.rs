@@ -15,4 +15,5 @@ mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod tables;
 mod wrappers;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{
     Address, DropReason, Edge, FixedKeyOf, FixedKeyRecord, Flow, Nowhere, Outlet, ProcessError, PunctuationType,
-    Schedule, StreamOf, TaskState,
+    RowContext, Schedule, StreamOf, TaskState,
 };
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::state::{Descriptor, KeyRange, Scan, Store, key_range};
 
 /// A node's name, and what it is connected to.
@@ -19,6 +19,34 @@ pub(crate) struct NodeHead {
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
     /// The children, as the outlet has them.
     pub(crate) children: Box<[Arc<str>]>,
+}
+
+impl NodeHead {
+    /// A store that the node is connected to.
+    pub(crate) fn open<'t, D: Descriptor>(
+        &self,
+        task: &'t mut TaskState,
+        store: &D,
+    ) -> Result<D::Access<'t>, ProcessError> {
+        let slot = self.slot_of_store(store.name())?;
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        task.make_room(slot)?;
+        task.open_at(slot, store)
+    }
+
+    /// The place of a store that the node is connected to.
+    fn slot_of_store(&self, wanted: &str) -> Result<usize, ProcessError> {
+        let found = self.stores.iter().find(|(name, _)| **name == *wanted);
+        found.map(|(_, slot)| *slot).ok_or_else(|| {
+            let connected: Vec<&str> = self.stores.iter().map(|(name, _)| &**name).collect();
+            let node = &self.name;
+            format!(
+                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
+                 the processor is added"
+            )
+            .into()
+        })
+    }
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -159,10 +187,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
 
     /// A store that this node is connected to.
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let slot = self.slot_of_store(store.name())?;
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
-        self.task.make_room(slot)?;
-        self.task.open_at(slot, store)
+        self.node.open(self.task, store)
     }
 
     /// Opens a cursor over the rows of a key-value store whose keys lie in a range, in the order of the keys' bytes. It shows
@@ -230,23 +255,14 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         store: &Store<K, V>,
         range: KeyRange,
     ) -> Result<Scan<'a, K, V>, ProcessError> {
-        let slot = self.slot_of_store(store.name())?;
+        let slot = self.node.slot_of_store(store.name())?;
         self.task.open_at(slot, store)?;
         Ok(Scan::open(self.task.state(slot).0, slot, range))
     }
 
-    /// The place of a store that this node is connected to.
-    fn slot_of_store(&self, wanted: &str) -> Result<usize, ProcessError> {
-        let found = self.node.stores.iter().find(|(name, _)| **name == *wanted);
-        found.map(|(_, slot)| *slot).ok_or_else(|| {
-            let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
-            let node = &self.node.name;
-            format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into()
-        })
+    /// The context of a function that is given a row of a table.
+    pub(crate) fn row_context<'c>(&'c mut self, timestamp: Timestamp, headers: &'c Headers) -> RowContext<'c> {
+        RowContext::of_change(self.node, self.task, timestamp, headers)
     }
 }
 
