@@ -7,20 +7,21 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
-use tidemill_dsl::record::{TopicName, name_fault};
+use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
 use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
+use super::committed::Committed;
 use super::gate::Gate;
 use super::message::Inbox;
 use super::sender::Outbox;
 use super::shared::{LogTopics, Shared};
-use super::{App, AppState, worker};
+use super::{App, AppState, Position, worker};
 use crate::error::{Error, ErrorKind};
 use crate::exec;
-use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, TopicConfig, TopicSpec};
+use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
 use crate::store::FjallStores;
 use crate::task::Task;
 
@@ -45,6 +46,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
+    let inputs: Vec<TopicPartition> = tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect();
+    let committed = Committed::new(position(&inputs, &session.progress()?, &*log)?);
     let shared = Arc::new(Shared {
         application: builder.application,
         topology: builder.topology,
@@ -52,10 +55,11 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         session,
         clock: builder.clock,
         gate: Gate::new(workers),
+        committed,
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
-        inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
+        inputs,
         state: builder.state,
     });
     let settings = exec::Settings {
@@ -66,6 +70,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let (threads, restored) = start_workers(&shared, tasks, settings)?;
     shared.enter(AppState::Running);
     Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
+}
+
+/// How far the application has read its inputs.
+fn position(inputs: &[TopicPartition], progress: &Progress, log: &dyn Log) -> Result<Position, Error> {
+    let next = |input: &TopicPartition| match progress.inputs.get(input) {
+        Some(at) => Ok((input.clone(), at.next)),
+        None => Ok((input.clone(), log.bounds(input)?.start)),
+    };
+    inputs.iter().map(next).collect()
 }
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {
@@ -107,13 +120,16 @@ fn open_folder(builder: &AppBuilder, folder: &Path) -> Result<Opened, Error> {
     Ok((Arc::new(log), stores))
 }
 
-/// Creates the topics that the topology reads and writes, and those that were asked for, where they are missing.
+/// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
+/// are missing.
 fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
     let mut wanted: BTreeMap<TopicName, u32> = BTreeMap::new();
     if builder.settings.create_topics {
         let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
         let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
-        wanted.extend(external.map(|topic| (topic.name().clone(), builder.settings.partitions)));
+        let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
+        let missing = external.map(|topic| topic.name().clone()).chain(dead_letters);
+        wanted.extend(missing.map(|name| (name, builder.settings.partitions)));
     }
     // What was asked for must be so: a topic that is there with another number of partitions is an error.
     for (name, partitions) in &builder.topics {
@@ -122,6 +138,14 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
     for (name, partitions) in wanted {
         if log.topic(&name)?.is_none() {
             log.create_topic(&TopicSpec::new(name, partitions))?;
+        }
+    }
+    for name in builder.settings.tasks.errors.dead_letter_topics() {
+        // The first dead letter may come after months: it should not find out then.
+        if log.topic(name)?.is_none() {
+            let message =
+                format!("topic `{name}` for dead letters does not exist: create it, or leave `create_topics` on");
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
     }
     Ok(())

@@ -114,6 +114,11 @@ impl Task {
         self.queues[queue].fetched
     }
 
+    /// The offset of a queue's record that is processed next.
+    pub fn position(&self, queue: usize) -> Offset {
+        self.queues[queue].head_offset()
+    }
+
     /// How many records wait in a queue.
     pub fn buffered(&self, queue: usize) -> u64 {
         self.queues[queue].buffered()
@@ -268,8 +273,10 @@ impl Task {
         TaskError::processing(&self.id, error)
     }
 
+    /// Fires the stream-time timers that are due, each once. Processing does it after each record. Gives whether there were
+    /// any.
     #[inline]
-    fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
+    pub fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
         if self.state.is_stream_time_due() { self.punctuate(PunctuationType::StreamTime) } else { Ok(false) }
     }
 

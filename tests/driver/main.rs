@@ -5,6 +5,7 @@ mod bank;
 #[path = "../common/delete.rs"]
 mod delete;
 
+mod alone;
 mod capture;
 mod commits;
 mod emission;
@@ -12,7 +13,9 @@ mod errors;
 mod foreign_keys;
 mod forwards;
 mod groups;
+mod handlers;
 mod lent_rows;
 mod partitions;
 mod punctuations;
 mod tables;
+mod wrappers;
