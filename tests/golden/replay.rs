@@ -81,6 +81,7 @@ fn settings_of(vector: &Vector, scenario: &Scenario) -> Result<TaskSettings, Str
         cache_bytes,
         emit_interval: Duration::from_millis(interval),
         errors: scenario.error_settings(),
+        ..TaskSettings::default()
     })
 }
 

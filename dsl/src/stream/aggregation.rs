@@ -229,14 +229,16 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     {
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value);
-        self.aggregated::<KeyValueState<K::Plain, A>, A, O>(prefix, known, spec, |_, store| operator(store))
+        self.aggregated::<KeyValueState<K::Plain, A>, A, O>(prefix, known, |key| key, spec, |_, store| operator(store))
     }
 
-    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed.
+    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed. `row_keys` makes the serde of
+    /// the rows' keys from that of the records'.
     pub(super) fn aggregated<S, A, O>(
         &self,
         prefix: &'static str,
         (name, (key, value)): (Option<String>, KnownSerdes<K::Plain, A>),
+        row_keys: impl Fn(SerdeRef<K::Plain>) -> SerdeRef<S::Key>,
         spec: impl FnOnce(&str, SerdeRef<K::Plain>, SerdeRef<A>) -> StoreSpec + 'static,
         operator: impl FnOnce(&mut Wiring<'_>, StoreSlot<S>) -> O + 'static,
     ) -> Table<'b, S::Key, A>
@@ -257,6 +259,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let value = serde_for(&mut plan, value, "value of a store");
         drop(plan);
         let (parent, sources) = self.placed(store);
+        let serdes = (key.clone().map(row_keys), value.clone());
         let step = self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some((key, value)) = key.zip(value) else { return };
@@ -268,7 +271,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
             });
             builder.add_state_store(spec(&store, key, value), &[&node]);
         });
-        Table::stored_in::<S>(self.stream.builder, step, sources, kept)
+        Table::stored_in::<S>(self.stream.builder, step, sources, kept).with_serdes(serdes)
     }
 
     /// The serde of plain keys, where the stream's own key type is plain and its serde is known.

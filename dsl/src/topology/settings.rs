@@ -19,6 +19,9 @@ pub struct TaskSettings {
     pub emit_interval: Duration,
     /// What becomes of records that cannot be read, processed or written.
     pub errors: ErrorSettings,
+    /// How large key and value of a record that is written may be together, in bytes; a larger one fails, or goes where
+    /// `errors.production` says. The default is 1 GiB; logs of others may take less.
+    pub record_bytes_max: usize,
 }
 
 impl Default for TaskSettings {
@@ -30,6 +33,7 @@ impl Default for TaskSettings {
             cache_bytes: 0,
             emit_interval: Duration::from_secs(1),
             errors: ErrorSettings::default(),
+            record_bytes_max: 1 << 30,
         }
     }
 }

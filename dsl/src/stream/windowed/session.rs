@@ -6,7 +6,7 @@ use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{SessionKeeping, SessionState};
 use crate::stream::{Materialized, Sessions, Table};
-use crate::window::{EmitStrategy, Session, Windowed};
+use crate::window::{EmitStrategy, Session, SessionWindowed, Windowed};
 
 /// A table of sessions.
 type Rows<'b, K, A> = Table<'b, Windowed<<K as Data>::Plain>, A>;
@@ -280,11 +280,18 @@ where
             self.grouped.fault(fault);
         }
         let keeping = SessionKeeping { retention, closing: emit == EmitStrategy::OnWindowClose };
+        let row_keys = SessionWindowed::serde;
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.grouped.aggregated::<SessionState<K::Plain, A>, A, _>(prefix, known, spec, move |wiring, store| {
-            let windowing = Windowing { store, time: wiring.add_time(), emit };
-            SessionAggregate { windowing, windows, initial, fold, merge }
-        })
+        self.grouped.aggregated::<SessionState<K::Plain, A>, A, _>(
+            prefix,
+            known,
+            row_keys,
+            spec,
+            move |wiring, store| {
+                let windowing = Windowing { store, time: wiring.add_time(), emit };
+                SessionAggregate { windowing, windows, initial, fold, merge }
+            },
+        )
     }
 }

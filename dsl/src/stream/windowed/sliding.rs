@@ -1,12 +1,14 @@
 //! Verbs for windows that slide over the records.
 
+use std::time::Duration;
+
 use super::WindowedStream;
 use crate::operator::{SlidingAggregate, Windowing};
 use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{WindowKeeping, WindowState};
 use crate::stream::{Materialized, Table, Windows};
-use crate::window::{EmitStrategy, Sliding, Windowed, millis};
+use crate::window::{EmitStrategy, Sliding, TimeWindowed, Windowed, millis};
 
 /// A table of windows.
 type Rows<'b, K, A> = Table<'b, Windowed<<K as Data>::Plain>, A>;
@@ -264,11 +266,18 @@ where
         }
         let keeping =
             WindowKeeping { retention, size, duplicates: false, closing: emit == EmitStrategy::OnWindowClose };
+        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(prefix, known, spec, move |wiring, store| {
-            let windowing = Windowing { store, time: wiring.add_time(), emit };
-            SlidingAggregate { windowing, windows, fold }
-        })
+        self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
+            prefix,
+            known,
+            row_keys,
+            spec,
+            move |wiring, store| {
+                let windowing = Windowing { store, time: wiring.add_time(), emit };
+                SlidingAggregate { windowing, windows, fold }
+            },
+        )
     }
 }
