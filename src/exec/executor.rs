@@ -1,13 +1,16 @@
 //! Tasks, their log, and the steps between two commits.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tidemill_dsl::processor::TaskState;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::state::{Changelog, StateStore};
 use tidemill_dsl::topology::changelog_topic;
 
+use super::refill::{self, Filling};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
@@ -44,6 +47,10 @@ pub trait Committer: Send + Sync {
     /// Commits what the executor contributes; returns when the epoch is committed.
     fn commit(&self, progress: Progress) -> Result<(), Error>;
 
+    /// Says how far the global stores are: at the start, and after commits. That is no part of the application's progress,
+    /// because every process reads all of their topics.
+    fn reached(&self, _globals: &BTreeMap<TopicPartition, InputProgress>) {}
+
     /// Whether another executor waits for this one to commit.
     fn requested(&self) -> bool {
         false
@@ -63,6 +70,12 @@ struct Driven {
     /// By queue.
     ends: Vec<Option<EndWatch>>,
     /// Changelog of each store, by the store's number; `None` for a store without one.
+    changelogs: Vec<(usize, Option<TopicPartition>)>,
+}
+
+/// What connects a task to the log.
+struct Prepared {
+    ends: Vec<Option<EndWatch>>,
     changelogs: Vec<(usize, Option<TopicPartition>)>,
 }
 
@@ -98,9 +111,22 @@ impl Executor {
         self.trace = Some(Box::new(trace));
     }
 
-    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit. Gives the
-    /// number of changelog records restored.
+    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit; one that
+    /// maintains global stores fills them up to the ends that their topics have now. Gives the number of records that this
+    /// took.
     pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
+        task.state().set_now(self.clock.now());
+        let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
+        let Prepared { ends, changelogs } = driven;
+        if task.is_global() {
+            let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
+            self.committer.reached(&inputs.collect());
+        }
+        self.tasks.push(Driven { task, ends, changelogs });
+        Ok(restored)
+    }
+
+    fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
         let partition = task.id().partition;
         let logged = |store: &dyn StateStore| store.changelog() != Changelog::Off;
         let changelogs: Vec<(usize, Option<TopicPartition>)> = task
@@ -118,16 +144,21 @@ impl Executor {
         }
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let mut ends = Vec::new();
+        let (mut ends, mut fillings) = (Vec::new(), Vec::new());
         for (queue, input) in inputs {
-            let committed = progress.inputs.get(&input).copied();
-            let start = self.log.bounds(&input)?.start;
-            task.resume(queue, committed.unwrap_or(InputProgress { next: start, partition_time: None }));
+            let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
             ends.resize(queue, None);
             ends.push(Some(self.session.end_watch(&input)?));
+            if let Some(store) = task.fills(queue) {
+                let committed = committed.map_or(bounds.start, |progress| progress.next);
+                let to = if task.is_global() { bounds.end } else { committed };
+                fillings.push(Filling { queue, input, store, bounds, to });
+            } else {
+                task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
+            }
         }
-        self.tasks.push(Driven { task, ends, changelogs });
-        Ok(restored)
+        restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        Ok((Prepared { ends, changelogs }, restored))
     }
 
     /// The tasks.
@@ -217,13 +248,15 @@ impl Executor {
             .filter(|(queue, _)| task.buffered(*queue) == 0)
             .filter_map(|(queue, end)| end.as_ref().map(|end| (end, task.fetch_position(queue))))
             .collect();
-        task.process_many(self.settings.step_records, &mut |state| {
+        let limit = self.settings.step_records;
+        let mut stop = |state: &mut TaskState| {
             if let (Some(trace), Some(address)) = (trace.as_mut(), state.address()) {
                 trace.event(TraceEvent::processed(&id, address));
             }
             // The application's own records count from the next record on, so they go out before it is chosen.
             state.outputs().has_own_input() || idle.iter().any(|(end, fetched)| *fetched < end.get())
-        })?;
+        };
+        task.with_stores(|task| task.process_many(limit, &mut stop))?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
         self.stage(&id, own_input)
@@ -242,18 +275,25 @@ impl Executor {
 
     /// Commits what all tasks have done: outputs, changelogs, progress.
     pub fn commit(&mut self) -> Result<(), Error> {
-        let mut progress = Progress::default();
+        let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
-            task.state().prepare_commit()?;
+            task.with_stores(|task| task.state().prepare_commit())?;
             let Progress { inputs, notes } = task.take_progress();
-            progress.inputs.extend(inputs);
-            progress.notes.extend(notes);
+            if task.is_global() {
+                globals.extend(inputs);
+            } else {
+                progress.inputs.extend(inputs);
+                progress.notes.extend(notes);
+            }
             let (id, records) = (task.id().clone(), task.state().outputs().take_all());
             self.stage(&id, records)?;
         }
         let traced = self.trace.as_ref().map(|_| progress.clone());
         self.committer.commit(progress)?;
+        if !globals.is_empty() {
+            self.committer.reached(&globals);
+        }
         if let (Some(trace), Some(progress)) = (&mut self.trace, traced) {
             trace.event(TraceEvent::Committed { progress });
         }
@@ -267,18 +307,26 @@ impl Executor {
     }
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
-        for Driven { task, changelogs, .. } in &mut self.tasks {
-            for (number, changelog) in changelogs {
-                let Some(store) = task.state().store_mut(*number) else { continue };
-                if store.unflushed() >= rows {
-                    let next = match changelog {
-                        Some(changelog) => self.session.end(changelog)?,
-                        None => Offset::ZERO,
-                    };
-                    store.flush(next)?;
-                }
-            }
-        }
-        Ok(())
+        let session = &self.session;
+        self.tasks.iter_mut().try_for_each(|Driven { task, changelogs, .. }| {
+            task.with_stores(|task| flush_stores_of(task, changelogs, &**session, rows))
+        })
     }
+}
+
+/// Flushes the stores of a task that have this many changed rows.
+fn flush_stores_of(
+    task: &mut Task,
+    changelogs: &[(usize, Option<TopicPartition>)],
+    session: &dyn Session,
+    rows: usize,
+) -> Result<(), Error> {
+    for (number, changelog) in changelogs {
+        let Some(store) = task.state().store_mut(*number).filter(|store| store.unflushed() >= rows) else { continue };
+        match changelog {
+            Some(changelog) => store.flush(session.end(changelog)?)?,
+            None => refill::flush(task, *number)?,
+        }
+    }
+    Ok(())
 }

@@ -324,9 +324,15 @@ fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the partitions that the tasks read behind `progress`.
+/// How many records lie in the partitions that the tasks read behind `progress`, and in those of the global stores behind
+/// what they have.
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
     let mut records = 0;
+    // All positions are read before the first end: where they are equal, nothing was left to do at that moment.
+    let globals = shared.globals.positions();
+    for (input, next) in globals {
+        records += shared.log.bounds(&input)?.end.get().saturating_sub(next.get());
+    }
     for input in &shared.inputs {
         let bounds = shared.log.bounds(input)?;
         let next = progress.inputs.get(input).map_or(bounds.start, |at| at.next);

@@ -1,10 +1,10 @@
 //! What the handle and the threads of an application share.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidemill_dsl::processor::PartitionCounts;
-use tidemill_dsl::record::TopicPartition;
+use tidemill_dsl::record::{Offset, TopicPartition};
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::message::Inbox;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::log::{Log, Session};
+use crate::log::{InputProgress, Log, Session};
 
 /// An application, as its threads and its users see it.
 pub(super) struct Shared {
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) stores: BTreeMap<Arc<str>, u32>,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
+    /// How far the global stores are.
+    pub(super) globals: Globals,
     pub(super) state: watch::Sender<AppState>,
 }
 
@@ -63,8 +65,30 @@ impl Shared {
 
     /// Which worker runs a task, by the order in which tasks are given out.
     pub(super) fn worker_of(&self, subtopology: usize, partition: u32) -> usize {
+        if self.topology.subtopologies()[subtopology].is_global() {
+            return 0;
+        }
         let before: u32 = self.tasks[..subtopology].iter().sum();
         (before + partition) as usize % self.inboxes.len()
+    }
+}
+
+/// How far the global stores are in the partitions that fill them.
+pub(super) struct Globals(Mutex<BTreeMap<TopicPartition, Offset>>);
+
+impl Globals {
+    pub(super) fn reading<'a>(inputs: impl Iterator<Item = &'a TopicPartition>) -> Self {
+        Globals(Mutex::new(inputs.map(|input| (input.clone(), Offset::ZERO)).collect()))
+    }
+
+    pub(super) fn reached(&self, inputs: &BTreeMap<TopicPartition, InputProgress>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(inputs.iter().map(|(input, progress)| (input.clone(), progress.next)));
+    }
+
+    /// The next offset of every partition.
+    pub(super) fn positions(&self) -> BTreeMap<TopicPartition, Offset> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -8,12 +8,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidemill_dsl::record::{Timestamp, partition_of};
-use tidemill_dsl::state::{Direction, KeyRange, KeyValueState, Store, StoreError};
+use tidemill_dsl::state::{Direction, KeyRange, KeyValueState, StateStore, Store, StoreError};
 use tokio::sync::oneshot;
 
 use super::app::Handle;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
+use crate::task::Task;
 
 /// Bytes of rows: key, value, time.
 type RowBytes = Vec<(Vec<u8>, Vec<u8>, Timestamp)>;
@@ -84,8 +85,10 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
             let known: Vec<&str> = shared.topology.stores().iter().map(|spec| &**spec.name()).collect();
             Error::new(ErrorKind::Unknown, format!("the topology has no store `{name}`; its stores are {known:?}"))
         })?;
-        let (subtopology, partitions) = (subtopology.id, shared.stores[name]);
-        Ok(Place { subtopology, tasks: shared.tasks[subtopology], partitions })
+        let (subtopology, global, partitions) = (subtopology.id, subtopology.is_global(), shared.stores[name]);
+        // The rows of a global store are all with one task.
+        let tasks = if global { 1 } else { shared.tasks[subtopology] };
+        Ok(Place { subtopology, tasks, partitions })
     }
 
     async fn ask(&self, subtopology: usize, partition: u32, range: KeyRange) -> Result<RowBytes, Error> {
@@ -121,10 +124,23 @@ fn read_rows<K: 'static, V: Send + 'static>(
     store: &Store<K, V>,
     range: &KeyRange,
 ) -> Result<RowBytes, Error> {
+    let of_task = |task: &&mut Task| {
+        let id = task.id();
+        id.partition == partition && id.subtopologies.contains(&subtopology)
+    };
+    match executor.tasks().find(of_task) {
+        Some(task) => task.with_stores(|task| rows_of(task.state().store_named(store.name()), store, range)),
+        None => rows_of(None, store, range),
+    }
+}
+
+/// The same of a store that was found.
+fn rows_of<K: 'static, V: Send + 'static>(
+    found: Option<&mut Box<dyn StateStore>>,
+    store: &Store<K, V>,
+    range: &KeyRange,
+) -> Result<RowBytes, Error> {
     let name = store.name();
-    let task =
-        executor.tasks().find(|task| task.id().partition == partition && task.id().subtopologies == [subtopology]);
-    let found = task.and_then(|task| task.state().store_named(name));
     let any: Option<&mut dyn Any> = found.map(|store| &mut **store as _);
     let Some(typed) = any.and_then(|any| any.downcast_mut::<KeyValueState<K, V>>()) else {
         let message = format!(

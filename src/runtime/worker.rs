@@ -1,15 +1,18 @@
 //! A thread that runs tasks until the application is closed or fails.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tidemill_dsl::record::TopicPartition;
 
 use super::AppState;
 use super::message::Query;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Committer, EagerChooser, Executor, Settings};
-use crate::log::Progress;
+use crate::log::{InputProgress, Progress};
 use crate::task::{Task, panic_text};
 
 /// How long a worker without work sleeps at most: nothing is missed, since news wake it.
@@ -23,12 +26,18 @@ impl Committer for AtGate {
         self.0.gate.commit(&self.0.session, progress)
     }
 
+    fn reached(&self, globals: &BTreeMap<TopicPartition, InputProgress>) {
+        self.0.globals.reached(globals);
+        // Somebody may wait for this, and no commit says it.
+        self.0.session.wake();
+    }
+
     fn requested(&self) -> bool {
         self.0.gate.requested()
     }
 }
 
-/// Says once that a worker has restored its tasks, or that it could not.
+/// Says once that a worker has restored its tasks, or that it could not; returns when all have.
 pub(super) type Ready = Box<dyn FnOnce(Result<u64, Error>) + Send>;
 
 /// The body of a worker's thread.

@@ -78,10 +78,10 @@ impl Task {
         let id = TaskId { subtopologies: spec.subtopologies.to_vec(), partition: spec.partition };
         let counts: Arc<dyn PartitionCounts> = spec.counts.clone();
         let (state, sources) = topology.instantiate(spec)?;
-        let partition = id.partition;
         let queue = |source: tidemill_dsl::topology::SourceQueue| {
-            let read = counts.partitions(&source.topic).is_none_or(|count| partition < count);
-            Queue::new(TopicPartition { topic: source.topic, partition }, source.runner, read)
+            let read = counts.partitions(&source.topic).is_none_or(|count| source.partition < count);
+            let partition = TopicPartition { topic: source.topic, partition: source.partition };
+            Queue::new(partition, source.runner, read, source.fills)
         };
         let queues = sources.into_iter().map(queue).collect();
         Ok(Task { id, state, queues, choice: Choice::default(), addressed: None, failed: false })
@@ -98,6 +98,32 @@ impl Task {
         self.queues.iter().enumerate().filter(|(_, queue)| queue.read).map(|(number, queue)| (number, &queue.partition))
     }
 
+    /// Whether it is the task that maintains the process's global stores. It is no part of the application's progress: every
+    /// process reads all of its partitions.
+    pub fn is_global(&self) -> bool {
+        self.state.is_global()
+    }
+
+    /// The number of the store that a queue's records fill, if they do nothing else.
+    pub fn fills(&self, queue: usize) -> Option<usize> {
+        self.queues[queue].fills
+    }
+
+    /// Runs with the global stores that the task maintains in its hands, while no other task can look at them; a task that
+    /// maintains none just runs. Whatever touches the stores of a global task is done in here: processing, commits, flushes,
+    /// queries, snapshots.
+    #[inline]
+    pub fn with_stores<R>(&mut self, run: impl FnOnce(&mut Task) -> R) -> R {
+        if !self.is_global() {
+            return run(self);
+        }
+        let globals = self.state.globals().clone();
+        let held = globals.hold(&mut self.state);
+        let result = run(self);
+        held.release(&mut self.state);
+        result
+    }
+
     /// Stores, times and outputs.
     pub fn state(&mut self) -> &mut TaskState {
         &mut self.state
@@ -111,6 +137,11 @@ impl Task {
     /// The offset that a queue fetches next.
     pub fn fetch_position(&self, queue: usize) -> Offset {
         self.queues[queue].fetched
+    }
+
+    /// How far a queue was processed.
+    pub fn progress_of(&self, queue: usize) -> InputProgress {
+        self.queues[queue].progress()
     }
 
     /// How many records wait in a queue.

@@ -27,6 +27,7 @@ pub(crate) fn task(topology: &Topology, changelog: Changelog) -> Task {
         topics: &[],
         counts: Arc::new(OnePartition),
         settings: TaskSettings { changelog },
+        globals: topology.global_stores(),
         open_store: &mut |_| Ok(None),
     };
     Task::new(topology, spec).unwrap()

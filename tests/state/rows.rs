@@ -112,6 +112,7 @@ impl Life {
             topics: &[],
             counts: Arc::new(OnePartition),
             settings: TaskSettings { changelog: self.kind.changelog },
+            globals: self.topology.global_stores(),
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()

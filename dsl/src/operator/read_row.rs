@@ -25,6 +25,15 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
     }
 }
 
+/// A row of a global store. Nobody else reads that store while the row is visited.
+pub(crate) struct GlobalRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for GlobalRow<K, V> {
+    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>| visit(store.get(key)?.map(|(value, _)| value)))
+    }
+}
+
 /// A row that passes a filter.
 pub(crate) struct FilteredRow<K, V, F> {
     pub(crate) above: Box<dyn ReadRow<K, V>>,

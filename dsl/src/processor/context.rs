@@ -4,12 +4,54 @@ use std::sync::Arc;
 
 use super::{Address, DropReason, Edge, Flow, Outlet, ProcessError, StreamOf, TaskState};
 use crate::record::{Record, Timestamp};
-use crate::state::Descriptor;
+use crate::state::{Descriptor, Readable};
 
-/// A node's name and the stores that it is connected to.
+/// A node's name and the stores that it can use.
 pub(crate) struct NodeHead {
     pub(crate) name: Arc<str>,
+    /// Those that it reads and writes.
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
+    /// Those that it only reads, because a topic fills them.
+    pub(crate) readable: Box<[(Arc<str>, usize)]>,
+}
+
+impl NodeHead {
+    /// The number of a store among those that the node writes.
+    fn writable(&self, store: &str) -> Result<usize, ProcessError> {
+        if let Some(slot) = find(&self.stores, store) {
+            return Ok(slot);
+        }
+        let node = &self.name;
+        if find(&self.readable, store).is_some() {
+            return Err(format!(
+                "processor `{node}` opens store `{store}`, which a topic fills and only that topic's processor changes: \
+                 look at it with `read`"
+            )
+            .into());
+        }
+        Err(self.unconnected(store))
+    }
+
+    /// The number of a store among those that the node reads.
+    fn readable(&self, store: &str) -> Result<usize, ProcessError> {
+        let found = find(&self.stores, store).or_else(|| find(&self.readable, store));
+        found.ok_or_else(|| self.unconnected(store))
+    }
+
+    #[cold]
+    fn unconnected(&self, wanted: &str) -> ProcessError {
+        let known = self.stores.iter().chain(&self.readable);
+        let (node, connected): (_, Vec<&str>) = (&self.name, known.map(|(name, _)| &**name).collect());
+        format!(
+            "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where the \
+             processor is added"
+        )
+        .into()
+    }
+}
+
+fn find(stores: &[(Arc<str>, usize)], name: &str) -> Option<usize> {
+    stores.iter().find(|(known, _)| **known == *name).map(|(_, slot)| *slot)
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -81,19 +123,39 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.task.drop_record(reason);
     }
 
-    /// A store that this node is connected to.
+    /// A store that this node is connected to, to be read and changed. One that a topic fills only the processor there can
+    /// change; others look at it with [`read`](Self::read).
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let found = self.node.stores.iter().find(|(name, _)| **name == *store.name());
-        let Some((_, slot)) = found else {
-            let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
-            let (node, wanted) = (&self.node.name, store.name());
-            return Err(format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into());
-        };
-        self.task.open_at(*slot, store)
+        self.task.open_at(self.node.writable(store.name())?, store)
+    }
+
+    /// Looks at a store: one that this node is connected to, or any global one.
+    ///
+    /// A global store is the application's only copy, and other tasks wait until `look` returns: take out what is needed
+    /// and go on after it.
+    ///
+    /// ```
+    /// # use tidemill_dsl::processor::{Context, Flow, Processor};
+    /// # use tidemill_dsl::record::Record;
+    /// # use tidemill_dsl::state::Store;
+    /// const NAMES: Store<String, String> = Store::of("names");
+    ///
+    /// struct Greet;
+    ///
+    /// impl Processor<String, String, String, String> for Greet {
+    ///     fn process(&mut self, record: Record<'_, String, String>, ctx: &mut Context<'_, String, String>) -> Flow {
+    ///         let name = ctx.read(&NAMES, |names| Ok(names.get(record.key)?.cloned()))?;
+    ///         ctx.forward(record.with_value(&format!("hello {}", name.unwrap_or_default())))
+    ///     }
+    /// }
+    /// ```
+    pub fn read<D: Readable, R>(
+        &mut self,
+        store: &D,
+        look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        let slot = self.node.readable(store.name())?;
+        self.task.look_at::<D::State, R>(slot, |state| look(&mut D::reader(state)))
     }
 }
 

@@ -6,9 +6,9 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
+use super::{CannotSnapshot, DropCounts, DropReason, GlobalStores, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{ChangelogOut, Descriptor, StateStore, StoreError};
+use crate::state::{ChangelogOut, Descriptor, Positions, StateStore, StoreError};
 
 /// Which record is being processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ pub(crate) struct TaskParts {
     pub(crate) stores: Vec<Option<Box<dyn StateStore>>>,
     /// The changelog's number among the outputs, by the program's number of the store.
     pub(crate) changelogs: Vec<Option<usize>>,
+    /// What the written rows of a store that topics fill reflect, by the program's number of the store; `None` where
+    /// nothing is written.
+    pub(crate) positions: Vec<Option<Positions>>,
+    /// The process's global stores.
+    pub(crate) globals: Arc<GlobalStores>,
+    /// The numbers of those that this task maintains.
+    pub(crate) maintained: Box<[usize]>,
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
@@ -177,14 +184,56 @@ impl TaskState {
     /// The store at a slot, in the hands of a processor.
     pub(crate) fn open_at<D: Descriptor>(&mut self, slot: usize, store: &D) -> Result<D::Access<'_>, ProcessError> {
         let Some((state, out)) = self.try_state::<D::State>(slot) else {
-            let (name, wanted) = (store.name(), std::any::type_name::<D::State>());
-            return Err(format!(
-                "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added \
-                 with"
-            )
-            .into());
+            return Err(other_kind(store.name(), std::any::type_name::<D::State>()));
         };
         Ok(D::access(state, out))
+    }
+
+    /// Looks at the store at a slot, or at the global one of that number.
+    pub(crate) fn look_at<S: StateStore, R>(
+        &mut self,
+        slot: usize,
+        look: impl FnOnce(&mut S) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        let typed = |store: &mut dyn StateStore| {
+            if !(store as &dyn Any).is::<S>() {
+                return Err(other_kind(store.name(), std::any::type_name::<S>()));
+            }
+            look((store as &mut dyn Any).downcast_mut().expect("asked in the line above"))
+        };
+        match &mut self.parts.stores[slot] {
+            Some(own) => typed(&mut **own),
+            None => self.parts.globals.look(slot, typed),
+        }
+    }
+
+    /// What the written rows of a store that topics fill reflect; `None` where nothing is written.
+    pub fn positions(&self, number: usize) -> Option<&Positions> {
+        self.parts.positions[number].as_ref()
+    }
+
+    /// Whether the task maintains global stores. They lie with the process; the task has them in its hands while it
+    /// [holds](GlobalStores::hold) them.
+    pub fn is_global(&self) -> bool {
+        !self.parts.maintained.is_empty()
+    }
+
+    /// The process's global stores.
+    pub fn globals(&self) -> &Arc<GlobalStores> {
+        &self.parts.globals
+    }
+
+    /// The numbers of the global stores that the task maintains.
+    pub(super) fn maintained(&self) -> &[usize] {
+        &self.parts.maintained
+    }
+
+    pub(super) fn put_store(&mut self, number: usize, store: Option<Box<dyn StateStore>>) {
+        self.parts.stores[number] = store;
+    }
+
+    pub(super) fn take_store(&mut self, number: usize) -> Option<Box<dyn StateStore>> {
+        self.parts.stores[number].take()
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
@@ -271,6 +320,14 @@ impl TaskState {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn other_kind(name: &str, wanted: &str) -> ProcessError {
+    format!(
+        "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added with"
+    )
+    .into()
 }
 
 /// A task could not be copied.

@@ -1,6 +1,6 @@
 //! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref, DerefMut};
 
 use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
 use crate::processor::{Flow, ProcessError};
@@ -20,6 +20,23 @@ pub trait Descriptor {
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
 }
 
+/// A store that can be looked at without being changed.
+pub trait Readable: Descriptor {
+    /// What a look gets.
+    type Reader<'a>;
+
+    /// Lends a task's store for a look.
+    fn reader(state: &mut Self::State) -> Self::Reader<'_>;
+}
+
+impl<K: 'static, V: Send + 'static> Readable for Store<K, V> {
+    type Reader<'a> = StoreReader<'a, K, V>;
+
+    fn reader(state: &mut Self::State) -> Self::Reader<'_> {
+        StoreReader { state }
+    }
+}
+
 impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     type State = KeyValueState<K, V>;
     type Access<'a> = StoreAccess<'a, K, V>;
@@ -29,17 +46,53 @@ impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     }
 
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a> {
-        StoreAccess { state, out }
+        StoreAccess { reader: StoreReader { state }, out }
     }
 }
 
-/// A key-value store in the hands of a processor.
+/// A key-value store in the hands of a processor: it reads as a [`StoreReader`] does, and writes.
 pub struct StoreAccess<'a, K: 'static, V: 'static> {
-    state: &'a mut KeyValueState<K, V>,
+    reader: StoreReader<'a, K, V>,
     out: ChangelogOut<'a>,
 }
 
+impl<'a, K: 'static, V: 'static> Deref for StoreAccess<'a, K, V> {
+    type Target = StoreReader<'a, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.reader
+    }
+}
+
+impl<K: 'static, V: 'static> DerefMut for StoreAccess<'_, K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.reader
+    }
+}
+
+/// A key-value store that is looked at.
+pub struct StoreReader<'a, K: 'static, V: 'static> {
+    state: &'a mut KeyValueState<K, V>,
+}
+
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
+    /// Sets the value of a key, as of the time `at`.
+    pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
+        let row = self.reader.state.claim(key)?;
+        Ok(self.reader.state.set(row, Some(value), at, &mut self.out)?)
+    }
+
+    /// Deletes a key and gives the value that it had.
+    pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
+        let state = &mut *self.reader.state;
+        let row = state.claim(key)?;
+        let old = state.take(row).map(|(value, _)| value);
+        state.set(row, None, at, &mut self.out)?;
+        Ok(old)
+    }
+}
+
+impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
     /// The value of a key.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
         Ok(self.state.get(key)?.map(|(value, _)| value))
@@ -48,20 +101,6 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// The value of a key and the time of its last update.
     pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
         Ok(self.state.get(key)?)
-    }
-
-    /// Sets the value of a key, as of the time `at`.
-    pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
-        let row = self.state.claim(key)?;
-        Ok(self.state.set(row, Some(value), at, &mut self.out)?)
-    }
-
-    /// Deletes a key and gives the value that it had.
-    pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
-        let row = self.state.claim(key)?;
-        let old = self.state.take(row).map(|(value, _)| value);
-        self.state.set(row, None, at, &mut self.out)?;
-        Ok(old)
     }
 
     /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.

@@ -7,14 +7,17 @@ mod access;
 mod byte_store;
 mod cells;
 mod key_value;
+mod positions;
 mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, Readable, StoreAccess, StoreReader};
 pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
 pub use key_value::KeyValueState;
+pub(crate) use positions::PositionedStore;
+pub use positions::{Position, Positions};
 pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
 pub use state_store::{ChangelogOut, StateStore};
 pub use store::Store;

@@ -7,6 +7,7 @@
 mod aggregation;
 mod builder;
 mod fits;
+mod global;
 mod grouped;
 mod join;
 mod names;
@@ -21,6 +22,7 @@ mod table;
 
 pub use builder::{Naming, StreamsBuilder};
 pub use fits::Fits;
+pub use global::GlobalTable;
 pub use grouped::GroupedStream;
 pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
 pub use sink::Sunk;

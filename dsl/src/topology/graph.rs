@@ -12,7 +12,7 @@ use petgraph::visit::{Dfs, EdgeRef};
 use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
 use super::wiring::{ProgramParts, Supplier};
-use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
+use super::{Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -48,6 +48,15 @@ pub struct Subtopology {
     pub id: usize,
     /// Its nodes, by their numbers in the order in which they were added.
     pub(crate) nodes: Vec<usize>,
+    global: bool,
+}
+
+impl Subtopology {
+    /// Whether it maintains a global store. Then it has no tasks by partition: one task per process runs all of these, over
+    /// all partitions of their topics.
+    pub fn is_global(&self) -> bool {
+        self.global
+    }
 }
 
 /// An immutable, checked topology. Cheap to clone: all clones and all tasks share it.
@@ -61,6 +70,8 @@ pub(super) struct Program {
     pub(super) subtopologies: Vec<Subtopology>,
     pub(super) sources: BTreeMap<usize, Arc<dyn SourceRunner>>,
     pub(super) stores: Vec<StoreSpec>,
+    /// By the number of the store: what fills it, if a topic does.
+    pub(super) filled: Vec<Option<Filled>>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
     pub(super) outputs: Vec<TopicRef>,
@@ -75,7 +86,8 @@ impl Topology {
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
-        let specs: Vec<StoreSpec> = stores.into_iter().map(|store| store.spec).collect();
+        let (specs, filled): (Vec<StoreSpec>, Vec<Option<Filled>>) =
+            stores.into_iter().map(|store| (store.spec, store.filled)).unzip();
         let (mut parts, mut sources) = (ProgramParts::default(), BTreeMap::new());
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
@@ -88,6 +100,7 @@ impl Topology {
                 node_number: number,
                 children,
                 stores: &specs,
+                filled: &filled,
                 connected: &node.stores,
                 used_below: &below[number],
                 parts: &mut parts,
@@ -106,6 +119,7 @@ impl Topology {
             subtopologies,
             sources,
             stores: specs,
+            filled,
             suppliers,
             outputs,
             copartitioned,
@@ -229,10 +243,11 @@ fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), (
         let root = groups.find(number);
         let id = roots.iter().position(|known| *known == root).unwrap_or_else(|| {
             roots.push(root);
-            found.push(Subtopology { id: found.len(), nodes: Vec::new() });
+            found.push(Subtopology { id: found.len(), nodes: Vec::new(), global: false });
             found.len() - 1
         });
         found[id].nodes.push(number);
+        found[id].global |= stores.iter().any(|store| store.is_global() && store.users.contains(&nodes[number].name));
     }
     found
 }

@@ -43,7 +43,7 @@ fn negative_timestamp_partition_time(b: &StreamsBuilder) {
 
 /// The program's own error.
 #[derive(Debug)]
-struct Boom(&'static str);
+pub(super) struct Boom(&'static str);
 
 impl fmt::Display for Boom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +53,7 @@ impl fmt::Display for Boom {
 
 impl std::error::Error for Boom {}
 
-fn boom(v: &Text) -> Result<Text, Boom> {
+pub(super) fn boom(v: &Text) -> Result<Text, Boom> {
     match v.as_deref() {
         None => Ok(None),
         Some("boom") => Err(Boom("boom")),

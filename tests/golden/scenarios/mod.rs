@@ -7,6 +7,7 @@ mod aggregations;
 mod applications;
 mod caching;
 mod errors;
+mod globals;
 mod joins;
 mod names;
 mod processors;
@@ -95,6 +96,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         tables::scenarios(),
         aggregations::scenarios(),
         joins::scenarios(),
+        globals::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
