@@ -6,5 +6,6 @@ mod bank;
 mod capture;
 mod commits;
 mod errors;
+mod globals;
 mod lent_rows;
 mod partitions;

@@ -11,6 +11,7 @@ mod commit;
 mod executor;
 mod explorer;
 mod fingerprint;
+mod globals;
 mod house;
 mod restore;
 mod snapshot;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, PartitionCounts, Processor, SnapshotBytes};
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, StateStore, Store, StoreSpec};
+use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -170,6 +170,11 @@ impl Life {
         let store = self.task().state().store_named(ROWS.name()).unwrap();
         store.flush(end).unwrap();
         assert_eq!(store.unflushed(), 0);
+    }
+
+    /// Publishes the store's committed rows.
+    pub(crate) fn publish(&mut self) -> Arc<PublishedRows> {
+        self.task().state().store_named(ROWS.name()).unwrap().publish().unwrap()
     }
 
     /// Ends the task and begins another, which restores from the bytes below and the changelog.

@@ -5,6 +5,8 @@ mod bank;
 
 mod draw;
 mod faults;
+mod globals;
 mod names;
+mod optimization;
 mod plan;
 mod typed_faults;

@@ -30,13 +30,13 @@ pub(super) fn change_row<K: 'static, V: Send + 'static>(
     };
     let (new, old) = (store.value(row), old.as_ref());
     if !slot.used_below {
-        let flow = ctx.push(Change { key, new, old, timestamp, headers });
+        let flow = ctx.push(Change { key, new, old, timestamp, headers, is_latest: true });
         ctx.task().return_store(slot.index, store);
         return flow;
     }
     let copy = new.as_ref().map(|value| store.copy(value)).transpose();
     ctx.task().return_store(slot.index, store);
-    ctx.push(Change { key, new: &copy?, old, timestamp, headers })
+    ctx.push(Change { key, new: &copy?, old, timestamp, headers, is_latest: true })
 }
 
 /// A row's place after a change, and what it was before, if somebody wants to know.

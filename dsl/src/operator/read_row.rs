@@ -3,25 +3,39 @@
 use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
+use crate::record::Timestamp;
 use crate::state::KeyValueState;
 use crate::topology::RowSlot;
 
-/// What is done with a row; it is lent.
-pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<&V>) -> Result<(), ProcessError>;
+/// What is done with a row and its time; the row is lent.
+pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
 
 /// Finds the row of a key.
 pub(crate) trait ReadRow<K, V>: Send + Sync {
-    /// Calls `visit` once, with the row if there is one.
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError>;
+    /// Calls `visit` once, with the row if there is one: that which was valid at the time `as_of` where the table keeps
+    /// versions, else the latest.
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError>;
 }
 
 /// A row of a store.
 pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+    fn read(
+        &self,
+        key: &K,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.get(key)?.map(|(value, _)| value))
+        visit(store.get(key)?)
     }
 }
 
@@ -29,8 +43,14 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
 pub(crate) struct GlobalRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for GlobalRow<K, V> {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
-        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>| visit(store.get(key)?.map(|(value, _)| value)))
+    fn read(
+        &self,
+        key: &K,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>| visit(store.get(key)?))
     }
 }
 
@@ -44,9 +64,15 @@ impl<K, V, F> ReadRow<K, V> for FilteredRow<K, V, F>
 where
     F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync,
 {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
-        self.above.read(key, task, &mut |row| {
-            let passes = row.map(|value| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        self.above.read(key, as_of, task, &mut |row| {
+            let passes = row.map(|(value, _)| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
             visit(row.filter(|_| passes))
         })
     }
@@ -62,10 +88,16 @@ impl<K, V, V2, F> ReadRow<K, V2> for MappedRow<K, V, F>
 where
     F: Fn(&K, &V) -> Result<Option<V2>, ProcessError> + Send + Sync,
 {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V2>) -> Result<(), ProcessError> {
-        self.above.read(key, task, &mut |row| {
-            let mapped = row.map(|value| (self.map)(key, value)).transpose()?.flatten();
-            visit(mapped.as_ref())
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V2>,
+    ) -> Result<(), ProcessError> {
+        self.above.read(key, as_of, task, &mut |row| {
+            let Some((value, timestamp)) = row else { return visit(None) };
+            visit((self.map)(key, value)?.as_ref().map(|mapped| (mapped, timestamp)))
         })
     }
 }

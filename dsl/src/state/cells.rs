@@ -23,13 +23,15 @@ pub(super) struct Cell<V> {
     pub(super) unlogged: bool,
     /// Changed since the bytes below last had it.
     pub(super) unflushed: bool,
+    /// Changed since the published rows last had it.
+    pub(super) unpublished: bool,
     /// Used since the last sweep.
     pub(super) used: bool,
 }
 
 impl<V> Cell<V> {
     pub(super) fn new(key: KeyBytes, value: Option<V>, timestamp: Timestamp) -> Self {
-        Cell { key, value, timestamp, unlogged: false, unflushed: false, used: true }
+        Cell { key, value, timestamp, unlogged: false, unflushed: false, unpublished: false, used: true }
     }
 }
 

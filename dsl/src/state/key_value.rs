@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, RowFormat, StateStore, Store, StoreError,
-    StoreErrorKind, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, StateStore, Store,
+    StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
 use crate::record::{Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -148,5 +148,13 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.rows.restore(bytes)
+    }
+
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        self.rows.visit(range, direction, visit)
+    }
+
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+        self.rows.publish()
     }
 }

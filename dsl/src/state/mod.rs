@@ -8,17 +8,21 @@ mod byte_store;
 mod cells;
 mod key_value;
 mod positions;
+mod published;
 mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
 
 pub use access::{Descriptor, Readable, StoreAccess, StoreReader};
-pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+pub use byte_store::{
+    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
+};
 pub use key_value::KeyValueState;
 pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
+pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
-pub use state_store::{ChangelogOut, StateStore};
+pub use state_store::{ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

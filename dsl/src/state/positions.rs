@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+use super::{ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot};
 use crate::record::{Decoder, Encoder, Offset, Timestamp, TopicPartition};
 
 const PLACES: &[u8] = &[0];
@@ -104,20 +104,27 @@ fn row(key: &[u8]) -> Vec<u8> {
     [&[ROW], key].concat()
 }
 
+/// The keys of a range as they stand beside the places.
+fn rows_of(range: &KeyRange) -> KeyRange {
+    let bound = |bound: &Bound<Vec<u8>>, open: Bound<Vec<u8>>| match bound {
+        Bound::Unbounded => open,
+        bound => bound.as_ref().map(|key| row(key)),
+    };
+    let from = bound(&range.from, Bound::Included(vec![ROW]));
+    KeyRange { from, to: bound(&range.to, Bound::Excluded(vec![ROW + 1])) }
+}
+
+fn without_prefix(rows: Rows<'_>) -> Rows<'_> {
+    Box::new(rows.map(|row| row.map(|(key, value)| (key[1..].to_vec(), value))))
+}
+
 impl ByteStore for PositionedStore {
     fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError> {
         self.inner.get(&row(key), out)
     }
 
     fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError> {
-        let bound = |bound: &Bound<Vec<u8>>, open: Bound<Vec<u8>>| match bound {
-            Bound::Unbounded => open,
-            bound => bound.as_ref().map(|key| row(key)),
-        };
-        let from = bound(&range.from, Bound::Included(vec![ROW]));
-        let to = bound(&range.to, Bound::Excluded(vec![ROW + 1]));
-        let rows = self.inner.range(&KeyRange { from, to }, direction)?;
-        Ok(Box::new(rows.map(|row| row.map(|(key, value)| (key[1..].to_vec(), value)))))
+        self.inner.range(&rows_of(range), direction).map(without_prefix)
     }
 
     fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
@@ -143,5 +150,32 @@ impl ByteStore for PositionedStore {
         self.inner.wipe()?;
         self.positions.lock().clear();
         Ok(())
+    }
+
+    fn snapshots(&self) -> Option<Arc<dyn TakeSnapshot>> {
+        self.inner.snapshots().map(|inner| Arc::new(Positioned(inner)) as _)
+    }
+}
+
+/// Snapshots of the rows without the places.
+struct Positioned<S: ?Sized>(Arc<S>);
+
+impl TakeSnapshot for Positioned<dyn TakeSnapshot> {
+    fn take(&self) -> Result<Arc<dyn ByteSnapshot>, StoreError> {
+        Ok(Arc::new(Positioned(self.0.take()?)))
+    }
+}
+
+impl ByteSnapshot for Positioned<dyn ByteSnapshot> {
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError> {
+        self.0.get(&row(key), out)
+    }
+
+    fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError> {
+        self.0.range(&rows_of(range), direction).map(without_prefix)
+    }
+
+    fn approximate_count(&self) -> u64 {
+        self.0.approximate_count().saturating_sub(1)
     }
 }

@@ -4,7 +4,8 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store};
+use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
+use crate::record::Timestamp;
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,22 @@ pub enum RowFormat {
     Plain,
     /// The row's time (8 bytes, big-endian), then the value: Kafka's timestamped stores.
     Timestamped,
+}
+
+impl RowFormat {
+    /// Time and value of a row as it lies below a store.
+    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
+        match self {
+            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
+            RowFormat::Timestamped => {
+                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
+                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
+                    StoreError::new(StoreErrorKind::Corrupt, message)
+                })?;
+                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
+            }
+        }
+    }
 }
 
 type MakeStore = dyn Fn(Kept) -> Box<dyn StateStore> + Send + Sync;

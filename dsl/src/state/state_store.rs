@@ -1,9 +1,10 @@
 //! What a task does with a store, whatever its types are.
 
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Changelog, StoreError};
+use super::{Changelog, Direction, KeyRange, PublishedRows, StoreError};
 use crate::processor::Outputs;
 use crate::record::{Headers, Offset, StoredRecord, Timestamp};
 
@@ -40,7 +41,17 @@ pub trait StateStore: Any + Send {
 
     /// Sets rows and debts from what `snapshot` wrote.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Visits the rows of a range as bytes, those not committed yet included, until `visit` breaks.
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError>;
+
+    /// Publishes the committed rows from now on, for readers in other threads; called again it gives the same. Only between a
+    /// commit and the next change, as what is there now counts as committed.
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError>;
 }
+
+/// Looks at a row as bytes: key, value as in the changelog, time; `Break` ends the walk.
+pub type VisitBytes<'a> = &'a mut dyn FnMut(&[u8], &[u8], Timestamp) -> ControlFlow<()>;
 
 /// Where a store's changes go.
 pub struct ChangelogOut<'a> {

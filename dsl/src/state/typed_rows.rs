@@ -7,9 +7,10 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cells::{Cell, Cells, KeyBytes};
+use super::published::RowBlock;
 use super::{
-    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, RowFormat, StateStore, StoreError, StoreErrorKind,
-    StoreWrite,
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, RowFormat, StateStore, StoreError,
+    StoreErrorKind, StoreWrite, VisitBytes,
 };
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
@@ -51,6 +52,15 @@ pub(crate) struct TypedRows<V: 'static> {
     unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// `None` until somebody asks from outside.
+    publishing: Option<Publishing>,
+}
+
+/// What readers in other threads get.
+struct Publishing {
+    rows: Arc<PublishedRows>,
+    /// Cells that changed since the last commit.
+    changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -67,6 +77,7 @@ impl<V: Send + 'static> TypedRows<V> {
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            publishing: None,
         }
     }
 
@@ -122,6 +133,11 @@ impl<V: Send + 'static> TypedRows<V> {
         (cell.value, cell.timestamp, cell.used) = (value, timestamp, true);
         if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
             self.unflushed.push(id.0);
+        }
+        if let Some(publishing) = &mut self.publishing
+            && !std::mem::replace(&mut cell.unpublished, true)
+        {
+            publishing.changed.push(id.0);
         }
         match self.changelog {
             Changelog::EveryUpdate => self.log(id.0, out),
@@ -250,17 +266,9 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
-        let (timestamp, value) = if self.format == RowFormat::Timestamped {
-            let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                StoreError::new(
-                    StoreErrorKind::Corrupt,
-                    format!("store `{}` has a row of {} bytes, too short for its time", self.name, bytes.len()),
-                )
-            })?;
-            (Timestamp::from_millis(i64::from_be_bytes(*time)), value)
-        } else {
-            (Timestamp::ZERO, bytes)
-        };
+        let (timestamp, value) = self.format.split(bytes).map_err(|cause| {
+            StoreError::new(cause.kind(), format!("store `{}`: {cause}", self.name)).with_source(cause)
+        })?;
         let value = self.values.read(value).map_err(|e| self.unreadable(&format!("the value of key {key:02x?}"), e))?;
         Ok((value, timestamp))
     }
@@ -275,12 +283,59 @@ impl<V: Send + 'static> TypedRows<V> {
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
     }
 
+    /// Prepares what readers in other threads get after the commit.
+    fn prepare_published(&mut self) -> Result<(), StoreError> {
+        let Some(mut publishing) = self.publishing.take_if(|publishing| !publishing.changed.is_empty()) else {
+            return Ok(());
+        };
+        let changes = self.pack(&mut publishing.changed)?;
+        for id in publishing.changed.drain(..) {
+            self.cells.get_mut(id).unpublished = false;
+        }
+        publishing.rows.prepare(changes);
+        self.publishing = Some(publishing);
+        Ok(())
+    }
+
+    /// The rows of these cells, sorted; an empty cell is a deleted row.
+    fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
+        ids.sort_unstable_by(|a, b| self.cells.get(*a).key.cmp(&self.cells.get(*b).key));
+        let mut block = RowBlock::default();
+        for id in ids {
+            let cell = self.cells.get(*id);
+            let write = |out: &mut Vec<u8>| match &cell.value {
+                Some(value) => self.values.write(value, out).map(|()| true),
+                None => Ok(false),
+            };
+            block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
+        }
+        Ok(block)
+    }
+
+    /// All rows.
+    fn pack_all(&mut self) -> Result<RowBlock, StoreError> {
+        let (mut block, values, mut failure) = (RowBlock::default(), self.values.clone(), None);
+        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| match block.push_with(
+            key,
+            timestamp,
+            |out| values.write(value, out).map(|()| true),
+        ) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failure.map_or(Ok(block), |error| Err(self.unwritable(error)))
+    }
+
     /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
         if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
-            self.cells
-                .remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+            self.cells.remove_where(|cell| {
+                !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed && !cell.unpublished
+            });
         }
     }
 
@@ -292,7 +347,7 @@ impl<V: Send + 'static> TypedRows<V> {
         emptied.retain(|id| {
             let cell = self.cells.get(*id);
             // It stays on the list only while somebody has to be told that it is empty.
-            let owed = cell.unlogged || cell.unflushed;
+            let owed = cell.unlogged || cell.unflushed || cell.unpublished;
             if cell.value.is_none() && !owed {
                 self.cells.remove(*id);
             }
@@ -322,6 +377,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             self.cells.get_mut(id).unlogged = false;
         }
         self.unlogged = unlogged;
+        self.prepare_published()?;
         self.free_emptied();
         // Reading brings rows up too, and a store that is only read is never flushed.
         self.sweep();
@@ -386,8 +442,14 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key: &cell.key, value }
         });
+        if let Some(publishing) = &self.publishing {
+            publishing.rows.flush_begins()?;
+        }
         below.write(&mut writes, next)?;
         drop(writes);
+        if let Some(publishing) = &self.publishing {
+            publishing.rows.flush_ended();
+        }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
         }
@@ -407,6 +469,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.unlogged.clear();
         self.unflushed.clear();
         self.emptied.clear();
+        assert!(self.publishing.is_none(), "a store is wiped before it is published");
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
 
@@ -462,5 +525,34 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             self.unlogged.push(id);
         }
         Ok(())
+    }
+
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        let (mut bytes, values, mut failure) = (Vec::new(), self.values.clone(), None);
+        self.walk(range, direction, &mut |key, value, timestamp| {
+            bytes.clear();
+            match values.write(value, &mut bytes) {
+                Ok(()) => visit(key, &bytes, timestamp),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(()), |error| Err(self.unwritable(error)))
+    }
+
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+        if let Some(publishing) = &self.publishing {
+            return Ok(publishing.rows.clone());
+        }
+        let below = self.below.as_ref().and_then(|below| below.snapshots());
+        let rows = match below {
+            Some(_) => self.pack(&mut self.unflushed.clone())?,
+            None => self.pack_all()?,
+        };
+        let rows = PublishedRows::new(&rows, self.format, below);
+        self.publishing = Some(Publishing { rows: rows.clone(), changed: Vec::new() });
+        Ok(rows)
     }
 }

@@ -116,7 +116,7 @@ impl StreamsBuilder {
         let key_or_null = SerdeRef::new(Nullable::new(topic.key_serde().clone()));
         let value_or_null = SerdeRef::new(Nullable::new(topic.value_serde().clone()));
         let nullable = Topic::<Option<K>, Option<V>>::new(topic.name(), key_or_null, value_or_null);
-        let step = plan.add(table, move |plan, builder| {
+        let step = plan.add(table, &[], move |plan, builder| {
             let (source, table, store) = (plan.name(source), plan.name(table), plan.name(store));
             builder.add_source(&source, Source::topic(&nullable));
             let opened = store.clone();
@@ -171,7 +171,7 @@ impl StreamsBuilder {
         let mut plan = self.plan();
         let (source, processor) = (plan.names.numbered("KSTREAM-SOURCE-"), plan.names.numbered("KTABLE-SOURCE-"));
         let from = Source::topic(topic);
-        plan.add(processor, move |plan, builder| {
+        plan.add(processor, &[], move |plan, builder| {
             builder.add_global_store(spec, &plan.name(source), from, &plan.name(processor), supplier);
         });
     }
@@ -390,13 +390,16 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         // Kafka Streams calls the inner join so too.
         let (parent, name, store) = (self.step, plan.names.numbered("KSTREAM-LEFTJOIN-"), table.store);
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let (name, parent, store) = (plan.name(name), plan.node(parent), plan.name(store));
             builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(&name, &[&parent], &[], move |wiring| {
                 let table = Box::new(GlobalRow(wiring.store(&store)));
                 JoinGlobal { select, join: JoinTable { table, padding, join } }
             });
         });
+        if padding == Padding::Pad {
+            plan.take_null_keys(step);
+        }
         drop(plan);
         self.continued(step, self.rekeyed, serdes)
     }
