@@ -278,7 +278,7 @@ impl Executor {
         let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
-            task.with_stores(|task| task.state().prepare_commit())?;
+            task.with_stores(Task::prepare_commit)?;
             let Progress { inputs, notes } = task.take_progress();
             if task.is_global() {
                 globals.extend(inputs);

@@ -89,7 +89,7 @@ fn fill(task: &mut Task, filling: &Filling, log: &dyn Log, fetch_bytes: usize) -
                 taken += 1;
             }
         }
-        task.state().prepare_commit()?;
+        task.prepare_commit()?;
         if task.state().store_mut(*store).is_some_and(|store| store.unflushed() > FLUSH_ROWS) {
             flush(task, *store)?;
         }

@@ -111,7 +111,7 @@ impl Life {
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: self.kind.changelog },
+            settings: TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() },
             globals: self.topology.global_stores(),
             open_store: &mut |_| Ok(home.open()),
         };
@@ -155,7 +155,7 @@ impl Life {
 
     /// Commits: the changelog has everything now.
     pub(crate) fn commit(&mut self) {
-        self.task().state().prepare_commit().unwrap();
+        self.task().prepare_commit().unwrap();
         self.task().take_progress();
         for (to, records) in self.task().state().outputs().take_all() {
             assert_eq!(*to.topic, *CHANGELOG, "the store is all that writes");

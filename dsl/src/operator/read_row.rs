@@ -34,8 +34,16 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
+        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.0.index);
+        if !store.rows().is_cached() {
+            return visit(store.get(key)?);
+        }
+        // Reading can push other rows out of a full cache, which comes before what is done with this one.
+        let Some(row) = store.place(key)? else { return visit(None) };
+        store.rows().touch(row, &mut out)?;
+        task.make_room(self.0.index)?;
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.get(key)?)
+        visit(store.row(row))
     }
 }
 
@@ -50,7 +58,7 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for GlobalRow<K, V> {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
-        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>| visit(store.get(key)?))
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>, _| visit(store.get(key)?))
     }
 }
 

@@ -87,6 +87,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.outlet.push_to(child, item, self.task)
     }
 
+    /// The children, and the task that they need to be pushed to.
+    #[inline]
+    pub(crate) fn children(&mut self) -> (&Outlet<Out>, &mut TaskState) {
+        (self.outlet, self.task)
+    }
+
     #[inline]
     pub(crate) fn task(&mut self) -> &mut TaskState {
         self.task
@@ -126,7 +132,10 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     /// A store that this node is connected to, to be read and changed. One that a topic fills only the processor there can
     /// change; others look at it with [`read`](Self::read).
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        self.task.open_at(self.node.writable(store.name())?, store)
+        let slot = self.node.writable(store.name())?;
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        self.task.make_room(slot)?;
+        self.task.open_at(slot, store)
     }
 
     /// Looks at a store: one that this node is connected to, or any global one.
@@ -155,7 +164,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
     ) -> Result<R, ProcessError> {
         let slot = self.node.readable(store.name())?;
-        self.task.look_at::<D::State, R>(slot, |state| look(&mut D::reader(state)))
+        self.task.look_at::<D::State, R>(slot, |state, out| look(&mut D::reader(state, out)))
     }
 }
 

@@ -26,14 +26,14 @@ pub trait Readable: Descriptor {
     type Reader<'a>;
 
     /// Lends a task's store for a look.
-    fn reader(state: &mut Self::State) -> Self::Reader<'_>;
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a>;
 }
 
 impl<K: 'static, V: Send + 'static> Readable for Store<K, V> {
     type Reader<'a> = StoreReader<'a, K, V>;
 
-    fn reader(state: &mut Self::State) -> Self::Reader<'_> {
-        StoreReader { state }
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a> {
+        StoreReader { state, out }
     }
 }
 
@@ -46,48 +46,51 @@ impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     }
 
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a> {
-        StoreAccess { reader: StoreReader { state }, out }
+        StoreAccess(StoreReader { state, out })
     }
 }
 
 /// A key-value store in the hands of a processor: it reads as a [`StoreReader`] does, and writes.
-pub struct StoreAccess<'a, K: 'static, V: 'static> {
-    reader: StoreReader<'a, K, V>,
-    out: ChangelogOut<'a>,
-}
+pub struct StoreAccess<'a, K: 'static, V: 'static>(StoreReader<'a, K, V>);
 
 impl<'a, K: 'static, V: 'static> Deref for StoreAccess<'a, K, V> {
     type Target = StoreReader<'a, K, V>;
 
     fn deref(&self) -> &Self::Target {
-        &self.reader
+        &self.0
     }
 }
 
 impl<K: 'static, V: 'static> DerefMut for StoreAccess<'_, K, V> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.reader
+        &mut self.0
     }
 }
 
 /// A key-value store that is looked at.
 pub struct StoreReader<'a, K: 'static, V: 'static> {
     state: &'a mut KeyValueState<K, V>,
+    /// Where changes go that a cache lets out, because rows that are read take room in it.
+    out: ChangelogOut<'a>,
 }
 
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// Sets the value of a key, as of the time `at`.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
-        let row = self.reader.state.claim(key)?;
-        Ok(self.reader.state.set(row, Some(value), at, &mut self.out)?)
+        let StoreReader { state, out } = &mut self.0;
+        let row = state.claim(key)?;
+        state.rows().note(row)?;
+        Ok(state.set(row, Some(value), at, out)?)
     }
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
-        let state = &mut *self.reader.state;
+        let StoreReader { state, out } = &mut self.0;
         let row = state.claim(key)?;
+        state.rows().touch(row, out)?;
+        state.rows().note(row)?;
         let old = state.take(row).map(|(value, _)| value);
-        state.set(row, None, at, &mut self.out)?;
+        state.set(row, None, at, out)?;
         Ok(old)
     }
 }
@@ -95,12 +98,14 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
 impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
     /// The value of a key.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.state.get(key)?.map(|(value, _)| value))
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
     }
 
     /// The value of a key and the time of its last update.
     pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        Ok(self.state.get(key)?)
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(self.state.row(row))
     }
 
     /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.

@@ -5,6 +5,8 @@
 
 mod access;
 mod byte_store;
+mod cache;
+mod cached_rows;
 mod cells;
 mod key_value;
 mod positions;
@@ -18,11 +20,13 @@ pub use access::{Descriptor, Readable, StoreAccess, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
+pub(crate) use cache::{CacheBudget, Held};
+pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
 pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
-pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
-pub use state_store::{ChangelogOut, StateStore, VisitBytes};
+pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
+pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

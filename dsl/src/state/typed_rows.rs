@@ -6,13 +6,14 @@ use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
 use super::published::RowBlock;
 use super::{
-    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, RowFormat, StateStore, StoreError,
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
     StoreErrorKind, StoreWrite, VisitBytes,
 };
-use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{CutOff, Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
@@ -29,24 +30,30 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
+    /// How changes are cached; `None` tells of each at once.
+    pub cache: Option<CacheSpec>,
 }
 
 /// A row's place in memory, valid until the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CellId(u32);
+pub struct CellId(pub(super) u32);
 
 /// Typed rows of one store of one task.
 ///
 /// Keys are compared by their bytes, and ranges are in the order of their unsigned bytes, as in Kafka Streams.
 pub(crate) struct TypedRows<V: 'static> {
     name: Arc<str>,
-    values: SerdeRef<V>,
-    format: RowFormat,
+    pub(super) values: SerdeRef<V>,
+    pub(super) format: RowFormat,
     changelog: Changelog,
     below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
-    cells: Cells<V>,
+    pub(super) cells: Cells<V>,
+    /// What is known of rows whose changes are held back.
+    pub(super) cache: Option<RowCache<V>>,
+    /// A row's bytes, while they are measured.
+    pub(super) row_buffer: Vec<u8>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
     unlogged: Vec<u32>,
     unflushed: Vec<u32>,
@@ -74,6 +81,8 @@ impl<V: Send + 'static> TypedRows<V> {
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
+            cache: kept.cache.map(RowCache::new),
+            row_buffer: Vec::new(),
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
@@ -87,9 +96,20 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(self.find(key)?.and_then(|id| self.row(CellId(id))))
     }
 
+    /// The row's place, if it is there.
+    #[inline]
+    pub(crate) fn place(&mut self, key: &[u8]) -> Result<Option<CellId>, StoreError> {
+        Ok(self.find(key)?.map(CellId))
+    }
+
     /// The row's place; a row that is not there gets one, without a value.
     pub(crate) fn claim(&mut self, key: &[u8]) -> Result<CellId, StoreError> {
         self.claim_bytes(key).map(CellId)
+    }
+
+    /// The bytes of the key at a place.
+    pub(crate) fn key(&self, id: CellId) -> &[u8] {
+        &self.cells.get(id.0).key
     }
 
     /// The value at a place.
@@ -118,7 +138,7 @@ impl<V: Send + 'static> TypedRows<V> {
         self.cells.get_mut(id.0).value.take().map(|value| (value, time))
     }
 
-    /// Sets the row at a place; `None` deletes it.
+    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before.
     pub(crate) fn set(
         &mut self,
         id: CellId,
@@ -139,11 +159,20 @@ impl<V: Send + 'static> TypedRows<V> {
         {
             publishing.changed.push(id.0);
         }
+        if self.cache.is_some() {
+            return self.hold(id.0, out);
+        }
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Writes a row to the changelog, now or at the commit.
+    #[inline]
+    pub(super) fn owe_changelog(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         match self.changelog {
-            Changelog::EveryUpdate => self.log(id.0, out),
+            Changelog::EveryUpdate => self.log(id, out),
             Changelog::LastPerCommit => {
-                if !std::mem::replace(&mut cell.unlogged, true) {
-                    self.unlogged.push(id.0);
+                if !std::mem::replace(&mut self.cells.get_mut(id).unlogged, true) {
+                    self.unlogged.push(id);
                 }
                 Ok(())
             }
@@ -155,7 +184,12 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(crate) fn copy(&self, value: &V) -> Result<V, StoreError> {
         let mut bytes = Vec::new();
         self.values.write(value, &mut bytes).map_err(|e| self.unwritable(e))?;
-        self.values.read(&bytes).map_err(|e| self.unreadable("a value", e))
+        self.decode_value(&bytes)
+    }
+
+    /// The value that bytes stand for.
+    pub(super) fn decode_value(&self, bytes: &[u8]) -> Result<V, StoreError> {
+        self.values.read(bytes).map_err(|e| self.unreadable("a value", e))
     }
 
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
@@ -244,7 +278,7 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(Some(self.cells.insert(Cell::new(key.into(), Some(value), timestamp))))
     }
 
-    fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
+    pub(super) fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
         match self.find(key)? {
             Some(id) => Ok(id),
             None => {
@@ -273,7 +307,7 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok((value, timestamp))
     }
 
-    fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
+    pub(super) fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
         StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {error}", self.name))
             .with_source(error)
     }
@@ -333,9 +367,7 @@ impl<V: Send + 'static> TypedRows<V> {
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
         if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
-            self.cells.remove_where(|cell| {
-                !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed && !cell.unpublished
-            });
+            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.is_owed());
         }
     }
 
@@ -347,7 +379,7 @@ impl<V: Send + 'static> TypedRows<V> {
         emptied.retain(|id| {
             let cell = self.cells.get(*id);
             // It stays on the list only while somebody has to be told that it is empty.
-            let owed = cell.unlogged || cell.unflushed || cell.unpublished;
+            let owed = cell.is_owed();
             if cell.value.is_none() && !owed {
                 self.cells.remove(*id);
             }
@@ -355,6 +387,11 @@ impl<V: Send + 'static> TypedRows<V> {
         });
         self.emptied = emptied;
     }
+}
+
+/// A snapshot ends too early.
+pub(super) fn cut_off(error: CutOff) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
 }
 
 fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
@@ -425,10 +462,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         for id in &ids {
             let cell = cells.get(*id);
             if let Some(value) = &cell.value {
-                if self.format == RowFormat::Timestamped {
-                    bytes.extend_from_slice(&cell.timestamp.as_millis().to_be_bytes());
-                }
-                self.values.write(value, &mut bytes).map_err(|e| {
+                self.format.write(&self.values, value, cell.timestamp, &mut bytes).map_err(|e| {
                     StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
                         .with_source(e)
                 })?;
@@ -469,6 +503,9 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.unlogged.clear();
         self.unflushed.clear();
         self.emptied.clear();
+        if let Some(cache) = &mut self.cache {
+            cache.clear();
+        }
         assert!(self.publishing.is_none(), "a store is wiped before it is published");
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
@@ -499,18 +536,16 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             out.bytes(&self.cells.get(*id).key);
             out.time(self.cells.get(*id).timestamp);
         }
-        Ok(())
+        self.snapshot_cache(out.0)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let cut_off =
-            |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
         self.wipe()?;
         let mut bytes = Decoder::new(bytes);
         let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
         while !rows.is_at_end() {
             let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let value = self.values.read(rows.bytes().map_err(cut_off)?).map_err(|e| self.unreadable("a value", e))?;
+            let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
             let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
             if self.below.is_some() {
                 self.cells.get_mut(id).unflushed = true;
@@ -524,7 +559,23 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             (cell.unlogged, cell.timestamp) = (true, timestamp);
             self.unlogged.push(id);
         }
-        Ok(())
+        self.restore_cache(&mut bytes)
+    }
+
+    fn is_cached(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    fn holds_changes(&self) -> bool {
+        self.cache.as_ref().is_some_and(RowCache::has_changes)
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        self.cache.as_ref().map_or(0, RowCache::bytes)
+    }
+
+    fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        self.write_back_held(what, out)
     }
 
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {

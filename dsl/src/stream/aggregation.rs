@@ -264,7 +264,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
             let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));
             let opened = store.clone();
             builder.add_operator_with(&node, &[&plan.node(parent)], &[&store], move |wiring| {
-                operator(wiring.store(&opened).sending_old(sends_old))
+                operator(wiring.rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&store), &[&node]);
         })

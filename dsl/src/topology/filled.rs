@@ -9,7 +9,7 @@ use super::builder::DeclaredStore;
 use super::nodes::{Kind, Node};
 use super::{Fault, Source, SourceTopics, TopologyBuilder};
 use crate::processor::Processor;
-use crate::state::{Changelog, StoreSpec};
+use crate::state::{Changelog, Emit, StoreSpec};
 
 /// Which records of its topic fill a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl TopologyBuilder {
     /// Adds a store that `source` fills by way of `processor`, both added before.
     pub(crate) fn fill_store(&mut self, spec: StoreSpec, by: FilledBy, source: &str, processor: &str) -> &mut Self {
         let known = self.stores.len();
-        self.add_state_store(spec.changelog(Changelog::Off), &[processor]);
+        self.add_state_store(spec.changelog(Changelog::Off).emit(Emit::EveryUpdate), &[processor]);
         // Unless the store was refused.
         if let Some(store) = self.stores.get_mut(known) {
             store.filled = Some(Filled { by, source: source.into(), processor: processor.into() });

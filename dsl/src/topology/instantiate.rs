@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
 use crate::processor::{BoxError, GlobalStores, Outputs, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
-use crate::state::{ByteStore, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
+use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
 pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
@@ -92,15 +92,27 @@ impl Topology {
                 spec.globals.put(*number, store);
             }
         }
-        let globals = spec.globals;
-        let parts =
-            TaskParts { partition, stores, changelogs, positions, globals, maintained, instances, heads, outputs };
+        let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());
+        let parts = TaskParts {
+            partition,
+            cached: self.program.flush_order.iter().copied().filter(is_cached).collect(),
+            flushers: self.program.flushers.clone(),
+            cache_budget: CacheBudget::new(spec.settings.cache_bytes),
+            stores,
+            changelogs,
+            positions,
+            globals: spec.globals,
+            maintained,
+            instances,
+            heads,
+            outputs,
+        };
         Ok((TaskState::new(parts), queues))
     }
 
     fn open_stores(&self, spec: &mut TaskSpec<'_>) -> Result<OpenedStores, BoxError> {
         let mut opened = OpenedStores::default();
-        for (store, filled) in self.stores().iter().zip(&self.program.filled) {
+        for (number, (store, filled)) in self.stores().iter().zip(&self.program.filled).enumerate() {
             let of_task =
                 self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
             if !of_task {
@@ -115,7 +127,8 @@ impl Topology {
                 let (positioned, places) = PositionedStore::over(bytes)?;
                 (below, positions) = (Some(positioned), Some(places));
             }
-            opened.stores.push(Some(store.open(spec.settings.changelog, below)));
+            let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
+            opened.stores.push(Some(store.open(&spec.settings, keeps_old, below)));
             opened.positions.push(positions);
         }
         Ok(opened)

@@ -109,7 +109,7 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
-            settings: TaskSettings { changelog: Changelog::EveryUpdate },
+            settings: TaskSettings { changelog: Changelog::EveryUpdate, ..TaskSettings::default() },
             clock: ManualClock::default(),
             running: None,
         }
@@ -317,7 +317,7 @@ impl TestDriver {
         running.uncommitted = 0;
         let mut written = Vec::new();
         for task in &mut running.tasks {
-            task.with_stores(|task| task.state().prepare_commit())?;
+            task.with_stores(Task::prepare_commit)?;
             task.take_progress();
             written.extend(task.state().outputs().take_all());
         }
@@ -352,6 +352,6 @@ fn update_globals(task: &mut Task, now: Timestamp) -> Result<(), DriverError> {
     task.state().set_now(now);
     task.with_stores(|task| {
         while task.process()?.is_some() {}
-        Ok(task.state().prepare_commit()?)
+        Ok(task.prepare_commit()?)
     })
 }

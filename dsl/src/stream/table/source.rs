@@ -29,7 +29,7 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
         };
         let opened = store.clone();
         builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
-            TableSource { store: Some(wiring.store(&opened).sending_old(sends_old)) }
+            TableSource { store: Some(wiring.rows(&opened, sends_old)) }
         });
         builder.add_state_store(spec(&store), &[&name]);
     })
