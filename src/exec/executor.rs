@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tidemill_dsl::processor::TaskState;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::state::{Changelog, StateStore};
 use tidemill_dsl::topology::changelog_topic;
@@ -118,6 +117,7 @@ impl Executor {
         task.state().set_now(self.clock.now());
         let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
         let Prepared { ends, changelogs } = driven;
+        task.begin()?;
         if task.is_global() {
             let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
             self.committer.reached(&inputs.collect());
@@ -177,6 +177,7 @@ impl Executor {
         match step {
             Step::Fetch { task, queue } => self.fetch(task, queue)?,
             Step::Process { task } => self.process(task, now)?,
+            Step::Punctuate { task } => self.punctuate(task, now)?,
             Step::Commit { .. } => self.commit()?,
         }
         Ok(Some(step))
@@ -185,6 +186,13 @@ impl Executor {
     /// When the next commit is due, if there is work to commit.
     pub fn commit_due_in(&self) -> Option<Duration> {
         self.has_work().then(|| self.interval_left(self.clock.now()))
+    }
+
+    /// When the next wall-clock timer of a task is due, if one is set.
+    pub fn timer_due_in(&self) -> Option<Duration> {
+        let due = self.tasks.iter().filter_map(|driven| driven.task.wall_clock_due()).min()?;
+        let millis = due.as_millis().saturating_sub(self.clock.now().as_millis());
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
     /// What is left of the commit interval.
@@ -214,8 +222,12 @@ impl Executor {
             if task.readiness() == Readiness::Ready {
                 self.enabled.push(Step::Process { task: number });
             }
+            if task.wall_clock_due().is_some_and(|due| due <= now) {
+                self.enabled.push(Step::Punctuate { task: number });
+            }
         }
-        let requested = self.committer.requested();
+        let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
+        let requested = asked || self.committer.requested();
         if requested || self.has_work() {
             self.enabled.push(Step::Commit { due: requested || self.interval_left(now).is_zero() });
         }
@@ -248,17 +260,23 @@ impl Executor {
             .filter(|(queue, _)| task.buffered(*queue) == 0)
             .filter_map(|(queue, end)| end.as_ref().map(|end| (end, task.fetch_position(queue))))
             .collect();
-        let limit = self.settings.step_records;
-        let mut stop = |state: &mut TaskState| {
+        task.process_many(self.settings.step_records, &mut |state| {
             if let (Some(trace), Some(address)) = (trace.as_mut(), state.address()) {
                 trace.event(TraceEvent::processed(&id, address));
             }
             // The application's own records count from the next record on, so they go out before it is chosen.
             state.outputs().has_own_input() || idle.iter().any(|(end, fetched)| *fetched < end.get())
-        };
-        task.with_stores(|task| task.process_many(limit, &mut stop))?;
+        })?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
+        self.stage(&id, own_input)
+    }
+
+    fn punctuate(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
+        let task = &mut self.tasks[number].task;
+        task.state().set_now(now);
+        task.punctuate_wall_clock()?;
+        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
         self.stage(&id, own_input)
     }
 
@@ -278,7 +296,7 @@ impl Executor {
         let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
-            task.with_stores(Task::prepare_commit)?;
+            task.prepare_commit()?;
             let Progress { inputs, notes } = task.take_progress();
             if task.is_global() {
                 globals.extend(inputs);

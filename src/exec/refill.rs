@@ -85,7 +85,7 @@ fn fill(task: &mut Task, filling: &Filling, log: &dyn Log, fetch_bytes: usize) -
         }
         for batch in batches.iter().filter(|batch| batch.base() < *to) {
             task.enqueue(*queue, &until(batch, *to))?;
-            while task.process()?.is_some() {
+            while task.process_again()?.is_some() {
                 taken += 1;
             }
         }

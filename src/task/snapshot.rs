@@ -32,9 +32,13 @@ impl Task {
     /// Counts of dropped records and the wall clock are not part of it. A processor that keeps state in its fields and
     /// cannot copy it says so in the error.
     pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.snapshot(out));
+        }
         let state = &mut self.state;
         Encoder(out).filled(|bytes| state.snapshot(bytes))?;
         let mut out = Encoder(out);
+        out.number(u64::from(self.punctuated));
         for queue in &self.queues {
             out.number(queue.fetched.get());
             out.number(queue.end_known.get());
@@ -48,8 +52,8 @@ impl Task {
                 out.bytes(run.bytes());
             }
         }
-        out.number(self.choice.heads().len() as u64);
-        for (queue, time) in self.choice.heads() {
+        out.number(self.choice.entries().len() as u64);
+        for (queue, time) in self.choice.entries() {
             out.number(*queue as u64);
             out.time(*time);
         }
@@ -59,11 +63,15 @@ impl Task {
     /// Sets the task from what `snapshot` of a task of the same number wrote. A task that failed cannot be set any more:
     /// the failure may have left it without parts.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.restore(bytes));
+        }
         self.check_usable().map_err(ProcessError::from)?;
         let mut bytes = Decoder::new(bytes);
         self.state.restore(&mut Decoder::new(bytes.bytes()?))?;
         self.state.set_address(None);
         self.addressed = None;
+        self.punctuated = bytes.number()? != 0;
         for queue in &mut self.queues {
             restore_queue(queue, &mut bytes)?;
         }
@@ -76,7 +84,7 @@ impl Task {
 
     /// Reads the records at the heads again, as of the times that they had.
     fn reload_heads(&mut self, heads: Vec<(usize, Timestamp)>) -> Result<(), SnapshotError> {
-        self.choice = super::Choice::default();
+        self.choice = tidemill_dsl::record::TimeHeap::default();
         let now = self.state.now();
         for (queue, time) in &heads {
             // A source that takes its times from the wall clock took this one when the record came to the head.

@@ -6,7 +6,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Flow, GlobalStores, Outputs, ProcessError, ProcessorInstance};
+use super::{
+    CannotSnapshot, DropCounts, DropReason, FiredTimer, Flow, GlobalStores, Outputs, ProcessError, ProcessorInstance,
+    ProcessorRunner, PunctuationType, Timers,
+};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{CacheBudget, ChangelogOut, Descriptor, Positions, Release, StateStore, StoreError};
 use crate::topology::Flusher;
@@ -48,7 +51,11 @@ pub(crate) struct TaskParts {
     pub(crate) globals: Arc<GlobalStores>,
     /// The numbers of those that this task maintains.
     pub(crate) maintained: Box<[usize]>,
+    /// The slots of the processors that fill a store.
+    pub(crate) filling: Box<[usize]>,
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
+    /// The nodes that the instances belong to, those further down first.
+    pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
@@ -59,6 +66,21 @@ pub(crate) struct TaskParts {
     pub(crate) cache_budget: CacheBudget,
 }
 
+/// Which processors of a task have begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    None,
+    /// Those that fill a store.
+    Filling,
+    All,
+}
+
+impl Begun {
+    fn of(number: u64) -> Self {
+        [Begun::None, Begun::Filling].into_iter().find(|begun| *begun as u64 == number).unwrap_or(Begun::All)
+    }
+}
+
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
     parts: TaskParts,
@@ -66,14 +88,26 @@ pub struct TaskState {
     stream_time: Option<Timestamp>,
     now: Timestamp,
     dropped: DropCounts,
+    timers: Timers,
+    begun: Begun,
+    commit_requested: bool,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
     pub(crate) fn new(parts: TaskParts) -> Self {
-        let (dropped, now) = (DropCounts::default(), Timestamp::ZERO);
-        TaskState { parts, address: None, stream_time: None, now, dropped, panicked_in: None }
+        TaskState {
+            parts,
+            address: None,
+            stream_time: None,
+            now: Timestamp::ZERO,
+            dropped: DropCounts::default(),
+            timers: Timers::default(),
+            begun: Begun::None,
+            commit_requested: false,
+            panicked_in: None,
+        }
     }
 
     /// The partition number that this task works on.
@@ -93,6 +127,11 @@ impl TaskState {
     /// Says which record is being processed.
     pub fn set_address(&mut self, address: Option<Address>) {
         self.address = address;
+    }
+
+    /// Takes the address away, for something that has no record.
+    pub fn take_address(&mut self) -> Option<Address> {
+        self.address.take()
     }
 
     /// Says that the record being processed is the one at `offset` of the partition that the last address named.
@@ -122,6 +161,92 @@ impl TaskState {
     /// Tells the task what time it is.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
+    }
+
+    /// Lets every processor begin, in the order in which they were added; later calls do nothing. Stores and stream time are
+    /// restored before.
+    pub fn begin(&mut self) -> Flow {
+        self.begin_filling()?;
+        if std::mem::replace(&mut self.begun, Begun::All) == Begun::All {
+            return Ok(());
+        }
+        self.init(|state, slot| !state.parts.filling.contains(&slot))
+    }
+
+    /// Lets the processors begin that fill a store, because the store is filled before the others begin.
+    pub fn begin_filling(&mut self) -> Flow {
+        if self.begun != Begun::None {
+            return Ok(());
+        }
+        self.begun = Begun::Filling;
+        self.init(|state, slot| state.parts.filling.contains(&slot))
+    }
+
+    fn init(&mut self, which: impl Fn(&TaskState, usize) -> bool) -> Flow {
+        let processors = self.parts.processors.clone();
+        // Nodes are put together from the last to the first, and so are their slots numbered.
+        for (slot, processor) in processors.iter().enumerate().rev() {
+            if self.parts.instances[slot].is_some() && which(self, slot) {
+                processor.init(self)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the processors have begun.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.begun == Begun::All
+    }
+
+    /// When the next wall-clock timer is due.
+    pub fn wall_clock_due(&self) -> Option<Timestamp> {
+        self.timers.next_due(PunctuationType::WallClock)
+    }
+
+    /// Whether a stream-time timer is due.
+    #[inline]
+    pub fn is_stream_time_due(&self) -> bool {
+        self.timers.next_due(PunctuationType::StreamTime).is_some_and(|due| Some(due) <= self.stream_time)
+    }
+
+    /// Fires all timers that are due, each once. Gives whether there were any.
+    pub fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, ProcessError> {
+        let time = match kind {
+            PunctuationType::StreamTime => self.stream_time,
+            PunctuationType::WallClock => Some(self.now),
+        };
+        let Some(time) = time else { return Ok(false) };
+        let mut fired = false;
+        while let Some(firing) = self.timers.begin(kind, time) {
+            let processor = self.parts.processors[firing.slot].clone();
+            processor.punctuate(&firing.name, time, self)?;
+            self.timers.ended();
+            fired = true;
+        }
+        Ok(fired)
+    }
+
+    /// The timer that is firing, or whose processor failed.
+    pub fn firing(&self) -> Option<FiredTimer> {
+        let firing = self.timers.firing()?;
+        let node = &**self.parts.processors[firing.slot].name();
+        Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
+    }
+
+    pub(crate) fn timers(&mut self) -> &mut Timers {
+        &mut self.timers
+    }
+
+    /// Asks for a commit.
+    pub(crate) fn request_commit(&mut self) {
+        self.commit_requested = true;
+    }
+
+    /// Whether a processor asked for a commit since the last one.
+    #[inline]
+    pub fn commit_requested(&self) -> bool {
+        self.commit_requested
     }
 
     /// Records dropped so far, by reason.
@@ -234,6 +359,12 @@ impl TaskState {
         !self.parts.maintained.is_empty()
     }
 
+    /// Whether the stores that the task maintains are not in its hands.
+    #[inline]
+    pub fn lacks_stores(&self) -> bool {
+        self.parts.maintained.first().is_some_and(|number| self.parts.stores[*number].is_none())
+    }
+
     /// The process's global stores.
     pub fn globals(&self) -> &Arc<GlobalStores> {
         &self.parts.globals
@@ -326,6 +457,7 @@ impl TaskState {
     /// Writes to the changelogs what a commit owes them. Call it once before taking the outputs for a commit, and after
     /// [`flush_caches`](Self::flush_caches).
     pub fn log_changes(&mut self) -> Result<(), StoreError> {
+        self.commit_requested = false;
         for slot in 0..self.parts.stores.len() {
             if let Some(mut store) = self.parts.stores[slot].take() {
                 let logged = store.log_changes(&mut self.changelog(slot));
@@ -342,6 +474,9 @@ impl TaskState {
     pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
         let mut out = Encoder(out);
         out.option(self.stream_time, Encoder::time);
+        out.number(self.begun as u64);
+        out.number(u64::from(self.commit_requested));
+        self.timers.snapshot(&mut out);
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
@@ -362,6 +497,9 @@ impl TaskState {
     /// Sets the state from what `snapshot` of a task of the same program and partition wrote.
     pub fn restore(&mut self, bytes: &mut Decoder<'_>) -> Result<(), SnapshotError> {
         self.stream_time = bytes.option(Decoder::time)?;
+        self.begun = Begun::of(bytes.number()?);
+        self.commit_requested = bytes.number()? != 0;
+        self.timers.restore(bytes)?;
         for store in self.parts.stores.iter_mut().flatten() {
             store.restore(bytes.bytes()?)?;
         }

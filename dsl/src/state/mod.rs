@@ -16,7 +16,7 @@ mod state_store;
 mod store;
 mod typed_rows;
 
-pub use access::{Descriptor, Readable, StoreAccess, StoreReader};
+pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };

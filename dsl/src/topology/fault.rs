@@ -34,6 +34,7 @@ pub enum Fault {
     GlobalConnected { store: Name, node: Name },
     FilledByPattern { store: Name, source: Name },
     FilledAlone { node: Name, parent: Name, store: Name },
+    FilledWithOther { node: Name, store: Name, other: Name },
 }
 
 impl fmt::Display for Fault {
@@ -156,6 +157,12 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "node `{node}` has the parent `{parent}`, which does nothing but fill the store `{store}`: read the topic once more under another name, or connect `{node}` elsewhere"
+                )
+            }
+            Fault::FilledWithOther { node, store, other } => {
+                write!(
+                    f,
+                    "node `{node}` fills the store `{store}` and is connected to `{other}` too: its records run again at a start, which would change `{other}` twice; give that another processor"
                 )
             }
             Fault::ExplicitNames { names } => {

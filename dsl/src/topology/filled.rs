@@ -175,6 +175,10 @@ impl TopologyBuilder {
             let name = store.spec.name();
             for node in &self.nodes {
                 let itself = node.name == filled.processor;
+                if let Some(other) = node.stores.iter().find(|other| itself && *other != name) {
+                    let (node, other) = (node.name.clone(), other.clone());
+                    faults.push(Fault::FilledWithOther { node, store: name.clone(), other });
+                }
                 if store.is_global() && !itself && store.users.contains(&node.name) {
                     faults.push(Fault::GlobalConnected { store: name.clone(), node: node.name.clone() });
                 }

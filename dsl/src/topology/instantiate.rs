@@ -92,6 +92,9 @@ impl Topology {
                 spec.globals.put(*number, store);
             }
         }
+        let fills = |name: &Arc<str>| self.program.filled.iter().flatten().any(|filled| filled.processor == *name);
+        let processors = self.program.processors.iter().enumerate();
+        let filling = processors.filter(|(_, processor)| fills(processor.name())).map(|(slot, _)| slot).collect();
         let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());
         let parts = TaskParts {
             partition,
@@ -103,7 +106,9 @@ impl Topology {
             positions,
             globals: spec.globals,
             maintained,
+            filling,
             instances,
+            processors: self.program.processors.clone(),
             heads,
             outputs,
         };
