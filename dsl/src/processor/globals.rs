@@ -10,6 +10,7 @@ use crate::state::StateStore;
 
 /// The place of a store; empty while the task that maintains it works, and for stores that are not global.
 type Place = Mutex<Option<Box<dyn StateStore>>>;
+type Held<'a> = MutexGuard<'a, Option<Box<dyn StateStore>>>;
 
 /// The global stores of a process, shared by its tasks. Made by
 /// [`Topology::global_stores`](crate::topology::Topology::global_stores).
@@ -22,7 +23,7 @@ impl GlobalStores {
     }
 
     /// Waits until nobody uses the store.
-    fn lock(&self, number: usize) -> MutexGuard<'_, Option<Box<dyn StateStore>>> {
+    fn lock(&self, number: usize) -> Held<'_> {
         // A panic in somebody's look leaves no row half changed: looks change none.
         self.0[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +58,7 @@ impl GlobalStores {
 /// Global stores that lie with the task that maintains them. Dropped without a release they are gone, and whoever looks at
 /// one gets an error.
 #[must_use = "the stores go back with `release`"]
-pub struct HeldStores<'a>(Vec<(usize, MutexGuard<'a, Option<Box<dyn StateStore>>>)>);
+pub struct HeldStores<'a>(Vec<(usize, Held<'a>)>);
 
 impl HeldStores<'_> {
     /// Gives the stores back.

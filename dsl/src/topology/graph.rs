@@ -269,7 +269,7 @@ fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), (
         }
     }
     let (mut roots, mut found) = (Vec::new(), Vec::<Subtopology>::new());
-    for number in 0..nodes.len() {
+    for (number, node) in nodes.iter().enumerate() {
         let root = groups.find(number);
         let id = roots.iter().position(|known| *known == root).unwrap_or_else(|| {
             roots.push(root);
@@ -277,7 +277,7 @@ fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), (
             found.len() - 1
         });
         found[id].nodes.push(number);
-        found[id].global |= stores.iter().any(|store| store.is_global() && store.users.contains(&nodes[number].name));
+        found[id].global |= stores.iter().any(|store| store.is_global() && store.users.contains(&node.name));
     }
     found
 }

@@ -107,10 +107,10 @@ impl Wiring<'_> {
             let connected = self.connected.contains(name);
             match filled {
                 // What a topic fills nobody else may change: the change would be lost when it is filled anew.
-                Some(filled) if filled.processor != *self.node => {
-                    if connected || filled.by == FilledBy::AllPartitions {
-                        readable.push((name.clone(), slot));
-                    }
+                Some(filled)
+                    if filled.processor != *self.node && (connected || filled.by == FilledBy::AllPartitions) =>
+                {
+                    readable.push((name.clone(), slot));
                 }
                 _ if connected => stores.push((name.clone(), slot)),
                 _ => {}
