@@ -11,6 +11,7 @@ mod emission;
 mod errors;
 mod forwards;
 mod globals;
+mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;

@@ -117,7 +117,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         let row = state.claim(key)?;
         state.rows().touch(row, out)?;
         state.rows().note(row)?;
-        let old = state.take(row).map(|(value, _)| value);
+        let old = state.take(row)?.map(|(value, _)| value);
         state.set(row, None, at, out)?;
         Ok(old)
     }

@@ -15,6 +15,7 @@ mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
+mod undo;
 
 pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
@@ -30,3 +31,4 @@ pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
 pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
+pub use undo::{UndoMark, Undoable};

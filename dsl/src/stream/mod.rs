@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod builder;
+mod cogroup;
 mod fits;
 mod global;
 mod grouped;
@@ -26,6 +27,7 @@ mod stream_type;
 mod table;
 
 pub use builder::{Naming, StreamsBuilder};
+pub use cogroup::Cogrouped;
 pub use fits::Fits;
 pub use global::GlobalTable;
 pub use grouped::GroupedStream;
@@ -34,4 +36,4 @@ pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
-pub use table::Table;
+pub use table::{GroupedTable, Table};
