@@ -1,19 +1,20 @@
 //! What the handle and the threads of an application share.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tidemill_dsl::processor::PartitionCounts;
-use tidemill_dsl::record::{Offset, TopicPartition};
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
-use super::AppState;
+use super::committed::Committed;
 use super::gate::Gate;
-use super::message::Inbox;
+use super::message::{Inbox, Query};
+use super::{AppState, Position};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::log::{InputProgress, Log, Session};
+use crate::log::{Log, Session};
 
 /// An application, as its threads and its users see it.
 pub(super) struct Shared {
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     pub(super) session: Arc<dyn Session>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) gate: Gate,
+    /// What queries see.
+    pub(super) committed: Committed,
     /// One per worker.
     pub(super) inboxes: Vec<Inbox>,
     /// Number of tasks of each sub-topology.
@@ -31,8 +34,6 @@ pub(super) struct Shared {
     pub(super) stores: BTreeMap<Arc<str>, u32>,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
-    /// How far the global stores are.
-    pub(super) globals: Globals,
     pub(super) state: watch::Sender<AppState>,
 }
 
@@ -63,6 +64,29 @@ impl Shared {
         }
     }
 
+    /// The error that ended the application, if one did.
+    pub(super) fn failure(&self) -> Option<Error> {
+        match &*self.state.borrow() {
+            AppState::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives a worker something to do between two records.
+    pub(super) fn tell(&self, worker: usize, query: Query) -> Result<(), Error> {
+        if !self.inboxes[worker].ask(query) {
+            return Err(self.gone());
+        }
+        self.session.wake();
+        Ok(())
+    }
+
+    /// Lets workers commit as soon as they have processed everything before a position.
+    pub(super) fn want(&self, position: &Position) {
+        self.inboxes.iter().for_each(|inbox| inbox.want(position));
+        self.session.wake();
+    }
+
     /// Which worker runs a task, by the order in which tasks are given out.
     pub(super) fn worker_of(&self, subtopology: usize, partition: u32) -> usize {
         if self.topology.subtopologies()[subtopology].is_global() {
@@ -70,25 +94,6 @@ impl Shared {
         }
         let before: u32 = self.tasks[..subtopology].iter().sum();
         (before + partition) as usize % self.inboxes.len()
-    }
-}
-
-/// How far the global stores are in the partitions that fill them.
-pub(super) struct Globals(Mutex<BTreeMap<TopicPartition, Offset>>);
-
-impl Globals {
-    pub(super) fn reading<'a>(inputs: impl Iterator<Item = &'a TopicPartition>) -> Self {
-        Globals(Mutex::new(inputs.map(|input| (input.clone(), Offset::ZERO)).collect()))
-    }
-
-    pub(super) fn reached(&self, inputs: &BTreeMap<TopicPartition, InputProgress>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(inputs.iter().map(|(input, progress)| (input.clone(), progress.next)));
-    }
-
-    /// The next offset of every partition.
-    pub(super) fn positions(&self) -> BTreeMap<TopicPartition, Offset> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -139,6 +139,11 @@ impl Task {
         self.queues[queue].fetched
     }
 
+    /// The offset of a queue's record that is processed next.
+    pub fn position(&self, queue: usize) -> Offset {
+        self.queues[queue].head_offset()
+    }
+
     /// How far a queue was processed.
     pub fn progress_of(&self, queue: usize) -> InputProgress {
         self.queues[queue].progress()
