@@ -2,6 +2,7 @@
 
 mod committed_reads;
 mod failures;
+mod globals;
 mod loops;
 mod positions;
 mod queries;

@@ -15,3 +15,4 @@ mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod tables;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{
     Address, DropReason, Edge, FixedKeyOf, FixedKeyRecord, Flow, Nowhere, Outlet, ProcessError, PunctuationType,
-    Schedule, StreamOf, TaskState,
+    RowContext, Schedule, StreamOf, TaskState,
 };
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::state::{Descriptor, Readable};
 
 /// A node's name, and what it is connected to.
@@ -24,6 +24,29 @@ pub(crate) struct NodeHead {
 }
 
 impl NodeHead {
+    /// A store that the node is connected to, to be read and changed.
+    pub(crate) fn open<'t, D: Descriptor>(
+        &self,
+        task: &'t mut TaskState,
+        store: &D,
+    ) -> Result<D::Access<'t>, ProcessError> {
+        let slot = self.writable(store.name())?;
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        task.make_room(slot)?;
+        task.open_at(slot, store)
+    }
+
+    /// Looks at a store that the node is connected to, or at any global one.
+    pub(crate) fn look<D: Readable, R>(
+        &self,
+        task: &mut TaskState,
+        store: &D,
+        look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        let slot = self.readable(store.name())?;
+        task.look_at::<D::State, R>(slot, |state, out| look(&mut D::reader(state, out)))
+    }
+
     /// The number of a store among those that the node writes.
     fn writable(&self, store: &str) -> Result<usize, ProcessError> {
         if let Some(slot) = find(&self.stores, store) {
@@ -201,10 +224,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     /// A store that this node is connected to, to be read and changed. One that a topic fills only the processor there can
     /// change; others look at it with [`read`](Self::read).
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let slot = self.node.writable(store.name())?;
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
-        self.task.make_room(slot)?;
-        self.task.open_at(slot, store)
+        self.node.open(self.task, store)
     }
 
     /// Looks at a store: one that this node is connected to, or any global one.
@@ -232,8 +252,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         store: &D,
         look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
     ) -> Result<R, ProcessError> {
-        let slot = self.node.readable(store.name())?;
-        self.task.look_at::<D::State, R>(slot, |state, out| look(&mut D::reader(state, out)))
+        self.node.look(self.task, store, look)
+    }
+
+    /// The context of a function that is given a row of a table.
+    pub(crate) fn row_context<'c>(&'c mut self, timestamp: Timestamp, headers: &'c Headers) -> RowContext<'c> {
+        RowContext::of_change(self.node, self.task, timestamp, headers)
     }
 }
 

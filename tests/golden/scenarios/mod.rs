@@ -13,6 +13,7 @@ mod names;
 mod processors;
 mod stateless;
 mod table_aggregations;
+mod table_joins;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -131,6 +132,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         table_aggregations::scenarios(),
         joins::scenarios(),
         globals::scenarios(),
+        table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
