@@ -68,7 +68,7 @@ async fn every_thread_and_partition_finds_the_rows_of_all_partitions() {
         send(&app, &IN, letters().flat_map(|(key, _)| (0..5).map(move |number| (format!("{key}{number}"), 1)))).await;
         app.settled().await.unwrap();
         let mut found = Vec::new();
-        let mut reader = app.reader(&OUT).unwrap();
+        let mut reader = app.subscribe(&OUT).unwrap();
         loop {
             let records = reader.read().unwrap();
             if records.is_empty() {
