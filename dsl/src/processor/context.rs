@@ -1,5 +1,6 @@
 //! What a node may do while it runs: forward, use its stores, set timers, ask for times.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::{
     RowContext, Schedule, StreamOf, TaskState,
 };
 use crate::record::{Headers, Record, Timestamp};
-use crate::state::{Descriptor, Readable};
+use crate::state::{Descriptor, KeyRange, Readable, Scan, Store, key_range};
 
 /// A node's name, and what it is connected to.
 pub(crate) struct NodeHead {
@@ -253,6 +254,76 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
     ) -> Result<R, ProcessError> {
         self.node.look(self.task, store, look)
+    }
+
+    /// Opens a cursor over the rows of a key-value store whose keys lie in a range, in the order of the keys' bytes. It shows
+    /// the rows as they are now, and does not borrow the context:
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// use tidemill_dsl::processor::{Context, Flow, Processor};
+    /// use tidemill_dsl::record::Record;
+    /// use tidemill_dsl::state::{Store, StoreSpec};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    ///
+    /// const OPEN: Store<String, i64> = Store::of("open");
+    ///
+    /// /// Collects values; 0 forwards and forgets all of them.
+    /// struct Collect;
+    ///
+    /// impl Processor<String, i64, String, i64> for Collect {
+    ///     fn stores(&self) -> Vec<StoreSpec> {
+    ///         vec![StoreSpec::plain(&OPEN)]
+    ///     }
+    ///
+    ///     fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
+    ///         if *record.value != 0 {
+    ///             return ctx.store(&OPEN)?.put(record.key, *record.value, record.timestamp);
+    ///         }
+    ///         let mut rows = ctx.scan(&OPEN, ..)?;
+    ///         while let Some((key, value)) = rows.next(ctx)? {
+    ///             ctx.forward(Record::new(&key, &value, record.timestamp))?;
+    ///             ctx.store(&OPEN)?.delete(&key, record.timestamp)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).process(|| Collect, &[]).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("b", 2).send("a", 1).send("", 0);
+    /// assert_eq!(driver.output(&OUT).key_values(), [("a".into(), 1), ("b".into(), 2)]);
+    /// assert_eq!(driver.store(&OPEN).all(), []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scan<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        range: impl RangeBounds<K>,
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        self.scan_keys(store, key_range(store, &range)?)
+    }
+
+    /// As [`scan`](Self::scan), over the rows whose key's bytes begin with `prefix`.
+    pub fn scan_prefix<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        prefix: &[u8],
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        self.scan_keys(store, KeyRange::prefix(prefix))
+    }
+
+    fn scan_keys<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        range: KeyRange,
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        let slot = self.node.writable(store.name())?;
+        self.task.open_at(slot, store)?;
+        Ok(Scan::open(self.task.state(slot).0, slot, range))
     }
 
     /// The context of a function that is given a row of a table.

@@ -90,7 +90,7 @@ pub(super) struct Program {
 impl Topology {
     /// Puts a checked program together.
     pub(super) fn assemble(builder: TopologyBuilder) -> Topology {
-        let TopologyBuilder { nodes, stores, copartitioned, partitions, .. } = builder;
+        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, .. } = builder;
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
@@ -115,6 +115,7 @@ impl Topology {
                 filled: &filled,
                 connected: &node.stores,
                 used_below: &below[number],
+                wrapper: wrapper.as_ref(),
                 parts: &mut parts,
             };
             match (node.assemble)(&mut wiring) {

@@ -7,6 +7,7 @@ mod aggregations;
 mod applications;
 mod caching;
 mod errors;
+mod foreign_keys;
 mod globals;
 mod joins;
 mod names;
@@ -131,6 +132,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        foreign_keys::scenarios(),
         globals::scenarios(),
         table_joins::scenarios(),
         names::scenarios(),
