@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
-use tidemill_dsl::state::{Changelog, StateStore};
-use tidemill_dsl::topology::changelog_topic;
 
+use super::origin::Origin;
 use super::refill::{self, Filling};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
@@ -69,14 +68,14 @@ struct Driven {
     task: Task,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
-    /// Changelog of each store, by the store's number; `None` for a store without one.
-    changelogs: Vec<(usize, Option<TopicPartition>)>,
+    /// What each store is restored from, by the store's number; `None` for a store without.
+    origins: Vec<(usize, Option<Origin>)>,
 }
 
 /// What connects a task to the log.
 struct Prepared {
     ends: Vec<Option<EndWatch>>,
-    changelogs: Vec<(usize, Option<TopicPartition>)>,
+    origins: Vec<(usize, Option<Origin>)>,
 }
 
 /// Drives tasks against a log.
@@ -125,32 +124,17 @@ impl Executor {
     pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
         task.state().set_now(self.clock.now());
         let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
-        let Prepared { ends, changelogs } = driven;
+        let Prepared { ends, origins } = driven;
         task.begin()?;
         if task.is_global() {
             let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
             self.committer.reached(&inputs.collect());
         }
-        self.tasks.push(Driven { task, ends, changelogs });
+        self.tasks.push(Driven { task, ends, origins });
         Ok(restored)
     }
 
     fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
-        let partition = task.id().partition;
-        let logged = |store: &dyn StateStore| store.changelog() != Changelog::Off;
-        let changelogs: Vec<(usize, Option<TopicPartition>)> = task
-            .state()
-            .stores()
-            .map(|(number, store)| {
-                let topic = || TopicPartition::new(changelog_topic(application, store.name()), partition);
-                (number, logged(store).then(topic))
-            })
-            .collect();
-        let mut restored = 0;
-        for (number, changelog) in &changelogs {
-            let (Some(store), Some(changelog)) = (task.state().store_mut(*number), changelog) else { continue };
-            restored += restore(&mut **store, &*self.log, changelog, self.settings.fetch_bytes)?;
-        }
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
         let (mut ends, mut fillings) = (Vec::new(), Vec::new());
@@ -166,8 +150,17 @@ impl Executor {
                 task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
             }
         }
+        let (mut origins, mut restored) = (Vec::new(), 0);
+        let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
+        for number in stores {
+            let origin = Origin::of(task, number, application);
+            if let Some(origin) = &origin {
+                restored += restore(task, number, origin, &*self.log, self.settings.fetch_bytes)?;
+            }
+            origins.push((number, origin));
+        }
         restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
-        Ok((Prepared { ends, changelogs }, restored))
+        Ok((Prepared { ends, origins }, restored))
     }
 
     /// The task of one sub-topology and partition, if it is here.
@@ -351,8 +344,8 @@ impl Executor {
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
         let session = &self.session;
-        self.tasks.iter_mut().try_for_each(|Driven { task, changelogs, .. }| {
-            task.with_stores(|task| flush_stores_of(task, changelogs, &**session, rows))
+        self.tasks.iter_mut().try_for_each(|Driven { task, origins, .. }| {
+            task.with_stores(|task| flush_stores_of(task, origins, &**session, rows))
         })
     }
 }
@@ -360,14 +353,19 @@ impl Executor {
 /// Flushes the stores of a task that have this many changed rows.
 fn flush_stores_of(
     task: &mut Task,
-    changelogs: &[(usize, Option<TopicPartition>)],
+    origins: &[(usize, Option<Origin>)],
     session: &dyn Session,
     rows: usize,
 ) -> Result<(), Error> {
-    for (number, changelog) in changelogs {
-        let Some(store) = task.state().store_mut(*number).filter(|store| store.unflushed() >= rows) else { continue };
-        match changelog {
-            Some(changelog) => store.flush(session.end(changelog)?)?,
+    for (number, origin) in origins {
+        if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
+            continue;
+        }
+        match origin {
+            Some(origin) => {
+                let next = origin.reached(task, session)?;
+                task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
+            }
             None => refill::flush(task, *number)?,
         }
     }

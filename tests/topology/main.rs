@@ -9,4 +9,5 @@ mod globals;
 mod names;
 mod optimization;
 mod plan;
+mod source_topics;
 mod typed_faults;
