@@ -235,9 +235,8 @@ impl ByteStore for FjallStore {
     }
 
     /// Whole tables go, which costs no write; rows that share a table with others stay until that is cut anew.
-    fn remove_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        let range = KeyRange { from: Bound::Unbounded, to: Bound::Excluded(key.to_vec()) };
-        let dropped = self.keyspace.tree.drop_range::<StoredKey, _>(stored_bounds(&range));
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        let dropped = self.keyspace.tree.drop_range::<StoredKey, _>(stored_bounds(range));
         dropped.map_err(|cause| self.failed("let go of old rows", cause.into()))
     }
 

@@ -68,8 +68,8 @@ impl ByteStore for MemoryStore {
         Ok(())
     }
 
-    fn remove_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        self.rows = self.rows.split_off(key);
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.rows.retain(|key, _| !range.contains(key));
         Ok(())
     }
 

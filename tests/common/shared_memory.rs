@@ -24,8 +24,8 @@ impl ByteStore for SharedMemory {
         self.0.lock().unwrap().write(writes, next)
     }
 
-    fn remove_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove_before(key)
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.0.lock().unwrap().discard(range)
     }
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::{CellId, KeyedRows};
-use crate::topology::StoreSlot;
+use crate::state::{CellId, KeyValueState, KeyedRows};
+use crate::topology::{RowSlot, StoreSlot};
 
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
@@ -76,6 +76,29 @@ pub(super) fn place<S: KeyedRows>(
         task.make_room(slot.index)?;
     }
     Ok(Some(row))
+}
+
+/// A row of a global store. Nobody else reads that store while the row is visited.
+pub(crate) struct GlobalRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for GlobalRow<K, V> {
+    fn read(
+        &self,
+        key: &K,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>, _| visit(store.get(key)?))
+    }
+
+    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>, _| {
+            let Some(row) = store.place(key)? else { return Ok(None) };
+            let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+            Ok(store.row(row).map(copy).transpose()?)
+        })
+    }
 }
 
 /// A row that passes a filter.

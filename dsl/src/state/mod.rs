@@ -11,6 +11,7 @@ mod cells;
 mod key_value;
 mod keyed_rows;
 mod leaving;
+mod positions;
 mod published;
 mod scan;
 mod segmented_rows;
@@ -28,7 +29,7 @@ mod window_access;
 mod window_key;
 mod window_store;
 
-pub use access::{Descriptor, StoreAccess, StoreName};
+pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
@@ -36,6 +37,8 @@ pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;
+pub(crate) use positions::PositionedStore;
+pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use scan::Scan;
 pub(crate) use scan::key_range;

@@ -7,7 +7,7 @@ use super::keyed_rows::KeyedRows;
 use super::segmented_rows::{SegmentedRows, forward_to_rows};
 use super::segments::PREFIX;
 use super::typed_rows::TypedRows;
-use super::window::{contains, segment_range, unwritable};
+use super::window::{segment_range, unwritable};
 use super::window_key::{SessionKeys, own_bytes, push_session, session_window};
 use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, SessionStore,
@@ -134,7 +134,7 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         let range = |prefix: &[u8; PREFIX]| segment_range(prefix, keys, &tail);
         self.rows.walk(ends.clone(), range, direction, &mut |key, value, _| {
             let (own, session) = (own_bytes::<SessionKeys>(key), session_window(key));
-            if ends.contains(&session.end.as_millis()) && contains(keys, own) {
+            if ends.contains(&session.end.as_millis()) && keys.contains(own) {
                 visit(own, session, value)
             } else {
                 ControlFlow::Continue(())

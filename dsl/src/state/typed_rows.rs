@@ -506,7 +506,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             publishing.rows.flush_ended();
         }
         if std::mem::take(&mut self.floor_unflushed) {
-            below.remove_before(&self.floor)?;
+            below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
         }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;

@@ -154,7 +154,7 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         let range = |prefix: &[u8; PREFIX]| segment_range(prefix, keys, &tail);
         self.rows.walk(starts.clone(), range, direction, &mut |key, value, time| {
             let (own, start) = (own_bytes::<WindowKeys>(key), window_start(key));
-            if starts.contains(&start) && contains(keys, own) {
+            if starts.contains(&start) && keys.contains(own) {
                 visit(own, start, value, time)
             } else {
                 ControlFlow::Continue(())
@@ -231,14 +231,6 @@ pub(super) fn segment_range(prefix: &[u8; PREFIX], keys: &KeyRange, tail: &[u8])
         Bound::Unbounded => KeyRange::prefix(prefix).to,
     };
     KeyRange { from, to }
-}
-
-/// Whether a key lies in a range.
-pub(super) fn contains(range: &KeyRange, key: &[u8]) -> bool {
-    use std::ops::RangeBounds;
-    let bounds: (Bound<&[u8]>, Bound<&[u8]>) =
-        (range.from.as_ref().map(Vec::as_slice), range.to.as_ref().map(Vec::as_slice));
-    <(Bound<&[u8]>, Bound<&[u8]>) as RangeBounds<[u8]>>::contains(&bounds, key)
 }
 
 #[cold]
