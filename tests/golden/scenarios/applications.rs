@@ -11,9 +11,6 @@ use super::{Scenario, Text, documents, longs, texts};
 
 const ACCOUNTS: Store<String, Value> = Store::of("accounts-store");
 const COUNTS: Store<String, i64> = Store::of("counts-store");
-const PLAYERS: Store<String, Value> = Store::of("players");
-const ALL: Store<String, Value> = Store::of("all");
-const TOP: Store<String, Value> = Store::of("top");
 const AVAILABLE: Store<String, i64> = Store::of("available");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -22,7 +19,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("bank_account_batch", bank_account_batch).store(&ACCOUNTS),
         Scenario::streams("bank_account_batch_times", bank_account_batch_times).store(&ACCOUNTS),
         Scenario::streams("word_count", word_count).store(&COUNTS),
-        Scenario::streams("top_two_per_group", top_two_per_group).store(&TOP),
         Scenario::streams("inventory_reservation", inventory_reservation).plain_store(&AVAILABLE),
     ]
 }
@@ -94,40 +90,6 @@ fn word_count(b: &StreamsBuilder) {
         .count_with(&COUNTS)
         .to_stream()
         .to(&Topic::<String, i64>::of("counts"));
-}
-
-fn top_two_per_group(b: &StreamsBuilder) {
-    b.table_with(&Topic::<String, Value>::of("players"), &PLAYERS)
-        .group_by(|id, player| (text(player, "group"), json!({"id": id, "score": player["score"]})))
-        .aggregate(
-            &ALL,
-            || json!({}),
-            |mut all: Value, _, player| {
-                all[text(player, "id")] = player["score"].clone();
-                all
-            },
-            |mut all, _, player| {
-                if let Some(scores) = all.as_object_mut() {
-                    scores.remove(&text(player, "id"));
-                }
-                all
-            },
-        )
-        .map_values_with(&TOP, |_, all| best_two(all))
-        .to_stream()
-        .to(&Topic::<String, Value>::of("top"));
-}
-
-fn text(document: &Value, field: &str) -> String {
-    document[field].as_str().unwrap_or_default().to_owned()
-}
-
-/// The two greatest scores, equal ones by id.
-fn best_two(all: &Value) -> Value {
-    let mut scores: Vec<(&String, i64)> =
-        all.as_object().into_iter().flatten().map(|(id, score)| (id, score.as_i64().unwrap_or(0))).collect();
-    scores.sort_by(|(id, score), (other_id, other)| other.cmp(score).then_with(|| id.cmp(other_id)));
-    scores.iter().take(2).map(|(id, score)| json!({"id": id, "score": score})).collect()
 }
 
 fn inventory_reservation(b: &StreamsBuilder) {
