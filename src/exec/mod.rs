@@ -5,6 +5,8 @@
 
 mod chooser;
 mod executor;
+mod origin;
+mod refill;
 mod restore;
 mod trace;
 

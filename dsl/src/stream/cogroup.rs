@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{StepId, StoreId};
-use super::stream_type::{Sources, serde_for};
+use super::stream_type::{Sources, check_builder, serde_for};
 use super::{GroupedStream, Materialized, StreamsBuilder, Table};
 use crate::operator::{Aggregate, PassOn};
 use crate::processor::{Edge, ProcessError, StreamOf, TableOf};
@@ -251,7 +251,7 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         grouped: &GroupedStream<'b, K2, V>,
         fold: impl Fn(A, &K, &V::Plain) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self {
-        if grouped.stream.check_builder(self.builder, "cogroup") {
+        if check_builder(self.builder, grouped.stream.builder, "cogroup") {
             self.members.push(grouped.member(fold));
         }
         self
@@ -280,10 +280,11 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         drop(plan);
+        let serdes = (key.clone(), value.clone());
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
         let initial: Initial<A> = Arc::new(initial);
         let (step, sources) =
             plan_members::<_, TableOf<K, A>>(self.builder, &self.members, (store, kept), initial, spec);
-        Table::stored(self.builder, step, sources, kept)
+        Table::stored(self.builder, step, sources, kept).with_serdes(serdes)
     }
 }

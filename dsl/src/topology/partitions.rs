@@ -25,7 +25,8 @@ pub struct TopicNeed {
 pub struct TopicPlan {
     /// Repartition topics and changelogs, by name.
     pub internal: Vec<TopicNeed>,
-    /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads.
+    /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads, and none for one that
+    /// maintains a global store.
     pub tasks: Vec<u32>,
     /// For each store the number of partitions that its keys are spread over: the greatest number among the topics that its
     /// rows come from. A sub-topology may have more tasks, because of what else it reads.
@@ -82,32 +83,41 @@ impl Topology {
         known
     }
 
-    /// Gives every repartition topic the greatest number upstream, until nothing more follows.
+    /// Gives every repartition topic the greatest number upstream, until nothing more follows. Where topics lie upstream of
+    /// each other, as in a table that is joined with itself by a foreign key, those decide that are known.
     fn derive_partitions(&self, known: &mut Known, existing: Existing<'_>, faults: &mut Vec<Fault>) {
         loop {
             let open: Vec<&TopicRef> =
                 self.source_topics().into_iter().filter(|topic| !known.contains_key(topic)).collect();
-            let found: Vec<(TopicRef, u32)> = open
-                .iter()
-                .filter_map(|topic| self.upstream(topic, known, existing).map(|count| ((*topic).clone(), count)))
-                .collect();
-            if found.is_empty() {
+            let found = |all: bool| -> Vec<(TopicRef, u32)> {
+                let count = |topic: &&TopicRef| self.upstream(topic, known, existing, all);
+                open.iter().filter_map(|topic| count(topic).map(|count| ((*topic).clone(), count))).collect()
+            };
+            let mut found_now = found(true);
+            if found_now.is_empty() {
+                found_now = found(false);
+            }
+            if found_now.is_empty() {
                 faults.extend(open.iter().map(|topic| Fault::NoPartitions { topic: topic.name().clone() }));
                 return;
             }
-            known.extend(found);
+            known.extend(found_now);
         }
     }
 
-    /// The greatest number among the topics that the writers of `topic` read, if all of them are known.
-    fn upstream(&self, topic: &TopicRef, known: &Known, existing: Existing<'_>) -> Option<u32> {
+    /// The greatest number among the topics that the writers of `topic` read, if `all` of them, or at least one, are known.
+    fn upstream(&self, topic: &TopicRef, known: &Known, existing: Existing<'_>, all: bool) -> Option<u32> {
         let writes = |sub: &&Subtopology| {
             self.nodes_of(sub).any(|node| matches!(&node.kind, NodeKind::Sink(SinkTopic::Fixed(to)) if to == topic))
         };
         let writers: Vec<&Subtopology> = self.subtopologies().iter().filter(writes).collect();
         let named = writers.iter().flat_map(|sub| self.topics_of(sub)).map(|source| known.get(source).copied());
         let matching = writers.iter().flat_map(|sub| self.matching(sub, existing)).map(Some);
-        named.chain(matching).collect::<Option<Vec<u32>>>()?.into_iter().max()
+        let counts: Vec<Option<u32>> = named.chain(matching).collect();
+        if all && counts.contains(&None) {
+            return None;
+        }
+        counts.into_iter().flatten().max()
     }
 
     fn topics_of<'a>(&'a self, sub: &'a Subtopology) -> impl Iterator<Item = &'a TopicRef> {
@@ -150,6 +160,9 @@ impl Topology {
     }
 
     fn tasks(&self, sub: &Subtopology, known: &Known, existing: Existing<'_>) -> u32 {
+        if sub.is_global() {
+            return 0;
+        }
         let named = self.topics_of(sub).filter_map(|topic| known.get(topic).copied());
         named.chain(self.matching(sub, existing)).max().unwrap_or(0)
     }
@@ -161,6 +174,10 @@ impl Topology {
 
     /// The greatest number among the topics that lie above the users of a store.
     fn spread(&self, store: &str, known: &Known, existing: Existing<'_>) -> u32 {
+        // All rows of a global store are in one place.
+        if self.subtopology_of_store(store).is_some_and(Subtopology::is_global) {
+            return 1;
+        }
         let mut above: BTreeSet<&Arc<str>> = BTreeSet::new();
         // Parents were added before their children, so backwards every node is seen after all that lie below it.
         for node in self.nodes().iter().rev() {

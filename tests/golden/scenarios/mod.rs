@@ -7,6 +7,8 @@ mod aggregations;
 mod applications;
 mod caching;
 mod errors;
+mod foreign_keys;
+mod globals;
 mod joins;
 mod names;
 mod processors;
@@ -130,6 +132,8 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        foreign_keys::scenarios(),
+        globals::scenarios(),
         table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
