@@ -23,7 +23,7 @@ mod stateless;
 mod stream_type;
 mod table;
 
-pub use builder::{Naming, StreamsBuilder};
+pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use fits::Fits;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
