@@ -55,7 +55,7 @@
 //! fn topology() -> Result<Topology, TopologyErrors> {
 //!     let builder = StreamsBuilder::new();
 //!     builder.add_store(StoreSpec::plain(&BALANCES));
-//!     builder.stream(&OPERATIONS).process(|| Decide, &[BALANCES.name()]).to(&MOVEMENTS);
+//!     builder.stream(&OPERATIONS).process(|| Decide, &[&BALANCES]).to(&MOVEMENTS);
 //!     builder.build()
 //! }
 //!

@@ -93,10 +93,7 @@ impl Replay<'_> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
         let result = match (&step.pipe, step.advance_wall_clock_ms) {
             (Some(piped), None) => self.pipe(piped)?,
-            (None, Some(millis)) => {
-                self.driver.advance_clock(Duration::from_millis(millis));
-                Ok(())
-            }
+            (None, Some(millis)) => self.driver.try_advance_clock(Duration::from_millis(millis)),
             _ => return Err("a step pipes a record or moves the clock".into()),
         };
         let written = self.take_written(step.pipe.as_ref());

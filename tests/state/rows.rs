@@ -96,7 +96,7 @@ impl Life {
         builder.add_store(spec.rows_in_memory(kind.rows_in_memory));
         let answer = Arc::new(Mutex::new(String::new()));
         let hands = answer.clone();
-        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[ROWS.name()]);
+        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[&ROWS]);
         done.for_each(|_: &String, _: &String| {});
         let topology = builder.build().unwrap();
         let mut life = Life { topology, kind, home, task: None, changelog: Vec::new(), answer };

@@ -20,6 +20,16 @@ struct Inner {
     cause: BoxError,
     node: Option<Box<str>>,
     address: Option<Address>,
+    timer: Option<Box<FiredTimer>>,
+}
+
+/// The timer that a processor was called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiredTimer {
+    /// The timer's name.
+    pub timer: Box<str>,
+    /// The processor that it belongs to; what failed may be a node below it.
+    pub node: Box<str>,
 }
 
 impl ProcessError {
@@ -43,6 +53,18 @@ impl ProcessError {
         self.0.address.as_ref()
     }
 
+    /// The timer that was fired, if no record was being processed but a punctuation.
+    pub fn timer(&self) -> Option<&FiredTimer> {
+        self.0.timer.as_deref()
+    }
+
+    /// Names the timer that was fired.
+    #[must_use]
+    pub fn at_timer(mut self, timer: FiredTimer) -> Self {
+        self.0.timer.get_or_insert_with(|| timer.into());
+        self
+    }
+
     /// Names the node, unless one is named already: the innermost stays.
     #[must_use]
     pub fn at_node(mut self, node: &str) -> Self {
@@ -60,7 +82,7 @@ impl ProcessError {
 
 impl<E: Into<BoxError>> From<E> for ProcessError {
     fn from(cause: E) -> Self {
-        ProcessError(Box::new(Inner { cause: cause.into(), node: None, address: None }))
+        ProcessError(Box::new(Inner { cause: cause.into(), node: None, address: None, timer: None }))
     }
 }
 
@@ -73,6 +95,9 @@ impl fmt::Display for ProcessError {
         }
         if let Some(address) = &self.0.address {
             write!(f, " on {address}")?;
+        }
+        if let Some(FiredTimer { timer, node }) = self.timer() {
+            write!(f, " on timer `{timer}` of `{node}`")?;
         }
         write!(f, ": {}", self.0.cause)
     }

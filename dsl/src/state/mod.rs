@@ -17,7 +17,7 @@ mod state_store;
 mod store;
 mod typed_rows;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };

@@ -15,6 +15,7 @@ mod names;
 mod optimization;
 mod options;
 mod plan;
+mod process;
 mod repartition;
 mod shape;
 mod sink;

@@ -82,6 +82,7 @@ impl Topology {
             stores,
             changelogs,
             instances,
+            processors: self.program.processors.clone(),
             heads,
             outputs,
         };
