@@ -128,6 +128,7 @@ impl Pair {
             pair.apply(op)?;
         }
         prop_assert_eq!(pair.life.rows(), rows(&pair.model.rows));
+        KEYS.iter().try_for_each(|key| pair.apply(&Op::Get(key)))?;
         pair.apply(&Op::Commit)?;
         if kind.changelog == Changelog::Off {
             prop_assert_eq!(pair.life.changelog_records(), 0);
@@ -137,7 +138,7 @@ impl Pair {
         }
         pair.apply(&Op::Reopen)?;
         prop_assert_eq!(pair.life.rows(), rows(&pair.model.rows));
-        Ok(())
+        KEYS.iter().try_for_each(|key| pair.apply(&Op::Get(key)))
     }
 }
 
@@ -166,10 +167,15 @@ fn any_op() -> impl Strategy<Value = Op> {
 fn any_kind() -> impl Strategy<Value = Kind> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
     let rows_in_memory = prop::sample::select(vec![0, 2, 100_000]);
-    (changelog, any::<bool>(), rows_in_memory).prop_map(|(changelog, timestamped, rows_in_memory)| Kind {
+    // No cache, one for two or three rows, and one for all.
+    let cache_bytes = prop::sample::select(vec![0, 200, 1_000_000]);
+    let kind = (changelog, any::<bool>(), rows_in_memory, any::<bool>(), cache_bytes);
+    kind.prop_map(|(changelog, timestamped, rows_in_memory, headers, cache_bytes)| Kind {
         changelog,
         timestamped,
         rows_in_memory,
+        headers,
+        cache_bytes,
     })
 }
 
@@ -202,7 +208,7 @@ proptest! {
 }
 
 fn kind(changelog: Changelog, rows_in_memory: usize) -> Kind {
-    Kind { changelog, timestamped: true, rows_in_memory }
+    Kind { changelog, timestamped: true, rows_in_memory, headers: false, cache_bytes: 0 }
 }
 
 #[test]

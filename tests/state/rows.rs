@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, PartitionCounts, Processor, SnapshotBytes};
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec};
+use tidemill::state::{
+    Changelog, Direction, Emit, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec,
+};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -22,7 +24,15 @@ const CHANGELOG: &str = "test-rows-changelog";
 pub(crate) type Row = (String, i64, i64);
 
 /// Does what the record's value says with the row of its key, and leaves the answer.
-struct Hands(Arc<Mutex<String>>);
+struct Hands {
+    kind: Kind,
+    answer: Arc<Mutex<String>>,
+}
+
+/// The headers that a row of this value is written with.
+fn headers_of(value: i64) -> Headers {
+    if value % 2 == 0 { Headers::NONE } else { Headers::default().with("value", value.to_string()) }
+}
 
 impl Processor<String, String, String, String> for Hands {
     fn process(&mut self, record: Record<'_, String, String>, ctx: &mut Context<'_, String, String>) -> Flow {
@@ -30,11 +40,23 @@ impl Processor<String, String, String, String> for Hands {
         let words: Vec<&str> = record.value.split('|').collect();
         let answer = match words.as_slice() {
             ["put", value] => {
-                rows.put(record.key, value.parse()?, record.timestamp)?;
+                let value = value.parse()?;
+                rows.put_with_headers(record.key, value, record.timestamp, &headers_of(value))?;
                 String::new()
             }
             ["delete"] => format!("{:?}", rows.delete(record.key, record.timestamp)?),
-            ["get"] => format!("{:?}", rows.get_with_time(record.key)?.map(|(value, time)| (*value, time.as_millis()))),
+            ["get"] => {
+                let row = rows.get(record.key)?.copied();
+                assert_eq!(rows.get_with_time(record.key).is_ok(), self.kind.timestamped, "a time is there or refused");
+                assert_eq!(rows.get_with_headers(record.key).is_ok(), self.kind.headers, "as are headers");
+                if self.kind.headers {
+                    let headers = rows.get_with_headers(record.key)?.map(|(_, headers)| headers.clone());
+                    assert_eq!(headers, row.map(headers_of));
+                }
+                let time = if self.kind.timestamped { rows.get_with_time(record.key)? } else { None };
+                let time = time.map_or(0, |(_, time)| time.as_millis());
+                format!("{:?}", row.map(|value| (value, time)))
+            }
             [what, to, direction, limit] => {
                 let direction = if *direction == "back" { Direction::Backward } else { Direction::Forward };
                 let (mut seen, limit): (Vec<(String, i64)>, usize) = (Vec::new(), limit.parse()?);
@@ -53,7 +75,7 @@ impl Processor<String, String, String, String> for Hands {
             }
             other => return Err(format!("no command: {other:?}").into()),
         };
-        *self.0.lock().unwrap() = answer;
+        *self.answer.lock().unwrap() = answer;
         Ok(())
     }
 
@@ -77,6 +99,9 @@ pub(crate) struct Kind {
     pub(crate) changelog: Changelog,
     pub(crate) timestamped: bool,
     pub(crate) rows_in_memory: usize,
+    pub(crate) headers: bool,
+    /// How large the cache is; 0: there is none.
+    pub(crate) cache_bytes: u64,
 }
 
 /// The task, the bytes below its store, and its changelog as far as it is committed.
@@ -93,10 +118,11 @@ impl Life {
     pub(crate) fn new(kind: Kind, home: Home) -> Life {
         let builder = StreamsBuilder::new();
         let spec = if kind.timestamped { StoreSpec::timestamped(&ROWS) } else { StoreSpec::plain(&ROWS) };
-        builder.add_store(spec.rows_in_memory(kind.rows_in_memory));
+        let spec = if kind.headers { spec.with_headers() } else { spec };
+        builder.add_store(spec.rows_in_memory(kind.rows_in_memory).emit(Emit::Cached));
         let answer = Arc::new(Mutex::new(String::new()));
         let hands = answer.clone();
-        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[&ROWS]);
+        let done = builder.stream(&COMMANDS).process(move || Hands { kind, answer: hands.clone() }, &[&ROWS]);
         done.for_each(|_: &String, _: &String| {});
         let topology = builder.build().unwrap();
         let mut life = Life { topology, kind, home, task: None, changelog: Vec::new(), answer };
@@ -111,7 +137,11 @@ impl Life {
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() },
+            settings: TaskSettings {
+                changelog: self.kind.changelog,
+                cache_bytes: self.kind.cache_bytes,
+                ..TaskSettings::default()
+            },
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
