@@ -29,20 +29,6 @@ impl StoreRows {
         })
     }
 
-    /// Rows with their times and headers: kind `tkvh`.
-    pub(crate) fn with_headers<K: Serialize + Clone, V: Serialize + Send>(store: &Store<K, V>) -> Self {
-        StoreRows::new(store, |driver, store| {
-            let mut view = driver.store(store);
-            let rows = view.all_with_times().into_iter().map(|(key, value, time)| {
-                let (_, headers) = view.get_with_headers(key.clone()).expect("the row was there");
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let headers: Vec<_> = headers.iter().map(|(name, value)| json!([name, value.map(text)])).collect();
-                json!({"key": key, "value": value, "ts": time.as_millis(), "headers": headers})
-            });
-            rows.collect()
-        })
-    }
-
     fn new<K, V>(store: &Store<K, V>, read: fn(&mut TestDriver, &Store<K, V>) -> Vec<Value>) -> Self {
         let (name, store) = (store.name().to_owned(), store.clone());
         StoreRows { name, read: Box::new(move |driver| read(driver, &store)) }
