@@ -137,11 +137,7 @@ impl Life {
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings {
-                changelog: self.kind.changelog,
-                cache_bytes: self.kind.cache_bytes,
-                ..TaskSettings::default()
-            },
+            settings: TaskSettings { changelog: self.kind.changelog, cache_bytes: self.kind.cache_bytes },
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
