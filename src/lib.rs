@@ -132,6 +132,8 @@ mod guides {
 
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
+    page!(groups, "docs/guide/groups.md");
+    page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");

@@ -10,6 +10,7 @@ mod commits;
 mod emission;
 mod errors;
 mod forwards;
+mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;

@@ -12,6 +12,7 @@
 //! | `Vec<T>` | `list<..>` | Kafka's list format, see [`List`] |
 //! | `serde_json::Value`, types with `#[data(json)]` | `json` | compact JSON |
 
+mod changed;
 mod data;
 mod error;
 mod fixed;
@@ -23,7 +24,9 @@ mod reference;
 #[cfg(test)]
 mod testing;
 mod text;
+mod varint;
 
+pub(crate) use changed::{Changed, ChangedSerde};
 pub use data::{Data, DefaultSerde};
 pub use error::SerdeError;
 pub use fixed::BigEndian;

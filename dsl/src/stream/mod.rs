@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod builder;
+mod cogroup;
 mod fits;
 mod grouped;
 mod join;
@@ -25,6 +26,7 @@ mod stream_type;
 mod table;
 
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
+pub use cogroup::Cogrouped;
 pub use fits::Fits;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
@@ -32,4 +34,4 @@ pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
-pub use table::Table;
+pub use table::{GroupedTable, Table};

@@ -11,6 +11,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod table_aggregations;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         processors::scenarios(),
         tables::scenarios(),
         aggregations::scenarios(),
+        table_aggregations::scenarios(),
         joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
