@@ -173,10 +173,8 @@ impl Task {
             state.set_address(Some(queue.address(offset)));
             self.addressed = Some(number);
         }
-        state.advance_stream_time(timestamp);
-        queue.polled(timestamp);
         let next = guarded(|| {
-            queue.runner.run(number, state)?;
+            queue.run(number, timestamp, state)?;
             queue.advance();
             queue.load_head(number, state)
         });

@@ -37,7 +37,7 @@ fn row(key: &str, value: impl Into<Option<i64>>, time: i64) -> (String, Option<i
 }
 
 fn cached(bytes: u64) -> TaskSettings {
-    TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: bytes }
+    TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: bytes, ..TaskSettings::default() }
 }
 
 #[test]

@@ -168,7 +168,11 @@ fn any_action() -> impl Strategy<Value = Action> {
 fn any_settings() -> impl Strategy<Value = TaskSettings> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
     let cache = prop::sample::select(vec![0, 200, 1_000_000]);
-    (changelog, cache).prop_map(|(changelog, cache_bytes)| TaskSettings { changelog, cache_bytes })
+    (changelog, cache).prop_map(|(changelog, cache_bytes)| TaskSettings {
+        changelog,
+        cache_bytes,
+        ..TaskSettings::default()
+    })
 }
 
 /// A copy of a task by way of its snapshot; that the copy gives the same snapshot is asserted.

@@ -213,6 +213,7 @@ fn any_kind() -> impl Strategy<Value = Kind> {
         changelog,
         timestamped,
         rows_in_memory: 2,
+        skips: false,
         headers,
         cache_bytes,
     })
@@ -250,6 +251,7 @@ const KIND: Kind = Kind {
     changelog: Changelog::LastPerCommit,
     timestamped: true,
     rows_in_memory: 1_000,
+    skips: false,
     headers: false,
     cache_bytes: 0,
 };

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::Address;
+use super::{Address, Stage};
+use crate::state::{StoreError, StoreErrorKind};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -18,6 +19,10 @@ pub struct ProcessError(Box<Inner>);
 
 struct Inner {
     cause: BoxError,
+    /// The type that the cause had when it became a `ProcessError`.
+    type_name: &'static str,
+    stage: Stage,
+    never_skipped: bool,
     node: Option<Box<str>>,
     address: Option<Address>,
     timer: Option<Box<FiredTimer>>,
@@ -53,6 +58,36 @@ impl ProcessError {
         self.0.address.as_ref()
     }
 
+    /// The name of the cause's type, as the compiler gives it: for people, not to be compared.
+    pub fn type_name(&self) -> &'static str {
+        self.0.type_name
+    }
+
+    /// On which part of the record's way it failed.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    #[must_use]
+    pub(crate) fn at_stage(mut self, stage: Stage) -> Self {
+        self.0.stage = stage;
+        self
+    }
+
+    /// Makes it an error that fails the task, whatever a handler says.
+    #[must_use]
+    pub(crate) fn never_skipped(mut self) -> Self {
+        self.0.never_skipped = true;
+        self
+    }
+
+    /// Whether it fails the task, whatever a handler says. So does a store that cannot be read or written: the next record
+    /// would meet it too.
+    pub(crate) fn is_never_skipped(&self) -> bool {
+        let store = self.0.cause.downcast_ref::<StoreError>();
+        self.0.never_skipped || store.is_some_and(|error| error.kind() != StoreErrorKind::Invalid)
+    }
+
     /// The timer that was fired, if no record was being processed but a punctuation.
     pub fn timer(&self) -> Option<&FiredTimer> {
         self.0.timer.as_deref()
@@ -82,7 +117,15 @@ impl ProcessError {
 
 impl<E: Into<BoxError>> From<E> for ProcessError {
     fn from(cause: E) -> Self {
-        ProcessError(Box::new(Inner { cause: cause.into(), node: None, address: None, timer: None }))
+        ProcessError(Box::new(Inner {
+            cause: cause.into(),
+            type_name: std::any::type_name::<E>(),
+            stage: Stage::Processing,
+            never_skipped: false,
+            node: None,
+            address: None,
+            timer: None,
+        }))
     }
 }
 

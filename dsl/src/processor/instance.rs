@@ -124,9 +124,11 @@ where
         Err(format!("timer `{timer}` fired, and the processor has no `punctuate`: implement it").into())
     }
 
-    /// Appends the fields to `out`, so that the task can be copied (the explorer does it at every step).
+    /// Appends the fields to `out`, so that the task can be copied (the explorer does it at every step), and so that they
+    /// can be set back when a record fails that is left out.
     ///
-    /// A processor without fields need not implement it; one with fields that does not can run, but not be explored.
+    /// A processor without fields need not implement it; one with fields that does not can run, but not be explored, and
+    /// its fields keep what a failing record did to them.
     fn snapshot(&self, _out: &mut SnapshotBytes) -> Result<(), CannotSnapshot>
     where
         Self: Sized,
@@ -247,7 +249,7 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
         let result = call(&mut typed.processor, &mut context);
         context.returned();
         task.return_instance(self.slot, instance);
-        result.map_err(|error| error.at_node(&self.head.name))
+        result.or_else(|error| task.failed_in(&self.head.name, error))
     }
 }
 
@@ -263,7 +265,11 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorRunner for Process
     }
 
     fn init(&self, task: &mut TaskState) -> Flow {
-        self.enter(&Outlet::<Nowhere>::new(Vec::new()), task, |processor, context| processor.init(context))
+        // Without its beginning a processor is of no use, so this is never skipped.
+        let init = |processor: &mut P, context: &mut NodeContext<'_, Nowhere>| {
+            processor.init(context).map_err(ProcessError::never_skipped)
+        };
+        self.enter(&Outlet::<Nowhere>::new(Vec::new()), task, init)
     }
 
     fn punctuate(&self, timer: &str, time: Timestamp, task: &mut TaskState) -> Flow {

@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, FiredTimer, Flow, Outputs, ProcessError, ProcessorInstance,
-    ProcessorRunner, PunctuationType, Timers,
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, Origin, Outputs, ProcessError,
+    ProcessorInstance, ProcessorRunner, PunctuationType, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
@@ -55,27 +55,35 @@ pub(crate) struct TaskParts {
     /// Who tells of the changes that a store's cache lets out, by the program's number of the store.
     pub(crate) flushers: Arc<[Option<Flusher>]>,
     pub(crate) cache_budget: CacheBudget,
+    pub(crate) errors: ErrorSettings,
 }
 
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
-    parts: TaskParts,
+    pub(super) parts: TaskParts,
+    pub(super) journal: Journal,
     address: Option<Address>,
-    stream_time: Option<Timestamp>,
+    pub(super) stream_time: Option<Timestamp>,
     now: Timestamp,
-    dropped: DropCounts,
-    timers: Timers,
+    pub(super) dropped: DropCounts,
+    pub(super) timers: Timers,
     /// Whether the processors have begun.
     begun: bool,
-    commit_requested: bool,
+    pub(super) commit_requested: bool,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
-    pub(crate) fn new(parts: TaskParts) -> Self {
+    pub(crate) fn new(mut parts: TaskParts) -> Self {
+        let journal = Journal::new(parts.errors.clone());
+        for store in parts.stores.iter_mut().flatten() {
+            store.journal(journal.is_on());
+        }
+        parts.outputs.journal(journal.is_on());
         TaskState {
             parts,
+            journal,
             address: None,
             stream_time: None,
             now: Timestamp::ZERO,
@@ -153,6 +161,7 @@ impl TaskState {
                 processor.init(self)?;
             }
         }
+        self.keep();
         Ok(())
     }
 
@@ -183,7 +192,8 @@ impl TaskState {
         let mut fired = false;
         while let Some(firing) = self.timers.begin(kind, time) {
             let processor = self.parts.processors[firing.slot].clone();
-            processor.punctuate(&firing.name, time, self)?;
+            let origin = Origin { record: None, timestamp: time };
+            self.attempt(origin, |task| processor.punctuate(&firing.name, time, task))?;
             self.timers.ended();
             fired = true;
         }
@@ -197,7 +207,9 @@ impl TaskState {
         Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
     }
 
+    /// The timers, to be changed.
     pub(crate) fn timers(&mut self) -> &mut Timers {
+        self.remember_timers();
         &mut self.timers
     }
 
@@ -352,6 +364,7 @@ impl TaskState {
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
+        self.remember_instance(slot);
         self.parts.instances[slot].take().expect("a processor is not entered twice")
     }
 
@@ -376,6 +389,7 @@ impl TaskState {
                 logged?;
             }
         }
+        self.keep();
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub enum PunctuationType {
 }
 
 /// A timer in its heap.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Scheduled {
     /// The slot of its processor.
     slot: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Schedule<'a> {
     pub(crate) interval: Duration,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     stream: TimeHeap<Scheduled>,
     wall: TimeHeap<Scheduled>,

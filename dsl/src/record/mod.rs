@@ -10,6 +10,7 @@ mod time;
 mod time_heap;
 mod view;
 
+pub(crate) use batch::BatchLength;
 pub use batch::{Batch, BatchBuilder, BatchError, Records, StoredRecord};
 pub use canonical::{CutOff, Decoder, Encoder};
 pub use headers::Headers;

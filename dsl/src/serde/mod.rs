@@ -35,7 +35,7 @@ pub use list::List;
 pub use nullable::Nullable;
 pub use raw::{Raw, Void};
 pub use reference::SerdeRef;
-pub use text::{Utf8, UuidText};
+pub use text::{StrictUtf8, Utf8, UuidText};
 pub use tidemill_derive::Data;
 
 /// Writes values of one type as bytes and reads them back.

@@ -163,7 +163,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         let row = self.state.claim(key)?;
         self.state.rows().touch(row, &mut self.out)?;
         self.state.rows().note(row)?;
-        let old = self.state.take(row).map(|(value, _)| value);
+        let old = self.state.take(row)?.map(|(value, _)| value);
         let cause = Cause { timestamp: at, headers: &Headers::NONE };
         self.state.set(row, None, at, &mut self.out.because(cause))?;
         Ok(old)

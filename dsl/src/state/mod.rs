@@ -16,6 +16,7 @@ mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
+mod undo;
 
 pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
@@ -30,3 +31,4 @@ pub use spec::{Changelog, Emit, Persistence, StoreSpec};
 pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
+pub use undo::{UndoMark, Undoable};

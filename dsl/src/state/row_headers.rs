@@ -12,12 +12,12 @@ impl RowHeaders {
         self.0.get(cell as usize).unwrap_or(&Headers::NONE)
     }
 
-    /// Sets the headers of a cell's row, in place of those of whatever the cell had before.
-    pub(super) fn set(&mut self, cell: u32, headers: Headers) {
+    /// Sets the headers of a cell's row, in place of those of whatever the cell had before, which it gives.
+    pub(super) fn set(&mut self, cell: u32, headers: Headers) -> Headers {
         let place = cell as usize;
         if place >= self.0.len() {
             self.0.resize(place + 1, Headers::NONE);
         }
-        self.0[place] = headers;
+        std::mem::replace(&mut self.0[place], headers)
     }
 }

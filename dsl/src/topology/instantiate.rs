@@ -85,6 +85,7 @@ impl Topology {
             processors: self.program.processors.clone(),
             heads,
             outputs,
+            errors: spec.settings.errors.clone(),
         };
         Ok((TaskState::new(parts), queues))
     }

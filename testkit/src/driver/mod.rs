@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill::processor::DropCounts;
+use tidemill::processor::{DropCounts, ErrorSettings};
 use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
@@ -146,6 +146,13 @@ impl TestDriver {
     #[must_use]
     pub fn changelog(mut self, changelog: Changelog) -> Self {
         self.settings.changelog = changelog;
+        self
+    }
+
+    /// Says what becomes of records that cannot be read, processed or written. By default they fail their task.
+    #[must_use]
+    pub fn errors(mut self, errors: ErrorSettings) -> Self {
+        self.settings.errors = errors;
         self
     }
 
@@ -312,6 +319,12 @@ impl TestDriver {
                     busy = true;
                     self.processed()?;
                 }
+            }
+            // A record that was only dropped moved its input, and may have left a dead letter.
+            let dropped = self.running().tasks.iter().any(Task::has_progress);
+            if self.commit == Commit::EveryRecord && dropped {
+                self.commit_tasks()?;
+                busy = true;
             }
         }
         Ok(())
