@@ -43,6 +43,10 @@ pub(super) struct Journal {
     instances: Vec<(usize, Option<SnapshotBytes>)>,
     /// The timers before the step changed any.
     timers: Option<Timers>,
+    /// Whether a step is being taken that may be taken back.
+    in_step: bool,
+    /// The store that a full cache is to let changes out of when the step has finished.
+    room_wanted: Option<usize>,
 }
 
 /// The small things of a task before a step.
@@ -56,7 +60,17 @@ impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
         let on = errors.processing.may_skip() || errors.production.may_skip();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
-        Journal { errors, on, undo, record: None, timestamp: Timestamp::ZERO, instances: Vec::new(), timers: None }
+        Journal {
+            errors,
+            on,
+            undo,
+            record: None,
+            timestamp: Timestamp::ZERO,
+            instances: Vec::new(),
+            timers: None,
+            in_step: false,
+            room_wanted: None,
+        }
     }
 
     /// Whether stores and outputs are to remember what they were.
@@ -86,7 +100,10 @@ impl TaskState {
         let before = Before { dropped, stream_time, commit_requested };
         (self.journal.record, self.journal.timestamp) = (origin.record.cloned(), origin.timestamp);
         self.parts.outputs.begin();
-        let attempt = match step(self) {
+        self.journal.in_step = self.journal.undo;
+        let finished = step(self);
+        self.journal.in_step = false;
+        let attempt = match finished {
             Ok(()) => Attempt::Done,
             Err(error) => {
                 let left_out = self.judge(error)?;
@@ -96,7 +113,29 @@ impl TaskState {
             }
         };
         self.keep();
-        Ok(attempt)
+        match self.journal.room_wanted.take() {
+            Some(slot) => self.make_room(slot).map(|()| attempt),
+            None => Ok(attempt),
+        }
+    }
+
+    /// Whether what is done now may be taken back. What a cache lets out cannot: it has to wait for the step's end.
+    pub(super) fn waits_for_room(&mut self, slot: usize) -> bool {
+        if self.journal.in_step {
+            self.journal.room_wanted = Some(slot);
+        }
+        self.journal.in_step
+    }
+
+    /// Tells of a change that a cache let out. Where a failing record is taken back as a whole, this is a step of its own: a
+    /// failure leaves out what would have come of the change, and the row stays.
+    pub(crate) fn tell(&mut self, timestamp: Timestamp, push: impl FnOnce(&mut TaskState) -> Flow) -> Flow {
+        if !self.journal.undo {
+            return push(self);
+        }
+        // The row's way into the changelog is no part of that step.
+        self.keep();
+        self.attempt(Origin { record: None, timestamp }, push).map(drop)
     }
 
     /// A node failed. Where partial effects stay it may be that only this node leaves the record out.
@@ -176,6 +215,8 @@ impl TaskState {
         if let Some(timers) = self.journal.timers.take() {
             self.timers = timers;
         }
+        let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
+        self.parts.cache_budget.set_used(cached);
         (self.dropped, self.stream_time, self.commit_requested) =
             (before.dropped, before.stream_time, before.commit_requested);
         Ok(Attempt::Undone)

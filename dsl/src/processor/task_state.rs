@@ -333,6 +333,9 @@ impl TaskState {
 
     #[cold]
     fn evict(&mut self, slot: usize) -> Flow {
+        if self.waits_for_room(slot) {
+            return Ok(());
+        }
         while self.parts.cache_budget.is_exceeded() && self.release(slot, Release::LeastUsed)? {}
         Ok(())
     }
@@ -359,6 +362,9 @@ impl TaskState {
             for place in 0..self.parts.cached.len() {
                 self.release(self.parts.cached[place], Release::Changes)?;
             }
+        }
+        if self.journal.is_on() && !self.parts.cached.is_empty() {
+            self.keep();
         }
         Ok(())
     }

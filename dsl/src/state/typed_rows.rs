@@ -578,16 +578,24 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn journal(&mut self, on: bool) {
         self.journal = on.then(RowJournal::new);
+        if let Some(cache) = &mut self.cache {
+            cache.journal(on);
+        }
     }
 
     fn keep(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.clear();
         }
+        if let Some(cache) = &mut self.cache {
+            cache.keep();
+        }
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
-        self.undo_to(UndoMark(0))
+        self.undo_to(UndoMark(0))?;
+        self.undo_cache();
+        Ok(())
     }
 
     fn wipe(&mut self) -> Result<(), StoreError> {
@@ -671,7 +679,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn cached_bytes(&self) -> u64 {
-        self.cache.as_ref().map_or(0, RowCache::bytes)
+        self.cache.as_ref().map_or(0, RowCache::bytes_counted)
     }
 
     fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
