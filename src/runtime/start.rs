@@ -7,20 +7,21 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
-use tidemill_dsl::record::{TopicName, name_fault};
+use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
 use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
+use super::committed::Committed;
 use super::gate::Gate;
 use super::message::Inbox;
 use super::sender::Outbox;
 use super::shared::{LogTopics, Shared};
-use super::{App, AppState, worker};
+use super::{App, AppState, Position, worker};
 use crate::error::{Error, ErrorKind};
 use crate::exec;
-use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, TopicConfig, TopicSpec};
+use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
 use crate::store::FjallStores;
 use crate::task::Task;
 
@@ -45,6 +46,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
+    let inputs: Vec<TopicPartition> = tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect();
+    let committed = Committed::new(position(&inputs, &session.progress()?, &*log)?);
     let shared = Arc::new(Shared {
         application: builder.application,
         topology: builder.topology,
@@ -52,10 +55,11 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         session,
         clock: builder.clock,
         gate: Gate::new(workers),
+        committed,
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
-        inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
+        inputs,
         state: builder.state,
     });
     let settings = exec::Settings {
@@ -66,6 +70,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let (threads, restored) = start_workers(&shared, tasks, settings)?;
     shared.enter(AppState::Running);
     Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
+}
+
+/// How far the application has read its inputs.
+fn position(inputs: &[TopicPartition], progress: &Progress, log: &dyn Log) -> Result<Position, Error> {
+    let next = |input: &TopicPartition| match progress.inputs.get(input) {
+        Some(at) => Ok((input.clone(), at.next)),
+        None => Ok((input.clone(), log.bounds(input)?.start)),
+    };
+    inputs.iter().map(next).collect()
 }
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {
