@@ -148,7 +148,8 @@ impl Life {
     }
 
     fn make(&self, home: &Home) -> Task {
-        let mut settings = TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() };
+        let (changelog, cache_bytes) = (self.kind.changelog, self.kind.cache_bytes);
+        let mut settings = TaskSettings { changelog, cache_bytes, ..TaskSettings::default() };
         if self.kind.skips {
             settings.errors = ErrorSettings::all(ErrorHandler::skip());
         }
@@ -184,6 +185,8 @@ impl Life {
 
     /// Changes rows and then fails: nothing may be left of it. An empty value deletes.
     pub(crate) fn fail(&mut self, steps: &str, at: i64) {
+        // A task begins with its first record, also one that fails.
+        self.task().process().unwrap();
         let before = self.state_bytes();
         self.command("", &format!("fail|{steps}"), at);
         assert_eq!(self.state_bytes(), before, "what the failed record did is taken back");

@@ -168,7 +168,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        // What the node wrote before leaves a full cache here: from now on its caller holds the store.
         self.task.make_room(*slot)?;
         self.task.open_at(*slot, store)
     }

@@ -113,10 +113,11 @@ impl TaskState {
             }
         };
         self.keep();
-        match self.journal.room_wanted.take() {
-            Some(slot) => self.make_room(slot).map(|()| attempt),
-            None => Ok(attempt),
+        if let Some(slot) = self.journal.room_wanted.take() {
+            self.make_room(slot)?;
+            self.keep();
         }
+        Ok(attempt)
     }
 
     /// Whether what is done now may be taken back. What a cache lets out cannot: it has to wait for the step's end.

@@ -333,7 +333,8 @@ impl TaskState {
 
     #[cold]
     fn evict(&mut self, slot: usize) -> Flow {
-        if self.waits_for_room(slot) {
+        let is_cached = self.parts.stores[slot].as_ref().is_some_and(|store| store.is_cached());
+        if !is_cached || self.waits_for_room(slot) {
             return Ok(());
         }
         while self.parts.cache_budget.is_exceeded() && self.release(slot, Release::LeastUsed)? {}
