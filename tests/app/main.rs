@@ -11,5 +11,6 @@ mod states;
 mod subscriptions;
 mod support;
 mod threads;
+mod timers;
 mod times;
 mod watching;

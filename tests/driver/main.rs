@@ -5,6 +5,7 @@ mod bank;
 #[path = "../common/delete.rs"]
 mod delete;
 
+mod alone;
 mod capture;
 mod commits;
 mod emission;
@@ -15,3 +16,4 @@ mod lent_rows;
 mod partitions;
 mod punctuations;
 mod tables;
+mod wrappers;

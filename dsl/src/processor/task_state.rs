@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, Origin, Outputs, ProcessError,
-    ProcessorInstance, ProcessorRunner, PunctuationType, Timers,
+    ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
@@ -205,6 +205,11 @@ impl TaskState {
         let firing = self.timers.firing()?;
         let node = &**self.parts.processors[firing.slot].name();
         Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
+    }
+
+    /// The timers that are set, stream time first, by the time when they are due.
+    pub fn timers_set(&self) -> Vec<TimerView> {
+        self.timers.views(|slot| self.parts.processors[slot].name())
     }
 
     /// The timers, to be changed.
