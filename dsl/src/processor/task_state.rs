@@ -161,7 +161,6 @@ impl TaskState {
                 processor.init(self)?;
             }
         }
-        self.keep();
         Ok(())
     }
 
@@ -333,15 +332,23 @@ impl TaskState {
     /// others are left alone.
     #[inline]
     pub(crate) fn make_room(&mut self, slot: usize) -> Flow {
-        if self.parts.cache_budget.is_exceeded() { self.evict(slot) } else { Ok(()) }
+        if self.parts.cache_budget.is_exceeded() && !self.journal.may_undo() { self.evict(slot) } else { Ok(()) }
+    }
+
+    /// Lets changes out of the caches if they hold too much, where that could not be done in the middle of a step: what has
+    /// left cannot be taken back.
+    #[inline]
+    pub(super) fn make_room_late(&mut self) -> Flow {
+        if self.parts.cache_budget.is_exceeded() { self.evict_late() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn evict_late(&mut self) -> Flow {
+        (0..self.parts.cached.len()).try_for_each(|place| self.evict(self.parts.cached[place]))
     }
 
     #[cold]
     fn evict(&mut self, slot: usize) -> Flow {
-        let is_cached = self.parts.stores[slot].as_ref().is_some_and(|store| store.is_cached());
-        if !is_cached || self.waits_for_room(slot) {
-            return Ok(());
-        }
         while self.parts.cache_budget.is_exceeded() && self.release(slot, Release::LeastUsed)? {}
         Ok(())
     }
@@ -368,9 +375,6 @@ impl TaskState {
             for place in 0..self.parts.cached.len() {
                 self.release(self.parts.cached[place], Release::Changes)?;
             }
-        }
-        if self.journal.is_on() && !self.parts.cached.is_empty() {
-            self.keep();
         }
         Ok(())
     }
@@ -401,7 +405,6 @@ impl TaskState {
                 logged?;
             }
         }
-        self.keep();
         Ok(())
     }
 

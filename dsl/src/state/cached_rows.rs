@@ -42,17 +42,16 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn note_cached(&mut self, id: u32) -> Result<(), StoreError> {
         let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
-        let cache = self.cache_mut();
-        if cache.is_noted(entry) {
-            return Ok(());
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        if cache.before(entry).is_none() {
+            let known = cache.keeps_old();
+            let before = match &self.cells.get(id).value {
+                None => Before::Absent,
+                Some(value) if known => Before::Known(self.copy(value)?),
+                Some(_) => Before::Present,
+            };
+            self.cache_mut().before(entry).replace(before);
         }
-        let keeps_old = cache.keeps_old();
-        let before = match &self.cells.get(id).value {
-            None => Before::Absent,
-            Some(value) if keeps_old => Before::Known(self.copy(value)?),
-            Some(_) => Before::Present,
-        };
-        self.cache_mut().note(entry, before);
         Ok(())
     }
 
@@ -86,7 +85,8 @@ impl<V: Send + 'static> TypedRows<V> {
         let key_and_row = (cell.key.len() + bytes.len()) as u64;
         let cache = self.cache_mut();
         cache.touch(entry);
-        cache.measure(entry, key_and_row, out.budget);
+        cache.measure(entry, key_and_row);
+        cache.count(out.budget);
         self.row_buffer = bytes;
         Ok(())
     }
@@ -197,19 +197,11 @@ impl<V: Send + 'static> TypedRows<V> {
                 _ => Before::Known(self.decode_value(bytes.bytes().map_err(cut_off)?)?),
             };
             let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
-            self.cache_mut().resume_change(entry, before, cause);
+            self.cache_mut().before(entry).replace(before);
+            self.cache_mut().resume_change(entry, cause);
         }
         self.cache_mut().counted();
-        self.cache_mut().keep();
         Ok(())
-    }
-
-    /// Takes back what happened to the cache for a record that failed.
-    pub(super) fn undo_cache(&mut self) {
-        let left = self.cache.as_mut().map(RowCache::undo).unwrap_or_default();
-        for cell in left {
-            self.cells.get_mut(cell).entry = None;
-        }
     }
 
     fn cache_mut(&mut self) -> &mut RowCache<V> {

@@ -594,9 +594,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn journal(&mut self, on: bool) {
         self.journal = on.then(RowJournal::new);
-        if let Some(cache) = &mut self.cache {
-            cache.journal(on);
-        }
+        self.cache.iter_mut().for_each(|cache| cache.journal(on));
     }
 
     fn keep(&mut self) {
@@ -609,9 +607,10 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
-        self.undo_to(UndoMark(0))?;
-        self.undo_cache();
-        Ok(())
+        for cell in self.cache.as_mut().map(RowCache::undo).unwrap_or_default() {
+            self.cells.get_mut(cell).entry = None;
+        }
+        self.undo_to(UndoMark(0))
     }
 
     fn wipe(&mut self) -> Result<(), StoreError> {
@@ -695,7 +694,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn cached_bytes(&self) -> u64 {
-        self.cache.as_ref().map_or(0, RowCache::bytes_counted)
+        self.cache.as_ref().map_or(0, RowCache::bytes)
     }
 
     fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {

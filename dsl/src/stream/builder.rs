@@ -317,6 +317,7 @@ impl StreamsBuilder {
         let materialized = materialized.into();
         let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
         let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
+        let serdes = (Some(key.clone()), Some(value.clone()));
         let mut plan = self.plan.borrow_mut();
         let store_name = match &materialized.name {
             Some(name) => plan.names.fixed(name),
@@ -336,7 +337,7 @@ impl StreamsBuilder {
         let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
         let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
         drop(plan);
-        Table::stored(self, step, Sources::one(source), store)
+        Table::stored(self, step, Sources::one(source), store).with_serdes(serdes)
     }
 
     /// Adds a store for processors; connect it where they are added.

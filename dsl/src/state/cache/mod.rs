@@ -5,10 +5,12 @@
 
 mod budget;
 mod order;
+mod undo;
 
 use std::num::NonZeroU32;
 
-use order::{Link, Order};
+use order::Order;
+use undo::EntryChange;
 
 pub(crate) use budget::CacheBudget;
 
@@ -119,15 +121,6 @@ struct Entry<V> {
     cause: HeldCause,
 }
 
-/// What happened to the cache, and how it was before: a failing record takes it back.
-enum Step {
-    Entered(EntryId),
-    Used(EntryId, Option<Link>),
-    Noted(EntryId),
-    Changed { entry: EntryId, was: Option<Link>, cause: HeldCause },
-    Measured { entry: EntryId, bytes: u64 },
-}
-
 /// The cache of one store.
 pub(super) struct RowCache<V> {
     spec: CacheSpec,
@@ -140,15 +133,14 @@ pub(super) struct RowCache<V> {
     bytes: u64,
     /// What of it the task's budget knows.
     counted: u64,
-    /// The steps that may be taken back, newest last; `None` where none ever are.
-    journal: Option<Vec<Step>>,
+    /// `None`: nothing is ever taken back.
+    journal: Option<Vec<EntryChange>>,
 }
 
 impl<V> RowCache<V> {
     pub(super) fn new(spec: CacheSpec) -> Self {
         let (used, changed) = (Order::default(), Order::default());
-        let (entries, free) = (Vec::new(), Vec::new());
-        RowCache { spec, entries, free, used, changed, bytes: 0, counted: 0, journal: None }
+        RowCache { spec, entries: Vec::new(), free: Vec::new(), used, changed, bytes: 0, counted: 0, journal: None }
     }
 
     /// Whether entries are measured, and rows that are only read have one too.
@@ -160,9 +152,8 @@ impl<V> RowCache<V> {
         self.spec.keeps_old
     }
 
-    /// What of the task's budget is this cache's.
-    pub(super) fn bytes_counted(&self) -> u64 {
-        self.counted
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether a row changed that nobody was told of.
@@ -183,52 +174,41 @@ impl<V> RowCache<V> {
                 u32::try_from(self.entries.len() - 1).expect("a cache has no more entries than its store has cells")
             }
         };
-        self.remember(|| Step::Entered(EntryId::new(place)));
+        self.remember_made(place);
         EntryId::new(place)
     }
 
-    fn remember(&mut self, step: impl FnOnce() -> Step) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(step());
-        }
-    }
-
-    /// Says that an entry is used.
+    /// Says that an entry is used, and how large its row is now.
     pub(super) fn touch(&mut self, id: EntryId) {
         if self.is_limited() {
-            let was = self.used.move_to_end(id.place());
-            self.remember(|| Step::Used(id, was));
+            self.remember(id.place());
+            self.used.move_to_end(id.place());
         }
     }
 
-    /// Says how large key and row of an entry are, and tells the task's budget.
-    pub(super) fn measure(&mut self, id: EntryId, key_and_row: u64, budget: &mut CacheBudget) {
+    /// Says how large key and row of an entry are.
+    pub(super) fn measure(&mut self, id: EntryId, key_and_row: u64) {
+        self.remember(id.place());
         let entry = &mut self.entries[id.place() as usize];
-        let bytes = std::mem::replace(&mut entry.bytes, ENTRY_BYTES + key_and_row + entry.cause.bytes());
-        self.bytes = self.bytes - bytes + entry.bytes;
-        self.remember(|| Step::Measured { entry: id, bytes });
-        self.count(budget);
+        let bytes = ENTRY_BYTES + key_and_row + entry.cause.bytes();
+        self.bytes = self.bytes - entry.bytes + bytes;
+        entry.bytes = bytes;
     }
 
-    /// Whether it is noted how those below know an entry's row.
-    pub(super) fn is_noted(&self, id: EntryId) -> bool {
-        self.entries[id.place() as usize].before.is_some()
-    }
-
-    /// Notes how those below know an entry's row.
-    pub(super) fn note(&mut self, id: EntryId, before: Before<V>) {
-        self.entries[id.place() as usize].before = Some(before);
-        self.remember(|| Step::Noted(id));
+    /// The row as those below know it, if that is noted.
+    pub(super) fn before(&mut self, id: EntryId) -> &mut Option<Before<V>> {
+        self.remember(id.place());
+        &mut self.entries[id.place() as usize].before
     }
 
     /// Says that an entry's row changed. What it was before is noted already.
     pub(super) fn change(&mut self, id: EntryId, cause: HeldCause) {
+        self.remember(id.place());
         let entry = &mut self.entries[id.place() as usize];
         assert!(entry.before.is_some(), "what a cached row was is noted before it changes");
-        let cause = std::mem::replace(&mut entry.cause, cause);
-        let was = self.changed.move_to_end(id.place());
-        self.remember(|| Step::Changed { entry: id, was, cause });
+        entry.cause = cause;
         self.touch(id);
+        self.changed.move_to_end(id.place());
     }
 
     /// Whether an entry's row changed.
@@ -296,9 +276,8 @@ impl<V> RowCache<V> {
     }
 
     /// Sets the change of an entry, which becomes the last one, and leaves its place among the used ones.
-    pub(super) fn resume_change(&mut self, id: EntryId, before: Before<V>, cause: HeldCause) {
-        let entry = &mut self.entries[id.place() as usize];
-        (entry.before, entry.cause) = (Some(before), cause);
+    pub(super) fn resume_change(&mut self, id: EntryId, cause: HeldCause) {
+        self.entries[id.place() as usize].cause = cause;
         self.changed.move_to_end(id.place());
     }
 
@@ -314,46 +293,8 @@ impl<V> RowCache<V> {
     }
 
     pub(super) fn clear(&mut self) {
-        let journal = self.journal.as_ref().map(|_| Vec::new());
-        *self = RowCache { journal, ..RowCache::new(self.spec) };
-    }
-
-    /// Says whether steps may have to be taken back.
-    pub(super) fn journal(&mut self, on: bool) {
-        self.journal = on.then(Vec::new);
-    }
-
-    /// No step up to now is taken back any more.
-    pub(super) fn keep(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            journal.clear();
-        }
-    }
-
-    /// Takes the steps since the last `keep` back. Gives the cells whose entries are gone. Changes never leave the cache in
-    /// between: what was told cannot be taken back here.
-    pub(super) fn undo(&mut self) -> Vec<u32> {
-        let mut left = Vec::new();
-        let Some(mut journal) = self.journal.take() else { return left };
-        for step in journal.drain(..).rev() {
-            match step {
-                Step::Entered(entry) => {
-                    left.push(self.cell(entry));
-                    self.remove(entry);
-                }
-                Step::Used(entry, was) => self.used.move_back(entry.place(), was),
-                Step::Noted(entry) => self.entries[entry.place() as usize].before = None,
-                Step::Changed { entry, was, cause } => {
-                    self.changed.move_back(entry.place(), was);
-                    self.entries[entry.place() as usize].cause = cause;
-                }
-                Step::Measured { entry, bytes } => {
-                    let now = std::mem::replace(&mut self.entries[entry.place() as usize].bytes, bytes);
-                    (self.bytes, self.counted) = (self.bytes - now + bytes, self.counted - now + bytes);
-                }
-            }
-        }
-        self.journal = Some(journal);
-        left
+        let journal = self.journal.is_some();
+        *self = RowCache::new(self.spec);
+        self.journal(journal);
     }
 }

@@ -1,6 +1,4 @@
 //! Numbers in an order of their own, each at most once: any of them leaves, or goes to the end, in constant time.
-//!
-//! A move is taken back by the link that it gave up; of several the newest goes first.
 
 /// An order of numbers that are small enough to be places in a vector.
 #[derive(Debug, Default)]
@@ -11,9 +9,8 @@ pub(super) struct Order {
     last: Option<u32>,
 }
 
-/// Where a number stands in an order: between which others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
+struct Link {
     before: Option<u32>,
     after: Option<u32>,
 }
@@ -29,47 +26,54 @@ impl Order {
         self.links.get(number as usize).is_some_and(Option::is_some)
     }
 
-    /// Puts a number at the end, whether it was in the order or not. Gives where it was.
-    pub(super) fn move_to_end(&mut self, number: u32) -> Option<Link> {
-        let was = self.remove(number);
+    /// Puts a number at the end, whether it was in the order or not.
+    pub(super) fn move_to_end(&mut self, number: u32) {
+        if self.last == Some(number) {
+            return;
+        }
+        self.remove(number);
         let place = number as usize;
         if place >= self.links.len() {
             self.links.resize(place + 1, None);
         }
-        self.insert(number, Link { before: self.last, after: None });
-        was
-    }
-
-    /// Takes back that a number went to the end.
-    pub(super) fn move_back(&mut self, number: u32, was: Option<Link>) {
-        self.remove(number);
-        if let Some(link) = was {
-            self.insert(number, link);
+        self.links[place] = Some(Link { before: self.last, after: None });
+        match self.last.replace(number) {
+            Some(before) => self.link(before).after = Some(number),
+            None => self.first = Some(number),
         }
     }
 
-    /// Takes a number out, if it is in the order. Gives where it was.
-    pub(super) fn remove(&mut self, number: u32) -> Option<Link> {
-        let link = self.links.get_mut(number as usize).and_then(Option::take)?;
-        self.join(link.before, link.after, (link.after, link.before));
-        Some(link)
-    }
-
-    fn insert(&mut self, number: u32, link: Link) {
-        self.links[number as usize] = Some(link);
-        self.join(link.before, link.after, (Some(number), Some(number)));
-    }
-
-    /// Tells the neighbours of a place who comes next to them now.
-    fn join(&mut self, before: Option<u32>, after: Option<u32>, (first, last): (Option<u32>, Option<u32>)) {
+    /// Takes a number out, if it is in the order.
+    pub(super) fn remove(&mut self, number: u32) {
+        let Some(Link { before, after }) = self.links.get_mut(number as usize).and_then(Option::take) else { return };
         match before {
-            Some(before) => self.link(before).after = first,
-            None => self.first = first,
+            Some(before) => self.link(before).after = after,
+            None => self.first = after,
         }
         match after {
-            Some(after) => self.link(after).before = last,
-            None => self.last = last,
+            Some(after) => self.link(after).before = before,
+            None => self.last = before,
         }
+    }
+
+    /// Where a number is: the number before it, if there is one; `None` when it is not in the order.
+    pub(super) fn place(&self, number: u32) -> Option<Option<u32>> {
+        self.links.get(number as usize)?.as_ref().map(|link| link.before)
+    }
+
+    /// Puts a number where it was when `place` was asked for. Everything that moved since is back already.
+    pub(super) fn put_back(&mut self, number: u32, place: Option<Option<u32>>) {
+        self.remove(number);
+        let Some(before) = place else { return };
+        let after = match before {
+            Some(before) => self.link(before).after.replace(number),
+            None => self.first.replace(number),
+        };
+        match after {
+            Some(after) => self.link(after).before = Some(number),
+            None => self.last = Some(number),
+        }
+        self.links[number as usize] = Some(Link { before, after });
     }
 
     /// The numbers from the first to the last.
@@ -91,6 +95,34 @@ mod tests {
 
     proptest! {
         #[test]
+        fn moves_that_are_taken_back_newest_first_leave_no_trace(
+            steps in prop::collection::vec((any::<bool>(), 0..8_u32), 0..60),
+            kept in 0..60_usize,
+        ) {
+            let (mut order, mut undo, mut before) = (Order::default(), Vec::new(), Vec::new());
+            for (step, (stays, number)) in steps.into_iter().enumerate() {
+                if step == kept {
+                    undo.clear();
+                    before = order.iter().collect();
+                }
+                undo.push((number, order.place(number)));
+                if stays { order.move_to_end(number) } else { order.remove(number) }
+            }
+            let took_all = undo.len();
+            for (number, place) in undo.into_iter().rev() {
+                order.put_back(number, place);
+            }
+            // Without a step behind `kept` everything was taken back.
+            prop_assert_eq!(order.iter().collect::<Vec<_>>(), before, "{} steps", took_all);
+            let (mut back, mut number) = (Vec::new(), order.last);
+            while let Some(here) = number {
+                back.insert(0, here);
+                number = order.links[here as usize].and_then(|link| link.before);
+            }
+            prop_assert_eq!(order.iter().collect::<Vec<_>>(), back);
+        }
+
+        #[test]
         fn it_is_a_list_whose_items_leave_or_go_to_the_end(steps in prop::collection::vec((any::<bool>(), 0..8_u32), 0..100)) {
             let (mut order, mut list) = (Order::default(), Vec::new());
             for (stays, number) in steps {
@@ -105,21 +137,6 @@ mod tests {
                 prop_assert_eq!(order.contains(number), stays);
                 prop_assert_eq!(order.iter().collect::<Vec<_>>(), list.clone());
             }
-        }
-
-        #[test]
-        fn moves_are_taken_back_newest_first(
-            first in prop::collection::vec(0..8_u32, 0..20),
-            then in prop::collection::vec(0..8_u32, 0..20),
-        ) {
-            let mut order = Order::default();
-            first.iter().for_each(|number| _ = order.move_to_end(*number));
-            let before: Vec<u32> = order.iter().collect();
-            let moves: Vec<_> = then.iter().map(|number| (*number, order.move_to_end(*number))).collect();
-            moves.into_iter().rev().for_each(|(number, was)| order.move_back(number, was));
-            prop_assert_eq!(order.iter().collect::<Vec<_>>(), before.clone());
-            order.move_to_end(9);
-            prop_assert_eq!(order.iter().collect::<Vec<_>>(), [before, vec![9]].concat());
         }
     }
 }
