@@ -5,6 +5,7 @@
 
 mod chooser;
 mod executor;
+mod origin;
 mod restore;
 mod trace;
 

@@ -7,6 +7,7 @@ mod loops;
 mod positions;
 mod queries;
 mod restarts;
+mod source_as_changelog;
 mod starts;
 mod states;
 mod subscriptions;

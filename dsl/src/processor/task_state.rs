@@ -254,6 +254,11 @@ impl TaskState {
         &mut self.parts.outputs
     }
 
+    /// Whether a record that cannot be read may be skipped.
+    pub fn may_skip_unreadable(&self) -> bool {
+        self.parts.errors.deserialization.may_skip()
+    }
+
     /// The stores of this task with their numbers.
     pub fn stores(&self) -> impl Iterator<Item = (usize, &dyn StateStore)> {
         self.parts.stores.iter().enumerate().filter_map(|(number, store)| store.as_deref().map(|store| (number, store)))

@@ -314,17 +314,20 @@ impl StreamsBuilder {
         K: Data<Plain = K>,
         V: Data<Plain = V> + Clone,
     {
-        let materialized = materialized.into();
-        let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
-        let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
-        let serdes = (Some(key.clone()), Some(value.clone()));
+        let mut materialized = materialized.into();
+        materialized.key.get_or_insert_with(|| topic.key_serde().clone());
+        materialized.value.get_or_insert_with(|| topic.value_serde().clone());
+        let serdes = (materialized.key.clone(), materialized.value.clone());
         let mut plan = self.plan.borrow_mut();
+        if plan.optimizations.wants(Optimization::ReuseSourceTopics) {
+            materialized.restore_from(topic);
+        }
         let store_name = match &materialized.name {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered(&format!("{}-STATE-STORE-", topic.name())),
         };
-        let store = plan.add_store(store_name, materialized.name.is_some());
-        plan.persistent.push(store_name);
+        let needed = materialized.name.is_some();
+        let (store, spec) = table::plan_store(&mut plan, store_name, materialized, needed);
         let table_name = plan.names.later();
         let source_name = plan.names.derived(table_name, "-source", "KSTREAM-SOURCE-");
         plan.names.number_now(table_name, "KTABLE-SOURCE-");
@@ -334,8 +337,7 @@ impl StreamsBuilder {
         let source = plan.add(source_name, &[], move |plan, builder| {
             builder.add_source(&plan.name(source_name), Source::topic(&nullable));
         });
-        let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
-        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
+        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, (store, spec));
         drop(plan);
         Table::stored(self, step, Sources::one(source), store).with_serdes(serdes)
     }
