@@ -3,7 +3,8 @@
 //! Rule: a change is in the cells at once; the changelog and those below get it when the cache lets go of it.
 
 use super::cache::{Before, EntryId, Held, HeldCause, RowCache};
-use super::typed_rows::{TypedRows, cut_off};
+use super::rows_snapshot::cut_off;
+use super::typed_rows::TypedRows;
 use super::{CellId, ChangelogOut, Release, StoreError};
 use crate::processor::Address;
 use crate::record::{CutOff, Decoder, Encoder, Offset};

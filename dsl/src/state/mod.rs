@@ -12,6 +12,7 @@ mod key_value;
 mod published;
 mod row_format;
 mod row_headers;
+mod rows_snapshot;
 mod scan;
 mod spec;
 mod state_store;

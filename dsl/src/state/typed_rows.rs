@@ -16,7 +16,7 @@ use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
     StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
-use crate::record::{BatchError, CutOff, Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{BatchError, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
@@ -26,7 +26,7 @@ const ROWS_IN_MEMORY: usize = 100_000;
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
 
 /// As [`VisitRow`], with the row's headers.
-type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
+pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
 
 /// How the rows of a store are kept.
 pub struct Kept {
@@ -54,7 +54,7 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) values: SerdeRef<V>,
     pub(super) format: RowFormat,
     changelog: Changelog,
-    below: Option<Box<dyn ByteStore>>,
+    pub(super) below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
@@ -153,21 +153,6 @@ impl<V: Send + 'static> TypedRows<V> {
 
     pub(super) fn cell_headers(&self, id: u32) -> &Headers {
         self.headers.as_ref().map_or(&Headers::NONE, |headers| headers.get(id))
-    }
-
-    /// Appends the headers of a cell's row as canonical bytes, where rows have any.
-    pub(super) fn snapshot_headers(&self, id: u32, out: &mut Encoder<'_>) {
-        if let Some(headers) = &self.headers {
-            out.headers(headers.get(id));
-        }
-    }
-
-    /// Sets the headers of a cell's row from what `snapshot_headers` wrote.
-    pub(super) fn restore_headers(&mut self, id: u32, bytes: &mut Decoder<'_>) -> Result<(), StoreError> {
-        if let Some(headers) = &mut self.headers {
-            headers.set(id, bytes.headers().map_err(cut_off)?);
-        }
-        Ok(())
     }
 
     /// How rows lie below.
@@ -273,7 +258,7 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// As `walk`, with the rows' headers.
-    fn walk_whole(
+    pub(super) fn walk_whole(
         &mut self,
         range: &KeyRange,
         direction: Direction,
@@ -479,11 +464,6 @@ fn wrong_record(store: &str, error: BatchError) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }
 
-/// A snapshot ends too early.
-pub(super) fn cut_off(error: CutOff) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
-}
-
 fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
     bound.as_ref().map(|key| KeyBytes::from_slice(key))
 }
@@ -627,62 +607,12 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut rows = Vec::new();
-        let values = self.values.clone();
-        let (mut failure, has_headers) = (None, self.format.has_headers());
-        self.walk_whole(&KeyRange::ALL, Direction::Forward, &mut |key, value, (timestamp, headers)| {
-            let mut row = Encoder(&mut rows);
-            row.bytes(key);
-            row.time(timestamp);
-            if has_headers {
-                row.headers(headers);
-            }
-            match row.filled(|out| values.write(value, out)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failure {
-            return Err(self.unwritable(error));
-        }
-        let mut out = Encoder(out);
-        out.bytes(&rows);
-        out.number(self.unlogged.len() as u64);
-        for id in &self.unlogged {
-            out.bytes(&self.cells.get(*id).key);
-            out.time(self.cells.get(*id).timestamp);
-            self.snapshot_headers(*id, &mut out);
-        }
-        self.snapshot_cache(out.0)
+        self.write_snapshot(out)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.wipe()?;
-        let mut bytes = Decoder::new(bytes);
-        let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
-        while !rows.is_at_end() {
-            let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let id = self.cells.insert(Cell::new(key.into(), None, timestamp));
-            self.restore_headers(id, &mut rows)?;
-            let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
-            self.cells.get_mut(id).value = Some(value);
-            if self.below.is_some() {
-                self.cells.get_mut(id).unflushed = true;
-                self.unflushed.push(id);
-            }
-        }
-        for _ in 0..bytes.number().map_err(cut_off)? {
-            let (key, timestamp) = (bytes.bytes().map_err(cut_off)?, bytes.time().map_err(cut_off)?);
-            let id = self.claim_bytes(key)?;
-            let cell = self.cells.get_mut(id);
-            (cell.unlogged, cell.timestamp) = (true, timestamp);
-            self.unlogged.push(id);
-            self.restore_headers(id, &mut bytes)?;
-        }
-        self.restore_cache(&mut bytes)
+        self.read_snapshot(bytes)
     }
 
     fn is_cached(&self) -> bool {
