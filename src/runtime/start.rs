@@ -130,7 +130,7 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
 fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
     for need in &plan.internal {
         let cleanup = if need.compacted { Cleanup::Compact } else { Cleanup::Delete };
-        let config = TopicConfig { cleanup, retention: None };
+        let config = TopicConfig { cleanup, ..TopicConfig::default() };
         log.create_topic(&TopicSpec { name: need.name.clone(), partitions: need.partitions, config })?;
     }
     Ok(())

@@ -9,7 +9,8 @@ use super::{batch, kind, partition};
 
 /// Creating a topic again is fine with the same number of partitions, and an error with another.
 pub fn a_topic_is_created_once(log: &dyn Log) {
-    let config = TopicConfig { cleanup: Cleanup::Compact, retention: Some(Duration::from_secs(7)) };
+    let config =
+        TopicConfig { cleanup: Cleanup::Compact, retention: Some(Duration::from_secs(7)), ..TopicConfig::default() };
     let spec = TopicSpec { config, ..TopicSpec::new("orders", 3) };
     assert_eq!(log.topic("orders").unwrap(), None);
     log.create_topic(&spec).unwrap();
