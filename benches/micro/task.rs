@@ -68,7 +68,7 @@ impl Bench {
             application: "bench",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: Changelog::Off },
+            settings: TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() },
             open_store: &mut |_| Ok(None),
         };
         Bench(Task::new(topology, spec).unwrap())

@@ -245,7 +245,7 @@ impl Executor {
         let mut progress = Progress::default();
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
-            task.state().prepare_commit()?;
+            task.prepare_commit()?;
             let Progress { inputs, notes } = task.take_progress();
             progress.inputs.extend(inputs);
             progress.notes.extend(notes);

@@ -20,14 +20,16 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode};
+use ::fjall::{Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot, UserValue};
 use smallvec::SmallVec;
 use tidemill_dsl::record::Offset;
 
 use super::directory::{Directory, DirectoryFault};
 use super::folder::{locked, prepare};
 use super::order::rising;
-use super::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreWrite};
+use super::{
+    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreWrite, TakeSnapshot,
+};
 
 const CHECKPOINT: [u8; 1] = [0];
 const ROW: u8 = 1;
@@ -205,27 +207,11 @@ impl FjallStore {
 
 impl ByteStore for FjallStore {
     fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError> {
-        if key.len() > KEY_BYTES_MAX {
-            return Ok(false);
-        }
-        let value = self.keyspace.get(stored_key(key)).map_err(|cause| self.failed("be read", cause))?;
-        out.extend_from_slice(value.as_deref().unwrap_or_default());
-        Ok(value.is_some())
+        get(self.id(), |key| self.keyspace.get(key), key, out)
     }
 
     fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError> {
-        if range.is_empty() {
-            return Ok(Box::new(std::iter::empty()));
-        }
-        let row = |guard: Guard| {
-            let (key, value) = guard.into_inner().map_err(|cause| self.failed("be read", cause))?;
-            Ok((key[1..].to_vec(), value.to_vec()))
-        };
-        let rows = self.keyspace.range::<StoredKey, _>(stored_bounds(range));
-        Ok(match direction {
-            Direction::Forward => Box::new(rows.map(row)),
-            Direction::Backward => Box::new(rows.rev().map(row)),
-        })
+        Ok(walk(self.id(), |bounds| self.keyspace.range(bounds), range, direction))
     }
 
     /// # Errors
@@ -269,11 +255,88 @@ impl ByteStore for FjallStore {
         let old = std::mem::replace(&mut self.keyspace, empty);
         self.stores.database.delete_keyspace(old).map_err(|cause| self.failed("be wiped", cause))
     }
+
+    fn snapshots(&self) -> Option<Arc<dyn TakeSnapshot>> {
+        let (id, database, keyspace) = (self.id().clone(), self.stores.database.clone(), self.keyspace.clone());
+        Some(Arc::new(Snapshots { id, database, keyspace }))
+    }
 }
 
 impl fmt::Debug for FjallStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FjallStore").field("id", self.id()).finish()
+    }
+}
+
+/// The rows of a store for readers in other threads.
+struct Snapshots {
+    id: StoreId,
+    database: Database,
+    keyspace: Keyspace,
+}
+
+impl TakeSnapshot for Snapshots {
+    fn take(&self) -> Result<Arc<dyn ByteSnapshot>, StoreError> {
+        let (id, keyspace) = (self.id.clone(), self.keyspace.clone());
+        Ok(Arc::new(FjallSnapshot { id, keyspace, snapshot: self.database.snapshot() }))
+    }
+}
+
+/// The rows of a store at one moment. As long as it is held, fjall keeps the rows of that moment on disk.
+struct FjallSnapshot {
+    id: StoreId,
+    keyspace: Keyspace,
+    snapshot: Snapshot,
+}
+
+impl ByteSnapshot for FjallSnapshot {
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError> {
+        get(&self.id, |key| self.snapshot.get(&self.keyspace, key), key, out)
+    }
+
+    fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError> {
+        Ok(walk(&self.id, |bounds| self.snapshot.range(&self.keyspace, bounds), range, direction))
+    }
+
+    fn approximate_count(&self) -> u64 {
+        // The checkpoint lies among the rows.
+        (self.keyspace.approximate_len() as u64).saturating_sub(1)
+    }
+}
+
+/// Appends the value that `read` finds under the stored form of a key.
+fn get(
+    id: &StoreId,
+    read: impl FnOnce(StoredKey) -> ::fjall::Result<Option<UserValue>>,
+    key: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<bool, StoreError> {
+    if key.len() > KEY_BYTES_MAX {
+        return Ok(false);
+    }
+    let value = read(stored_key(key)).map_err(|cause| failed(id, "be read", cause))?;
+    out.extend_from_slice(value.as_deref().unwrap_or_default());
+    Ok(value.is_some())
+}
+
+/// The rows that `read` finds between the stored forms of a range's bounds.
+fn walk<'a>(
+    id: &'a StoreId,
+    read: impl FnOnce((Bound<StoredKey>, Bound<StoredKey>)) -> Iter,
+    range: &KeyRange,
+    direction: Direction,
+) -> Rows<'a> {
+    if range.is_empty() {
+        return Box::new(std::iter::empty());
+    }
+    let row = |guard: Guard| {
+        let (key, value) = guard.into_inner().map_err(|cause| failed(id, "be read", cause))?;
+        Ok((key[1..].to_vec(), value.to_vec()))
+    };
+    let rows = read(stored_bounds(range));
+    match direction {
+        Direction::Forward => Box::new(rows.map(row)),
+        Direction::Backward => Box::new(rows.rev().map(row)),
     }
 }
 

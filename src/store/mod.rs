@@ -10,7 +10,9 @@ mod memory;
 mod names;
 mod order;
 
-pub use tidemill_dsl::state::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+pub use tidemill_dsl::state::{
+    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
+};
 
 pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
 pub use self::memory::MemoryStore;

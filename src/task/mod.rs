@@ -232,15 +232,32 @@ impl Task {
             Err(error) => {
                 let queue = &self.queues[number];
                 let error = error.at_record(&queue.address(queue.head_offset()));
-                let error = match self.state.node_that_panicked() {
-                    Some(node) => error.at_node(node),
-                    None => error,
-                };
-                self.failed = true;
-                return Err(TaskError::processing(&self.id, error));
+                return Err(self.fail(error));
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn fail(&mut self, error: ProcessError) -> TaskError {
+        let error = match self.state.node_that_panicked() {
+            Some(node) => error.at_node(node),
+            None => error,
+        };
+        self.failed = true;
+        TaskError::processing(&self.id, error)
+    }
+
+    /// Lets out what caches hold back, and writes to the changelogs what a commit owes them. Call it once before taking
+    /// progress and outputs for a commit.
+    pub fn prepare_commit(&mut self) -> Result<(), TaskError> {
+        self.check_usable()?;
+        let state = &mut self.state;
+        let prepared = guarded(|| {
+            state.flush_caches()?;
+            Ok(state.log_changes()?)
+        });
+        prepared.map_err(|error| self.fail(error))
     }
 
     /// How far the task is in the inputs that moved since the last call: what a commit stores.

@@ -19,6 +19,11 @@ impl PartitionCounts for OnePartition {
 
 /// A task without records and without rows.
 pub(crate) fn task(topology: &Topology, changelog: Changelog) -> Task {
+    task_with(topology, &TaskSettings { changelog, ..TaskSettings::default() })
+}
+
+/// A task without records and without rows that works like this.
+pub(crate) fn task_with(topology: &Topology, settings: &TaskSettings) -> Task {
     let subtopologies: Vec<usize> = topology.subtopologies().iter().map(|sub| sub.id).collect();
     let spec = TaskSpec {
         subtopologies: &subtopologies,
@@ -26,7 +31,7 @@ pub(crate) fn task(topology: &Topology, changelog: Changelog) -> Task {
         application: "test",
         topics: &[],
         counts: Arc::new(OnePartition),
-        settings: TaskSettings { changelog },
+        settings: settings.clone(),
         open_store: &mut |_| Ok(None),
     };
     Task::new(topology, spec).unwrap()

@@ -210,8 +210,8 @@ fn a_store_that_a_processor_is_not_connected_to_is_named() {
     assert_eq!(
         open("rows", &["rows"]),
         format!(
-            "{first}processor `opens` opens store `rows` as `(alloc::string::String, alloc::string::String)`, but it has other \
-             types: use the descriptor that the store was added with"
+            "{first}store `rows` is opened as `tidemill_dsl::state::key_value::KeyValueState<alloc::string::String, \
+             alloc::string::String>`, but it is another: use the descriptor that the store was added with"
         )
     );
 }

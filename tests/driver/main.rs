@@ -2,9 +2,12 @@
 
 #[path = "../common/bank.rs"]
 mod bank;
+#[path = "../common/delete.rs"]
+mod delete;
 
 mod capture;
 mod commits;
+mod emission;
 mod errors;
 mod lent_rows;
 mod partitions;

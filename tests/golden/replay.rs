@@ -12,6 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tidemill::record::{Headers, Timestamp};
+use tidemill::state::Changelog;
+use tidemill::topology::TaskSettings;
 use tidemill_testkit::{DriverError, RawRecord, TestDriver};
 
 use crate::base64;
@@ -39,7 +41,8 @@ pub(crate) fn replay(vector: &Vector, scenario: &Scenario) -> Result<(), String>
         return Err(format!("expected that the topology cannot be started ({}), and it was built", failure.class));
     }
     same_text("describe()", &vector.describe, &topology.describe())?;
-    let mut driver = TestDriver::new(&topology).application(APPLICATION);
+    let settings = settings_of(vector)?;
+    let mut driver = TestDriver::new(&topology).application(APPLICATION).settings(settings);
     // All topics exist from the start, for sources that choose theirs by pattern.
     for (name, _) in vector.topics.iter().filter(|(_, types)| types.role != Role::Internal) {
         driver = driver.partitions(name, 1);
@@ -53,6 +56,13 @@ fn same_config(vector: &Vector, scenario: &Scenario) -> Result<(), String> {
     let mut config = scenario.config();
     config.entry(CONFIG_DEFAULT.0.into()).or_insert_with(|| CONFIG_DEFAULT.1.into());
     same("the settings", &vector.config, &config)
+}
+
+/// Settings of Kafka Streams that are settings of tasks here.
+fn settings_of(vector: &Vector) -> Result<TaskSettings, String> {
+    let cache = vector.config.get(CONFIG_DEFAULT.0).map_or(CONFIG_DEFAULT.1, String::as_str);
+    let cache_bytes = cache.parse().map_err(|error| format!("`{}`: {error}", CONFIG_DEFAULT.0))?;
+    Ok(TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes })
 }
 
 struct Replay<'a> {

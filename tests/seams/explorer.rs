@@ -101,7 +101,7 @@ fn take(task: &mut Task, world: &World, step: Step, backend: Backend) -> (World,
             format!("process {} {}", name(task, done.queue), done.offset)
         }
         Step::Commit => {
-            task.state().prepare_commit().unwrap();
+            task.prepare_commit().unwrap();
             task.take_progress();
             "commit".to_owned()
         }

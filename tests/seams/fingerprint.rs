@@ -7,7 +7,7 @@ use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::Topology;
 
-use super::snapshot::Delete;
+use super::delete::Delete;
 use super::tasks::{batch, queue, task};
 
 const LEFT: Topic<String, i64> = Topic::of("left");
@@ -36,7 +36,7 @@ fn after(records: &[(i64, &str, i64)], commit: bool) -> Fingerprint {
 }
 
 fn commit_task(task: &mut Task) {
-    task.state().prepare_commit().unwrap();
+    task.prepare_commit().unwrap();
     task.take_progress();
     task.state().outputs().clear();
 }

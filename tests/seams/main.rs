@@ -2,6 +2,8 @@
 
 #[path = "../common/bank.rs"]
 mod bank;
+#[path = "../common/delete.rs"]
+mod delete;
 #[path = "../common/shared_memory.rs"]
 mod shared_memory;
 #[path = "../common/tasks.rs"]

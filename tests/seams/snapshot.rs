@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, ProcessError, Processor, SnapshotBytes};
 use tidemill::record::{Batch, Offset, Record, Timestamp, TopicPartition};
-use tidemill::state::{Changelog, Store, StoreSpec};
+use tidemill::state::{Changelog, Emit, Store, StoreSpec};
 use tidemill::stream::{Consumed, StreamsBuilder};
 use tidemill::task::{Fingerprint, Processed, Readiness, Task};
-use tidemill::topology::{TimestampExtractor, Topology};
+use tidemill::topology::{TaskSettings, TimestampExtractor, Topology};
 
-use super::tasks::{batch, queue, task};
+use super::delete::Delete;
+use super::tasks::{batch, queue, task, task_with};
 
 const LEFT: Topic<String, i64> = Topic::of("left");
 const RIGHT: Topic<String, i64> = Topic::of("right");
@@ -20,29 +21,6 @@ const OUT: Topic<String, i64> = Topic::of("out");
 const COUNTS: Topic<String, i64> = Topic::of("counts");
 const ROWS: Store<String, i64> = Store::of("rows");
 const COUNTED: Store<String, i64> = Store::of("counted");
-
-/// Keeps the last value of each key; a negative one deletes. Forwards what was there before.
-pub(crate) struct Delete {
-    pub(crate) store: Store<String, i64>,
-}
-
-impl Processor<String, i64, String, i64> for Delete {
-    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
-        let mut rows = ctx.store(&self.store)?;
-        let before = rows.get(record.key)?.copied().unwrap_or(0);
-        if *record.value < 0 {
-            rows.delete(record.key, record.timestamp)?;
-        } else {
-            rows.put(record.key, *record.value, record.timestamp)?;
-        }
-        ctx.forward(record.with_value(&before))
-    }
-
-    fn snapshot(&self, _out: &mut SnapshotBytes) -> Result<(), CannotSnapshot> {
-        // Its field never changes.
-        Ok(())
-    }
-}
 
 /// Numbers the records in a field of its own, and can be copied.
 #[derive(Default)]
@@ -75,13 +53,15 @@ impl Processor<String, i64, String, i64> for Uncopied {
     }
 }
 
-/// Three queues, a processor with a store, one with a field, a table of counts, and a topic that it reads itself.
+/// Three queues, a processor with a store, one with a field, a table of counts with a filter that asks for old rows, and a
+/// topic that it reads itself. With a cache both stores hold changes back.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
-    builder.add_store(StoreSpec::plain(&ROWS));
+    builder.add_store(StoreSpec::plain(&ROWS).emit(Emit::Cached));
     let clocked = builder.stream_with(&CLOCKED, Consumed::timestamps(TimestampExtractor::WallClock));
     let all = builder.stream(&LEFT).merge(&builder.stream(&RIGHT)).merge(&clocked);
-    all.group_by_key().count_with(&COUNTED).to_stream().to(&COUNTS);
+    let counts = all.group_by_key().count_with(&COUNTED);
+    counts.filter(|_, count| count % 2 == 0).to_stream().to(&COUNTS);
     let numbered = all.process(|| Delete { store: ROWS }, &[ROWS.name()]).process(Numbered::default, &[]);
     numbered.filter(|_, value| value % 3 == 0).to(&RIGHT);
     numbered.to(&OUT);
@@ -135,7 +115,7 @@ fn act(task: &mut Task, action: &Action) -> Seen {
         Action::Process => Seen::Processed(task.process().unwrap()),
         Action::TakeOwn => Seen::Written(task.state().outputs().take_own_input(), String::new()),
         Action::Commit => {
-            task.state().prepare_commit().unwrap();
+            task.prepare_commit().unwrap();
             let progress = format!("{:?}", task.take_progress());
             Seen::Written(task.state().outputs().take_all(), progress)
         }
@@ -158,15 +138,18 @@ fn any_action() -> impl Strategy<Value = Action> {
     ]
 }
 
-fn any_changelog() -> impl Strategy<Value = Changelog> {
-    prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off])
+/// Any changelog; no cache, one that is too small for what the actions change, or a large one.
+fn any_settings() -> impl Strategy<Value = TaskSettings> {
+    let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
+    let cache = prop::sample::select(vec![0, 200, 1_000_000]);
+    (changelog, cache).prop_map(|(changelog, cache_bytes)| TaskSettings { changelog, cache_bytes })
 }
 
 /// A copy of a task by way of its snapshot; that the copy gives the same snapshot is asserted.
-fn copy(original: &mut Task, topology: &Topology, changelog: Changelog) -> Task {
+fn copy(original: &mut Task, topology: &Topology, settings: &TaskSettings) -> Task {
     let mut bytes = Vec::new();
     original.snapshot(&mut bytes).unwrap();
-    let mut copy = task(topology, changelog);
+    let mut copy = task_with(topology, settings);
     // The wall clock is told, not kept.
     copy.state().set_now(original.state().now());
     copy.restore(&bytes).unwrap();
@@ -185,12 +168,12 @@ proptest! {
     fn a_copy_goes_on_as_the_original(
         before in prop::collection::vec(any_action(), 0..40),
         after in prop::collection::vec(any_action(), 0..40),
-        changelog in any_changelog(),
+        settings in any_settings(),
     ) {
         let topology = topology();
-        let mut original = task(&topology, changelog);
+        let mut original = task_with(&topology, &settings);
         before.iter().for_each(|action| { act(&mut original, action); });
-        let mut copy = copy(&mut original, &topology, changelog);
+        let mut copy = copy(&mut original, &topology, &settings);
         for action in after.iter().chain([&Action::Process, &Action::Commit]) {
             prop_assert_eq!(act(&mut original, action), act(&mut copy, action), "{:?}", action);
         }
@@ -201,9 +184,9 @@ proptest! {
     fn a_task_goes_back_to_an_earlier_state_of_its_own(
         before in prop::collection::vec(any_action(), 0..20),
         detour in prop::collection::vec(any_action(), 0..20),
-        changelog in any_changelog(),
+        settings in any_settings(),
     ) {
-        let mut task = task(&topology(), changelog);
+        let mut task = task_with(&topology(), &settings);
         before.iter().for_each(|action| { act(&mut task, action); });
         let mut bytes = Vec::new();
         task.snapshot(&mut bytes).unwrap();
@@ -216,13 +199,14 @@ proptest! {
 #[test]
 fn a_copy_has_everything_that_waits() {
     let topology = topology();
-    let mut original = task(&topology, Changelog::LastPerCommit);
+    let settings = TaskSettings::default();
+    let mut original = task_with(&topology, &settings);
     let (left, right) = (queue(&original, "left"), queue(&original, "right"));
     // Equal times in two queues; rows that the changelog does not have, one of them deleted; outputs not committed.
     original.enqueue(left, &batch(0, &[(5, "a", 1), (5, "b", 2), (5, "b", -1), (5, "c", 4)])).unwrap();
     original.enqueue(right, &batch(7, &[(5, "d", 5), (5, "e", 6)])).unwrap();
     (0..4).for_each(|_| assert!(original.process().unwrap().is_some()));
-    let mut copy = copy(&mut original, &topology, Changelog::LastPerCommit);
+    let mut copy = copy(&mut original, &topology, &settings);
     assert_eq!((copy.buffered(left), copy.buffered(right)), (original.buffered(left), original.buffered(right)));
     assert_eq!(copy.fetch_position(right), Offset::new(9));
     let ways = [&mut original, &mut copy].map(|task| {
@@ -252,7 +236,8 @@ fn a_record_behind_a_gap_keeps_its_offset() {
     let left = queue(&original, "left");
     original.enqueue(left, &batch(0, &[(1, "a", 1)])).unwrap();
     original.enqueue(left, &batch(5, &[(2, "b", 1)])).unwrap();
-    let mut copy = copy(&mut original, &topology, Changelog::Off);
+    let mut copy =
+        copy(&mut original, &topology, &TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() });
     let offsets: Vec<u64> = std::iter::from_fn(|| copy.process().unwrap()).map(|done| done.offset.get()).collect();
     assert_eq!(offsets, [0, 5]);
 }
@@ -331,13 +316,14 @@ fn a_task_that_failed_is_not_restored() {
 #[test]
 fn bytes_that_are_cut_off_are_an_error() {
     let topology = topology();
-    let mut original = task(&topology, Changelog::LastPerCommit);
+    let settings = TaskSettings { cache_bytes: 1_000, ..TaskSettings::default() };
+    let mut original = task_with(&topology, &settings);
     let left = queue(&original, "left");
     original.enqueue(left, &batch(0, &[(5, "a", 1), (5, "b", 2)])).unwrap();
     original.process().unwrap();
     let mut bytes = Vec::new();
     original.snapshot(&mut bytes).unwrap();
     for cut in 0..bytes.len() {
-        assert!(task(&topology, Changelog::LastPerCommit).restore(&bytes[..cut]).is_err(), "cut at {cut}");
+        assert!(task_with(&topology, &settings).restore(&bytes[..cut]).is_err(), "cut at {cut}");
     }
 }

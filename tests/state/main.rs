@@ -5,4 +5,5 @@ mod shared_memory;
 
 mod home;
 mod model;
+mod published;
 mod rows;

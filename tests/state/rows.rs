@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, PartitionCounts, Processor, SnapshotBytes};
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, StateStore, Store, StoreSpec};
+use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -111,7 +111,7 @@ impl Life {
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: self.kind.changelog },
+            settings: TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() },
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
@@ -154,7 +154,7 @@ impl Life {
 
     /// Commits: the changelog has everything now.
     pub(crate) fn commit(&mut self) {
-        self.task().state().prepare_commit().unwrap();
+        self.task().prepare_commit().unwrap();
         self.task().take_progress();
         for (to, records) in self.task().state().outputs().take_all() {
             assert_eq!(*to.topic, *CHANGELOG, "the store is all that writes");
@@ -169,6 +169,11 @@ impl Life {
         let store = self.task().state().store_named(ROWS.name()).unwrap();
         store.flush(end).unwrap();
         assert_eq!(store.unflushed(), 0);
+    }
+
+    /// Publishes the store's committed rows.
+    pub(crate) fn publish(&mut self) -> Arc<PublishedRows> {
+        self.task().state().store_named(ROWS.name()).unwrap().publish().unwrap()
     }
 
     /// Ends the task and begins another, which restores from the bytes below and the changelog.

@@ -6,5 +6,6 @@ mod bank;
 mod draw;
 mod faults;
 mod names;
+mod optimization;
 mod plan;
 mod typed_faults;

@@ -25,7 +25,7 @@ where
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, A>>) -> Flow {
         let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
-        change_row(&self.store, key, record.headers, ctx, |row| {
+        change_row(&self.store, key, record, ctx, |row| {
             let (state, time) = match row {
                 Some((state, time)) => (T::from(state), time.max(record.timestamp)),
                 None => ((self.initial)(), record.timestamp),

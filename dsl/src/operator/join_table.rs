@@ -4,7 +4,7 @@
 
 use super::ReadRow;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf};
-use crate::record::Record;
+use crate::record::{Record, Timestamp};
 use crate::serde::Data;
 
 /// What becomes of a record that finds no row.
@@ -36,14 +36,15 @@ where
             ctx.drop_record(DropReason::NullValue);
             return Ok(());
         };
-        let mut visit = |row: Option<&T>| {
+        let mut visit = |row: Option<(&T, Timestamp)>| {
+            let row = row.map(|(row, _)| row);
             if row.is_some() || self.padding == Padding::Pad {
                 joined = Some((self.join)(record.key, value, row)?);
             }
             Ok(())
         };
         match record.key.plain() {
-            Some(key) => self.table.read(key, ctx.task(), &mut visit)?,
+            Some(key) => self.table.read(key, Some(record.timestamp), ctx.task(), &mut visit)?,
             None if self.padding == Padding::Pad => visit(None)?,
             None => ctx.drop_record(DropReason::NullKey),
         }

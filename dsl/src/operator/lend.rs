@@ -1,42 +1,40 @@
-//! Changes a row of a store and lends it to the nodes below.
+//! Changes a row of a store and lends it to the nodes below, at once or when the store's cache lets go of the change.
 //!
 //! The store leaves its slot while its row is pushed, so that the row need not be copied. Where a node below uses the same
 //! store it stays, and the row is copied by way of its serde.
 
-use crate::processor::{Flow, NodeContext, ProcessError, TableOf};
+use crate::processor::{Flow, NodeContext, Outlet, ProcessError, TableOf, TaskState};
 use crate::record::{Change, Headers, Timestamp};
-use crate::state::{CellId, KeyValueState};
-use crate::topology::RowSlot;
+use crate::state::{Cause, CellId, Held, KeyValueState, Release};
+use crate::topology::{FlushCache, RowSlot};
 
 /// A row: its value, if it is there, and its time.
 pub(super) type Row<V> = (Option<V>, Timestamp);
 
-/// Gives `update` the row that is there, stores what it returns, and hands the change to the children.
-pub(super) fn change_row<K: 'static, V: Send + 'static>(
+/// Gives `update` the row that is there, stores what it returns, and hands the change to the children. `cause` is what the
+/// node was given.
+pub(super) fn change_row<'c, K: 'static, V: Send + 'static>(
     slot: &RowSlot<K, V>,
     key: &K,
-    headers: &Headers,
+    cause: impl Into<Cause<'c>>,
     ctx: &mut NodeContext<'_, TableOf<K, V>>,
     update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
 ) -> Flow {
+    let cause = cause.into();
     let mut store = ctx.task().take_state::<KeyValueState<K, V>>(slot.index);
-    let changed = change(&mut store, slot, key, ctx, update);
-    let Changed { row, old, timestamp } = match changed {
-        Ok(changed) => changed,
-        Err(error) => {
-            ctx.task().return_store(slot.index, store);
-            return Err(error);
-        }
-    };
-    let (new, old) = (store.value(row), old.as_ref());
-    if !slot.used_below {
-        let flow = ctx.push(Change { key, new, old, timestamp, headers });
+    if store.rows().is_cached() {
         ctx.task().return_store(slot.index, store);
-        return flow;
+        return hold_row(slot, key, cause, ctx.task(), update);
     }
-    let copy = new.as_ref().map(|value| store.copy(value)).transpose();
-    ctx.task().return_store(slot.index, store);
-    ctx.push(Change { key, new: &copy?, old, timestamp, headers })
+    let changed = change(&mut store, slot, key, cause, ctx, update);
+    let (outlet, task) = ctx.children();
+    match changed {
+        Ok(changed) => push_row(slot, key, (store, changed), cause.headers, outlet, task),
+        Err(error) => {
+            task.return_store(slot.index, store);
+            Err(error)
+        }
+    }
 }
 
 /// A row's place after a change, and what it was before, if somebody wants to know.
@@ -50,6 +48,7 @@ fn change<K: 'static, V: Send + 'static>(
     store: &mut KeyValueState<K, V>,
     slot: &RowSlot<K, V>,
     key: &K,
+    cause: Cause<'_>,
     ctx: &mut NodeContext<'_, TableOf<K, V>>,
     update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
 ) -> Result<Changed<V>, ProcessError> {
@@ -58,6 +57,95 @@ fn change<K: 'static, V: Send + 'static>(
     let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
     let old = slot.sends_old.then(|| copy(row)).transpose()?;
     let (value, timestamp) = update(store.take(row))?;
-    store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index))?;
+    store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index).caused_by(cause))?;
     Ok(Changed { row, old, timestamp })
+}
+
+/// Hands a row to the nodes below, and the store back to its slot.
+#[inline]
+fn push_row<K: 'static, V: Send + 'static>(
+    slot: &RowSlot<K, V>,
+    key: &K,
+    (store, changed): (Box<KeyValueState<K, V>>, Changed<V>),
+    headers: &Headers,
+    outlet: &Outlet<TableOf<K, V>>,
+    task: &mut TaskState,
+) -> Flow {
+    let Changed { row, old, timestamp } = changed;
+    let (new, old) = (store.value(row), old.as_ref());
+    if !slot.used_below {
+        let flow = outlet.push(Change { key, new, old, timestamp, headers, is_latest: true }, task);
+        task.return_store(slot.index, store);
+        return flow;
+    }
+    let copy = new.as_ref().map(|value| store.copy(value)).transpose();
+    task.return_store(slot.index, store);
+    outlet.push(Change { key, new: &copy?, old, timestamp, headers, is_latest: true }, task)
+}
+
+/// Changes a row in a store whose cache holds the change back. Reading and writing make the row the last used one, and each
+/// may push others out: in this order, as in Kafka Streams.
+#[cold]
+fn hold_row<K: 'static, V: Send + 'static>(
+    slot: &RowSlot<K, V>,
+    key: &K,
+    cause: Cause<'_>,
+    task: &mut TaskState,
+    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+) -> Flow {
+    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let row = store.claim(key)?;
+    store.rows().touch(row, &mut out)?;
+    task.make_room(slot.index)?;
+    let (store, out) = task.state::<KeyValueState<K, V>>(slot.index);
+    store.rows().note(row)?;
+    let (value, timestamp) = update(store.take(row))?;
+    store.set(row, value, timestamp, &mut out.caused_by(cause))?;
+    task.make_room(slot.index)
+}
+
+/// Tells the nodes below of the changes that a store's cache lets out.
+pub(crate) struct RowFlusher<K: 'static, V: 'static> {
+    pub(crate) slot: RowSlot<K, V>,
+    pub(crate) outlet: Outlet<TableOf<K, V>>,
+}
+
+impl<K: 'static, V: Send + 'static> FlushCache for RowFlusher<K, V> {
+    fn release(&self, what: Release, task: &mut TaskState) -> Result<bool, ProcessError> {
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.slot.index);
+        let Some(held) = store.rows().release(what) else { return Ok(false) };
+        let rows: Vec<CellId> = held.iter().map(|held| held.row).collect();
+        let address = task.address().cloned();
+        let told = held.into_iter().try_for_each(|held| self.tell(held, task));
+        let at = std::mem::replace(task.address_mut(), address);
+        told.map_err(|error| at.iter().fold(error, ProcessError::at_record))?;
+        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.slot.index);
+        store.rows().told(&rows, &mut out);
+        Ok(true)
+    }
+
+    fn sends_old(&self) -> bool {
+        self.slot.sends_old
+    }
+}
+
+impl<K: 'static, V: Send + 'static> RowFlusher<K, V> {
+    /// Writes a change to the changelog and hands it to the nodes below, as of the record that it came from. A row that
+    /// came and went in between is no news.
+    fn tell(&self, held: Held<V>, task: &mut TaskState) -> Flow {
+        let Held { row, before, cause } = held;
+        let slot = self.slot.index;
+        let (store, mut out) = task.state::<KeyValueState<K, V>>(slot);
+        let row_time = store.row(row).map(|(_, time)| time);
+        if row_time.is_none() && before.is_absent() {
+            return Ok(());
+        }
+        store.rows().log_released(row, &mut out)?;
+        let key = store.key_at(row)?;
+        task.set_address(cause.address);
+        let old = self.slot.sends_old.then(|| before.value());
+        let changed = Changed { row, old, timestamp: row_time.unwrap_or(cause.timestamp) };
+        let store = task.take_state::<KeyValueState<K, V>>(slot);
+        push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
+    }
 }

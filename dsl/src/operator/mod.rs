@@ -27,6 +27,7 @@ pub(crate) use filter::Filter;
 pub(crate) use flat_map::{FlatMap, FlatMapValues};
 pub(crate) use for_each::ForEach;
 pub(crate) use join_table::{JoinTable, Padding};
+pub(crate) use lend::RowFlusher;
 pub(crate) use map::{Map, MapValues, SelectKey};
 pub(crate) use merge::PassOn;
 pub(crate) use non_null_key::NonNullKey;

@@ -3,25 +3,47 @@
 use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
+use crate::record::Timestamp;
 use crate::state::KeyValueState;
 use crate::topology::RowSlot;
 
-/// What is done with a row; it is lent.
-pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<&V>) -> Result<(), ProcessError>;
+/// What is done with a row and its time; the row is lent.
+pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
 
 /// Finds the row of a key.
 pub(crate) trait ReadRow<K, V>: Send + Sync {
-    /// Calls `visit` once, with the row if there is one.
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError>;
+    /// Calls `visit` once, with the row if there is one: that which was valid at the time `as_of` where the table keeps
+    /// versions, else the latest.
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError>;
 }
 
 /// A row of a store.
 pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
+    fn read(
+        &self,
+        key: &K,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.0.index);
+        if !store.rows().is_cached() {
+            return visit(store.get(key)?);
+        }
+        // Reading can push other rows out of a full cache, which comes before what is done with this one.
+        let Some(row) = store.place(key)? else { return visit(None) };
+        store.rows().touch(row, &mut out)?;
+        task.make_room(self.0.index)?;
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.get(key)?.map(|(value, _)| value))
+        visit(store.row(row))
     }
 }
 
@@ -35,9 +57,15 @@ impl<K, V, F> ReadRow<K, V> for FilteredRow<K, V, F>
 where
     F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync,
 {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V>) -> Result<(), ProcessError> {
-        self.above.read(key, task, &mut |row| {
-            let passes = row.map(|value| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        self.above.read(key, as_of, task, &mut |row| {
+            let passes = row.map(|(value, _)| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
             visit(row.filter(|_| passes))
         })
     }
@@ -53,10 +81,16 @@ impl<K, V, V2, F> ReadRow<K, V2> for MappedRow<K, V, F>
 where
     F: Fn(&K, &V) -> Result<Option<V2>, ProcessError> + Send + Sync,
 {
-    fn read(&self, key: &K, task: &mut TaskState, visit: Visit<'_, V2>) -> Result<(), ProcessError> {
-        self.above.read(key, task, &mut |row| {
-            let mapped = row.map(|value| (self.map)(key, value)).transpose()?.flatten();
-            visit(mapped.as_ref())
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V2>,
+    ) -> Result<(), ProcessError> {
+        self.above.read(key, as_of, task, &mut |row| {
+            let Some((value, timestamp)) = row else { return visit(None) };
+            visit((self.map)(key, value)?.as_ref().map(|mapped| (mapped, timestamp)))
         })
     }
 }

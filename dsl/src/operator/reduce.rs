@@ -20,7 +20,7 @@ where
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, V::Plain>>) -> Flow {
         let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
-        change_row(&self.store, key, record.headers, ctx, |row| match row {
+        change_row(&self.store, key, record, ctx, |row| match row {
             Some((state, time)) => Ok(((self.combine)(state, value)?, time.max(record.timestamp))),
             None => Ok((Some(value.clone()), record.timestamp)),
         })

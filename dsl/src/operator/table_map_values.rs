@@ -19,11 +19,11 @@ where
     F: Fn(&K, &V) -> Result<Option<V2>, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V2>>) -> Flow {
-        let Change { key, timestamp, headers, .. } = change;
+        let Change { key, timestamp, headers, is_latest, .. } = change;
         let mapped =
             |row: &Option<V>| row.as_ref().map(|value| (self.map)(key, value)).transpose().map(Option::flatten);
         let new = mapped(change.new)?;
         let old = change.old.filter(|_| self.sends_old).map(mapped).transpose()?;
-        ctx.push(Change { key, new: &new, old: old.as_ref(), timestamp, headers })
+        ctx.push(Change { key, new: &new, old: old.as_ref(), timestamp, headers, is_latest })
     }
 }

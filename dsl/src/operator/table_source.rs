@@ -25,8 +25,8 @@ where
         };
         let (new, timestamp, headers) = (record.value.plain(), record.timestamp, record.headers);
         match &self.store {
-            Some(store) => change_row(store, key, headers, ctx, |_| Ok((new.cloned(), timestamp))),
-            None => ctx.push(Change { key, new: &new.cloned(), old: None, timestamp, headers }),
+            Some(store) => change_row(store, key, record, ctx, |_| Ok((new.cloned(), timestamp))),
+            None => ctx.push(Change { key, new: &new.cloned(), old: None, timestamp, headers, is_latest: true }),
         }
     }
 }

@@ -45,6 +45,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.outlet.push_to(child, item, self.task)
     }
 
+    /// The children, and the task that they need to be pushed to.
+    #[inline]
+    pub(crate) fn children(&mut self) -> (&Outlet<Out>, &mut TaskState) {
+        (self.outlet, self.task)
+    }
+
     #[inline]
     pub(crate) fn task(&mut self) -> &mut TaskState {
         self.task
@@ -93,15 +99,9 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
             )
             .into());
         };
-        let Some((state, out)) = self.task.try_state::<D::State>(*slot) else {
-            let (node, name, wanted) = (&self.node.name, store.name(), std::any::type_name::<D::State>());
-            return Err(format!(
-                "processor `{node}` opens store `{name}` as `{wanted}`, but it is another: use the descriptor that the \
-                 store was added with"
-            )
-            .into());
-        };
-        Ok(D::access(state, out))
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        self.task.make_room(*slot)?;
+        self.task.open_at(*slot, store)
     }
 }
 

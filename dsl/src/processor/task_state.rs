@@ -6,9 +6,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Outputs, ProcessError, ProcessorInstance};
+use super::{CannotSnapshot, DropCounts, DropReason, Flow, Outputs, ProcessError, ProcessorInstance};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{ChangelogOut, StateStore, StoreError};
+use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
+use crate::topology::Flusher;
 
 /// Which record is being processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,11 @@ pub(crate) struct TaskParts {
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
+    /// Numbers of the stores that hold changes back, in the order in which a commit lets them out.
+    pub(crate) cached: Vec<usize>,
+    /// Who tells of the changes that a store's cache lets out, by the program's number of the store.
+    pub(crate) flushers: Arc<[Option<Flusher>]>,
+    pub(crate) cache_budget: CacheBudget,
 }
 
 /// The changing part of a task: stores, processor instances, times, outputs.
@@ -71,6 +77,10 @@ impl TaskState {
     /// The record being processed; `None` between two records.
     pub fn address(&self) -> Option<&Address> {
         self.address.as_ref()
+    }
+
+    pub(crate) fn address_mut(&mut self) -> &mut Option<Address> {
+        &mut self.address
     }
 
     /// Says which record is being processed.
@@ -157,10 +167,36 @@ impl TaskState {
     /// As `state`; `None` when the store is of another type.
     #[inline]
     pub(crate) fn try_state<S: StateStore>(&mut self, slot: usize) -> Option<(&mut S, ChangelogOut<'_>)> {
-        let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
+        let TaskParts { stores, outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let any: &mut dyn Any = &mut **stores[slot].as_mut().expect("a store that is lent is not used below");
         let typed = any.downcast_mut()?;
-        Some((typed, ChangelogOut { outputs, topic: changelogs[slot], partition: *partition }))
+        let (topic, partition) = (changelogs[slot], *partition);
+        let (budget, address) = (cache_budget, self.address.as_ref());
+        Some((typed, ChangelogOut { outputs, topic, partition, budget, address, cause: None }))
+    }
+
+    /// A store in the hands of whoever drives the task, as a processor gets it; `None` when the task has none of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the store is of another kind or has other types.
+    pub fn open<D: Descriptor>(&mut self, store: &D) -> Result<Option<D::Access<'_>>, ProcessError> {
+        let named =
+            |part: &Option<Box<dyn StateStore>>| part.as_ref().is_some_and(|part| **part.name() == *store.name());
+        self.parts.stores.iter().position(named).map(|slot| self.open_at(slot, store)).transpose()
+    }
+
+    /// The store at a slot, in the hands of a processor.
+    pub(crate) fn open_at<D: Descriptor>(&mut self, slot: usize, store: &D) -> Result<D::Access<'_>, ProcessError> {
+        let Some((state, out)) = self.try_state::<D::State>(slot) else {
+            let (name, wanted) = (store.name(), std::any::type_name::<D::State>());
+            return Err(format!(
+                "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added \
+                 with"
+            )
+            .into());
+        };
+        Ok(D::access(state, out))
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
@@ -175,8 +211,49 @@ impl TaskState {
 
     /// The place for the changes of a store that was taken out.
     pub(crate) fn changelog(&mut self, slot: usize) -> ChangelogOut<'_> {
-        let TaskParts { outputs, changelogs, partition, .. } = &mut self.parts;
-        ChangelogOut { outputs, topic: changelogs[slot], partition: *partition }
+        let TaskParts { outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
+        let (topic, partition) = (changelogs[slot], *partition);
+        let (budget, address) = (cache_budget, self.address.as_ref());
+        ChangelogOut { outputs, topic, partition, budget, address, cause: None }
+    }
+
+    /// Lets changes out of the cache of the store that was just used while the caches hold too much. Kafka's rule: the
+    /// others are left alone.
+    #[inline]
+    pub(crate) fn make_room(&mut self, slot: usize) -> Flow {
+        if self.parts.cache_budget.is_exceeded() { self.evict(slot) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn evict(&mut self, slot: usize) -> Flow {
+        while self.parts.cache_budget.is_exceeded() && self.release(slot, Release::LeastUsed)? {}
+        Ok(())
+    }
+
+    /// Lets changes out of the cache of a store; `false` when it is empty.
+    fn release(&mut self, slot: usize, what: Release) -> Result<bool, ProcessError> {
+        if self.parts.flushers[slot].is_some() {
+            let flushers = self.parts.flushers.clone();
+            return flushers[slot].as_ref().map_or(Ok(false), |flusher| flusher.release(what, self));
+        }
+        let mut store = self.parts.stores[slot].take().expect("a store is lent only once at a time");
+        let released = store.write_back(what, &mut self.changelog(slot));
+        self.return_store(slot, store);
+        Ok(released?)
+    }
+
+    /// Tells of all changes that caches hold back, store by store. Called before each commit.
+    pub fn flush_caches(&mut self) -> Flow {
+        let holds = |parts: &TaskParts| {
+            parts.cached.iter().copied().find(|slot| parts.stores[*slot].as_ref().is_some_and(|s| s.holds_changes()))
+        };
+        // What one store lets out may change another, also one whose turn has been.
+        while holds(&self.parts).is_some() {
+            for place in 0..self.parts.cached.len() {
+                self.release(self.parts.cached[place], Release::Changes)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
@@ -193,12 +270,14 @@ impl TaskState {
         self.parts.heads[queue].downcast_mut().expect("a slot keeps its type")
     }
 
-    /// Writes to the changelogs what a commit owes them. Call it once before taking the outputs for a commit.
-    pub fn prepare_commit(&mut self) -> Result<(), StoreError> {
-        let TaskParts { stores, outputs, changelogs, partition, .. } = &mut self.parts;
-        for (store, topic) in stores.iter_mut().zip(changelogs) {
-            if let Some(store) = store {
-                store.log_changes(&mut ChangelogOut { outputs, topic: *topic, partition: *partition })?;
+    /// Writes to the changelogs what a commit owes them. Call it once before taking the outputs for a commit, and after
+    /// [`flush_caches`](Self::flush_caches).
+    pub fn log_changes(&mut self) -> Result<(), StoreError> {
+        for slot in 0..self.parts.stores.len() {
+            if let Some(mut store) = self.parts.stores[slot].take() {
+                let logged = store.log_changes(&mut self.changelog(slot));
+                self.return_store(slot, store);
+                logged?;
             }
         }
         Ok(())
@@ -233,6 +312,8 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             store.restore(bytes.bytes()?)?;
         }
+        let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
+        self.parts.cache_budget.set_used(cached);
         for instance in self.parts.instances.iter_mut().flatten() {
             instance.restore(bytes.bytes()?)?;
         }

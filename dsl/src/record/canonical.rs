@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use super::Timestamp;
+use bytes::Bytes;
+
+use super::{Headers, Timestamp};
 
 /// Appends values to a buffer.
 #[derive(Debug)]
@@ -34,6 +36,15 @@ impl Encoder<'_> {
     /// A time.
     pub fn time(&mut self, time: Timestamp) {
         self.number(time.as_millis().cast_unsigned());
+    }
+
+    /// Headers.
+    pub fn headers(&mut self, headers: &Headers) {
+        self.number(headers.len() as u64);
+        for (name, value) in headers.iter() {
+            self.bytes(name.as_bytes());
+            self.option(value, Encoder::bytes);
+        }
     }
 
     /// A value that may be absent.
@@ -80,6 +91,21 @@ impl<'a> Decoder<'a> {
     /// A time.
     pub fn time(&mut self) -> Result<Timestamp, CutOff> {
         Ok(Timestamp::from_millis(self.number()?.cast_signed()))
+    }
+
+    /// A text.
+    pub fn text(&mut self) -> Result<&'a str, CutOff> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| CutOff)
+    }
+
+    /// Headers.
+    pub fn headers(&mut self) -> Result<Headers, CutOff> {
+        let mut headers = Headers::NONE;
+        for _ in 0..self.number()? {
+            let name = self.text()?;
+            headers.add(name, self.option(Decoder::bytes)?.map(Bytes::copy_from_slice));
+        }
+        Ok(headers)
     }
 
     /// A value that may be absent.

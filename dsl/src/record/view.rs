@@ -62,6 +62,9 @@ pub struct Change<'a, K, V> {
     pub timestamp: Timestamp,
     /// The headers of the record that made the change.
     pub headers: &'a Headers,
+    /// Whether the row is now the key's latest one. It is not after an out-of-order change of a versioned table; every change
+    /// of another table is the latest.
+    pub is_latest: bool,
 }
 
 impl<K, V> Clone for Change<'_, K, V> {

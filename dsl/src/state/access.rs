@@ -42,23 +42,28 @@ pub struct StoreAccess<'a, K: 'static, V: 'static> {
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     /// The value of a key.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.state.get(key)?.map(|(value, _)| value))
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
     }
 
     /// The value of a key and the time of its last update.
     pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        Ok(self.state.get(key)?)
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(self.state.row(row))
     }
 
     /// Sets the value of a key, as of the time `at`.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
         let row = self.state.claim(key)?;
+        self.state.rows().note(row)?;
         Ok(self.state.set(row, Some(value), at, &mut self.out)?)
     }
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
         let row = self.state.claim(key)?;
+        self.state.rows().touch(row, &mut self.out)?;
+        self.state.rows().note(row)?;
         let old = self.state.take(row).map(|(value, _)| value);
         self.state.set(row, None, at, &mut self.out)?;
         Ok(old)
@@ -74,16 +79,25 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         visit: impl FnMut(K, &V) -> ControlFlow<()>,
     ) -> Flow {
         let range = self.key_range(from, to)?;
-        self.walk(&range, direction, visit)
+        self.walk(&range, direction, without_time(visit))
     }
 
     /// Visits the rows whose key's bytes begin with `prefix`.
     pub fn prefix(&mut self, prefix: &[u8], direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
-        self.walk(&KeyRange::prefix(prefix), direction, visit)
+        self.walk(&KeyRange::prefix(prefix), direction, without_time(visit))
     }
 
     /// Visits all rows.
     pub fn all(&mut self, direction: Direction, visit: impl FnMut(K, &V) -> ControlFlow<()>) -> Flow {
+        self.walk(&KeyRange::ALL, direction, without_time(visit))
+    }
+
+    /// Visits all rows with the times of their last updates.
+    pub fn all_with_times(
+        &mut self,
+        direction: Direction,
+        visit: impl FnMut(K, &V, Timestamp) -> ControlFlow<()>,
+    ) -> Flow {
         self.walk(&KeyRange::ALL, direction, visit)
     }
 
@@ -97,12 +111,12 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         &mut self,
         range: &KeyRange,
         direction: Direction,
-        mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
+        mut visit: impl FnMut(K, &V, Timestamp) -> ControlFlow<()>,
     ) -> Flow {
         let mut undecodable = None;
         let keys = self.state.key_serde();
-        self.state.walk(range, direction, &mut |key, value, _| match keys.read(key) {
-            Ok(key) => visit(key, value),
+        self.state.walk(range, direction, &mut |key, value, time| match keys.read(key) {
+            Ok(key) => visit(key, value, time),
             Err(error) => {
                 undecodable = Some(error);
                 ControlFlow::Break(())
@@ -110,4 +124,10 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         })?;
         undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+fn without_time<K, V>(
+    mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
+) -> impl FnMut(K, &V, Timestamp) -> ControlFlow<()> {
+    move |key, value, _| visit(key, value)
 }

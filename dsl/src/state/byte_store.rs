@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::record::Offset;
 
@@ -85,6 +86,30 @@ pub trait ByteStore: Send {
 
     /// Removes all rows and the checkpoint. A crash half-way leaves the store as it was, or empty.
     fn wipe(&mut self) -> Result<(), StoreError>;
+
+    /// Where other threads take snapshots of the rows, until the next `wipe`. Without it, what is published for queries is
+    /// all rows, in memory.
+    fn snapshots(&self) -> Option<Arc<dyn TakeSnapshot>> {
+        None
+    }
+}
+
+/// Takes snapshots of a store's rows, from any thread.
+pub trait TakeSnapshot: Send + Sync {
+    /// The rows now: the writes that have returned, and of one under way all or nothing.
+    fn take(&self) -> Result<Arc<dyn ByteSnapshot>, StoreError>;
+}
+
+/// Rows as they were at one moment, whatever is written after it.
+pub trait ByteSnapshot: Send + Sync {
+    /// As [`ByteStore::get`].
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) -> Result<bool, StoreError>;
+
+    /// As [`ByteStore::range`].
+    fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError>;
+
+    /// About how many rows there are, found without a walk.
+    fn approximate_count(&self) -> u64;
 }
 
 /// What the caller can do about a [`StoreError`].

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::cache::EntryId;
 use crate::record::Timestamp;
 
 /// The bytes of a key.
@@ -23,13 +24,22 @@ pub(super) struct Cell<V> {
     pub(super) unlogged: bool,
     /// Changed since the bytes below last had it.
     pub(super) unflushed: bool,
+    /// Changed since the published rows last had it.
+    pub(super) unpublished: bool,
     /// Used since the last sweep.
     pub(super) used: bool,
+    /// Its entry in the store's cache.
+    pub(super) entry: Option<EntryId>,
 }
 
 impl<V> Cell<V> {
     pub(super) fn new(key: KeyBytes, value: Option<V>, timestamp: Timestamp) -> Self {
-        Cell { key, value, timestamp, unlogged: false, unflushed: false, used: true }
+        Cell { key, value, timestamp, unlogged: false, unflushed: false, unpublished: false, used: true, entry: None }
+    }
+
+    /// Whether the changelog, the bytes below, readers or the cache still have to do with it.
+    pub(super) fn is_owed(&self) -> bool {
+        self.unlogged || self.unflushed || self.unpublished || self.entry.is_some()
     }
 }
 

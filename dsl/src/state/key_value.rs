@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, RowFormat, StateStore, Store, StoreError,
-    StoreErrorKind, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, Store,
+    StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
 use crate::record::{Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -30,6 +30,12 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     pub fn get(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, StoreError> {
         write_key(&self.keys, key, &mut self.key_buffer, self.rows.name())?;
         self.rows.get(&self.key_buffer)
+    }
+
+    /// The row's place, if it is there.
+    pub(crate) fn place(&mut self, key: &K) -> Result<Option<CellId>, StoreError> {
+        write_key(&self.keys, key, &mut self.key_buffer, self.rows.name())?;
+        self.rows.place(&self.key_buffer)
     }
 
     /// The row's place; a row that is not there gets one, without a value.
@@ -72,6 +78,16 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
     pub fn walk(&mut self, range: &KeyRange, direction: Direction, visit: VisitRow<'_, V>) -> Result<(), StoreError> {
         self.rows.walk(range, direction, visit)
+    }
+
+    /// The rows, for what all kinds of stores have in common.
+    pub(crate) fn rows(&mut self) -> &mut TypedRows<V> {
+        &mut self.rows
+    }
+
+    /// The key of the row at a place.
+    pub(crate) fn key_at(&self, id: CellId) -> Result<K, StoreError> {
+        self.decode_key(self.rows.key(id))
     }
 
     /// The serde of keys.
@@ -148,5 +164,29 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.rows.restore(bytes)
+    }
+
+    fn is_cached(&self) -> bool {
+        self.rows.is_cached()
+    }
+
+    fn holds_changes(&self) -> bool {
+        self.rows.holds_changes()
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        self.rows.cached_bytes()
+    }
+
+    fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        self.rows.write_back(what, out)
+    }
+
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        self.rows.visit(range, direction, visit)
+    }
+
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+        self.rows.publish()
     }
 }

@@ -5,17 +5,25 @@
 
 mod access;
 mod byte_store;
+mod cache;
+mod cached_rows;
 mod cells;
 mod key_value;
+mod published;
 mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
 
 pub use access::{Descriptor, StoreAccess};
-pub use byte_store::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite};
+pub use byte_store::{
+    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
+};
+pub(crate) use cache::{CacheBudget, Held};
+pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
-pub use spec::{Changelog, Persistence, RowFormat, StoreSpec};
-pub use state_store::{ChangelogOut, StateStore};
+pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
+pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
+pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

@@ -4,7 +4,11 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store};
+use super::cache::{CacheLimit, CacheSpec};
+use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
+use crate::record::Timestamp;
+use crate::serde::{SerdeError, SerdeRef};
+use crate::topology::TaskSettings;
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +40,49 @@ pub enum RowFormat {
     Timestamped,
 }
 
+impl RowFormat {
+    /// Appends the bytes of a row.
+    pub(super) fn write<V: 'static>(
+        self,
+        values: &SerdeRef<V>,
+        value: &V,
+        time: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SerdeError> {
+        if self == RowFormat::Timestamped {
+            out.extend_from_slice(&time.as_millis().to_be_bytes());
+        }
+        values.write(value, out)
+    }
+
+    /// Time and value of a row as it lies below a store.
+    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
+        match self {
+            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
+            RowFormat::Timestamped => {
+                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
+                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
+                    StoreError::new(StoreErrorKind::Corrupt, message)
+                })?;
+                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
+            }
+        }
+    }
+}
+
+/// When the nodes below a store, and its changelog, get a change of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Emit {
+    /// At once: every update, in order.
+    EveryUpdate,
+    /// When the application's record cache lets go of it, as in Kafka Streams: at the commit, or earlier when the cache is
+    /// full. An application without a cache, which is the default, sends it at once.
+    #[default]
+    Cached,
+    /// At the commit: the last update of each row, in the order of those.
+    OnCommit,
+}
+
 type MakeStore = dyn Fn(Kept) -> Box<dyn StateStore> + Send + Sync;
 
 /// A store of a topology: name, types, and how it is kept.
@@ -45,6 +92,7 @@ pub struct StoreSpec {
     persistence: Persistence,
     changelog: Option<Changelog>,
     rows_in_memory: Option<usize>,
+    emit: Emit,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -85,6 +133,7 @@ impl StoreSpec {
             persistence: Persistence::default(),
             changelog: None,
             rows_in_memory: None,
+            emit: Emit::EveryUpdate,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -106,6 +155,13 @@ impl StoreSpec {
     #[must_use]
     pub fn rows_in_memory(self, rows: usize) -> Self {
         StoreSpec { rows_in_memory: Some(rows), ..self }
+    }
+
+    /// Says when the nodes below and the changelog get a change. A store for processors gets each at once unless told
+    /// otherwise; nothing is below it, so there it is a matter of the changelog alone.
+    #[must_use]
+    pub fn emit(self, emit: Emit) -> Self {
+        StoreSpec { emit, ..self }
     }
 
     /// The name.
@@ -133,10 +189,25 @@ impl StoreSpec {
         self.state == TypeId::of::<S>()
     }
 
-    /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk.
-    pub fn open(&self, default: Changelog, below: Option<Box<dyn ByteStore>>) -> Box<dyn StateStore> {
-        let (changelog, rows_in_memory) = (self.changelog.unwrap_or(default), self.rows_in_memory);
-        (self.make)(Kept { changelog, below, rows_in_memory })
+    /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node
+    /// below wants to know rows as they were before their change.
+    pub(crate) fn open(
+        &self,
+        settings: &TaskSettings,
+        keeps_old: bool,
+        below: Option<Box<dyn ByteStore>>,
+    ) -> Box<dyn StateStore> {
+        let limit = match self.emit {
+            Emit::EveryUpdate => None,
+            Emit::Cached => (settings.cache_bytes > 0).then_some(CacheLimit::Bytes),
+            Emit::OnCommit => Some(CacheLimit::Commit),
+        };
+        (self.make)(Kept {
+            changelog: self.changelog.unwrap_or(settings.changelog),
+            below,
+            rows_in_memory: self.rows_in_memory,
+            cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
+        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a task does with a store, whatever its types are.
 
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Changelog, StoreError};
-use crate::processor::Outputs;
-use crate::record::{Headers, Offset, StoredRecord, Timestamp};
+use super::cache::{CacheBudget, HeldCause};
+use super::{Changelog, Direction, KeyRange, PublishedRows, Release, StoreError};
+use crate::processor::{Address, Outputs};
+use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
 
 /// A store of a task, type erased. Its rows change only through the typed stores, such as
 /// [`KeyValueState`](super::KeyValueState).
@@ -40,17 +42,89 @@ pub trait StateStore: Any + Send {
 
     /// Sets rows and debts from what `snapshot` wrote.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Visits the rows of a range as bytes, those not committed yet included, until `visit` breaks.
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError>;
+
+    /// Publishes the committed rows from now on, for readers in other threads; called again it gives the same. Only between a
+    /// commit and the next change, as what is there now counts as committed.
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError>;
+
+    /// Whether a cache holds changes back.
+    fn is_cached(&self) -> bool {
+        false
+    }
+
+    /// Whether the cache has changes that nobody was told of.
+    fn holds_changes(&self) -> bool {
+        false
+    }
+
+    /// How much the cache holds, as it counts towards the task's limit.
+    fn cached_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Lets changes out of the cache of a store that no node tells of: only the changelog gets them. `false` when the
+    /// cache is empty.
+    fn write_back(&mut self, _what: Release, _out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
-/// Where a store's changes go.
+/// Looks at a row as bytes: key, value as in the changelog, time; `Break` ends the walk.
+pub type VisitBytes<'a> = &'a mut dyn FnMut(&[u8], &[u8], Timestamp) -> ControlFlow<()>;
+
+/// The record that changes a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// Its time, which need not be the row's.
+    pub timestamp: Timestamp,
+    /// Its headers.
+    pub headers: &'a Headers,
+}
+
+impl<'a, K, V> From<Record<'a, K, V>> for Cause<'a> {
+    fn from(record: Record<'a, K, V>) -> Self {
+        Cause { timestamp: record.timestamp, headers: record.headers }
+    }
+}
+
+impl<'a, K, V> From<Change<'a, K, V>> for Cause<'a> {
+    fn from(change: Change<'a, K, V>) -> Self {
+        Cause { timestamp: change.timestamp, headers: change.headers }
+    }
+}
+
+/// Where a store's changes go, and what they come from.
 pub struct ChangelogOut<'a> {
     pub(crate) outputs: &'a mut Outputs,
     /// The changelog's number among the outputs; `None` when the store has none.
     pub(crate) topic: Option<usize>,
     pub(crate) partition: u32,
+    /// What the caches of the task may hold.
+    pub(crate) budget: &'a mut CacheBudget,
+    /// The record being processed.
+    pub(crate) address: Option<&'a Address>,
+    pub(crate) cause: Option<Cause<'a>>,
 }
 
-impl ChangelogOut<'_> {
+impl<'a> ChangelogOut<'a> {
+    /// The same for changes by this record.
+    #[must_use]
+    pub(crate) fn caused_by(self, cause: Cause<'a>) -> Self {
+        ChangelogOut { cause: Some(cause), ..self }
+    }
+
+    /// The record that changes rows now, to be kept with them.
+    pub(super) fn cause(&self, row_time: Timestamp) -> HeldCause {
+        let (timestamp, headers) = match self.cause {
+            Some(Cause { timestamp, headers }) => (timestamp, headers.clone()),
+            None => (row_time, Headers::NONE),
+        };
+        HeldCause { timestamp, headers, address: self.address.cloned() }
+    }
+
     pub(super) fn write<E>(
         &mut self,
         key: &[u8],

@@ -6,12 +6,14 @@ use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
+use super::published::RowBlock;
 use super::{
-    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, RowFormat, StateStore, StoreError, StoreErrorKind,
-    StoreWrite,
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
+    StoreErrorKind, StoreWrite, VisitBytes,
 };
-use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{CutOff, Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
@@ -28,29 +30,44 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
+    /// How changes are cached; `None` tells of each at once.
+    pub cache: Option<CacheSpec>,
 }
 
 /// A row's place in memory, valid until the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CellId(u32);
+pub struct CellId(pub(super) u32);
 
 /// Typed rows of one store of one task.
 ///
 /// Keys are compared by their bytes, and ranges are in the order of their unsigned bytes, as in Kafka Streams.
 pub(crate) struct TypedRows<V: 'static> {
     name: Arc<str>,
-    values: SerdeRef<V>,
-    format: RowFormat,
+    pub(super) values: SerdeRef<V>,
+    pub(super) format: RowFormat,
     changelog: Changelog,
     below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
-    cells: Cells<V>,
+    pub(super) cells: Cells<V>,
+    /// What is known of rows whose changes are held back.
+    pub(super) cache: Option<RowCache<V>>,
+    /// A row's bytes, while they are measured.
+    pub(super) row_buffer: Vec<u8>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
     unlogged: Vec<u32>,
     unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// `None` until somebody asks from outside.
+    publishing: Option<Publishing>,
+}
+
+/// What readers in other threads get.
+struct Publishing {
+    rows: Arc<PublishedRows>,
+    /// Cells that changed since the last commit.
+    changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -64,9 +81,12 @@ impl<V: Send + 'static> TypedRows<V> {
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
+            cache: kept.cache.map(RowCache::new),
+            row_buffer: Vec::new(),
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            publishing: None,
         }
     }
 
@@ -76,9 +96,20 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(self.find(key)?.and_then(|id| self.row(CellId(id))))
     }
 
+    /// The row's place, if it is there.
+    #[inline]
+    pub(crate) fn place(&mut self, key: &[u8]) -> Result<Option<CellId>, StoreError> {
+        Ok(self.find(key)?.map(CellId))
+    }
+
     /// The row's place; a row that is not there gets one, without a value.
     pub(crate) fn claim(&mut self, key: &[u8]) -> Result<CellId, StoreError> {
         self.claim_bytes(key).map(CellId)
+    }
+
+    /// The bytes of the key at a place.
+    pub(crate) fn key(&self, id: CellId) -> &[u8] {
+        &self.cells.get(id.0).key
     }
 
     /// The value at a place.
@@ -107,7 +138,7 @@ impl<V: Send + 'static> TypedRows<V> {
         self.cells.get_mut(id.0).value.take().map(|value| (value, time))
     }
 
-    /// Sets the row at a place; `None` deletes it.
+    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before.
     pub(crate) fn set(
         &mut self,
         id: CellId,
@@ -123,11 +154,25 @@ impl<V: Send + 'static> TypedRows<V> {
         if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
             self.unflushed.push(id.0);
         }
+        if let Some(publishing) = &mut self.publishing
+            && !std::mem::replace(&mut cell.unpublished, true)
+        {
+            publishing.changed.push(id.0);
+        }
+        if self.cache.is_some() {
+            return self.hold(id.0, out);
+        }
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Writes a row to the changelog, now or at the commit.
+    #[inline]
+    pub(super) fn owe_changelog(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         match self.changelog {
-            Changelog::EveryUpdate => self.log(id.0, out),
+            Changelog::EveryUpdate => self.log(id, out),
             Changelog::LastPerCommit => {
-                if !std::mem::replace(&mut cell.unlogged, true) {
-                    self.unlogged.push(id.0);
+                if !std::mem::replace(&mut self.cells.get_mut(id).unlogged, true) {
+                    self.unlogged.push(id);
                 }
                 Ok(())
             }
@@ -139,7 +184,12 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(crate) fn copy(&self, value: &V) -> Result<V, StoreError> {
         let mut bytes = Vec::new();
         self.values.write(value, &mut bytes).map_err(|e| self.unwritable(e))?;
-        self.values.read(&bytes).map_err(|e| self.unreadable("a value", e))
+        self.decode_value(&bytes)
+    }
+
+    /// The value that bytes stand for.
+    pub(super) fn decode_value(&self, bytes: &[u8]) -> Result<V, StoreError> {
+        self.values.read(bytes).map_err(|e| self.unreadable("a value", e))
     }
 
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
@@ -228,7 +278,7 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(Some(self.cells.insert(Cell::new(key.into(), Some(value), timestamp))))
     }
 
-    fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
+    pub(super) fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
         match self.find(key)? {
             Some(id) => Ok(id),
             None => {
@@ -250,22 +300,14 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
-        let (timestamp, value) = if self.format == RowFormat::Timestamped {
-            let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                StoreError::new(
-                    StoreErrorKind::Corrupt,
-                    format!("store `{}` has a row of {} bytes, too short for its time", self.name, bytes.len()),
-                )
-            })?;
-            (Timestamp::from_millis(i64::from_be_bytes(*time)), value)
-        } else {
-            (Timestamp::ZERO, bytes)
-        };
+        let (timestamp, value) = self.format.split(bytes).map_err(|cause| {
+            StoreError::new(cause.kind(), format!("store `{}`: {cause}", self.name)).with_source(cause)
+        })?;
         let value = self.values.read(value).map_err(|e| self.unreadable(&format!("the value of key {key:02x?}"), e))?;
         Ok((value, timestamp))
     }
 
-    fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
+    pub(super) fn unwritable(&self, error: crate::serde::SerdeError) -> StoreError {
         StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {error}", self.name))
             .with_source(error)
     }
@@ -275,12 +317,57 @@ impl<V: Send + 'static> TypedRows<V> {
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
     }
 
+    /// Prepares what readers in other threads get after the commit.
+    fn prepare_published(&mut self) -> Result<(), StoreError> {
+        let Some(mut publishing) = self.publishing.take_if(|publishing| !publishing.changed.is_empty()) else {
+            return Ok(());
+        };
+        let changes = self.pack(&mut publishing.changed)?;
+        for id in publishing.changed.drain(..) {
+            self.cells.get_mut(id).unpublished = false;
+        }
+        publishing.rows.prepare(changes);
+        self.publishing = Some(publishing);
+        Ok(())
+    }
+
+    /// The rows of these cells, sorted; an empty cell is a deleted row.
+    fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
+        ids.sort_unstable_by(|a, b| self.cells.get(*a).key.cmp(&self.cells.get(*b).key));
+        let mut block = RowBlock::default();
+        for id in ids {
+            let cell = self.cells.get(*id);
+            let write = |out: &mut Vec<u8>| match &cell.value {
+                Some(value) => self.values.write(value, out).map(|()| true),
+                None => Ok(false),
+            };
+            block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
+        }
+        Ok(block)
+    }
+
+    /// All rows.
+    fn pack_all(&mut self) -> Result<RowBlock, StoreError> {
+        let (mut block, values, mut failure) = (RowBlock::default(), self.values.clone(), None);
+        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| match block.push_with(
+            key,
+            timestamp,
+            |out| values.write(value, out).map(|()| true),
+        ) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failure.map_or(Ok(block), |error| Err(self.unwritable(error)))
+    }
+
     /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
         if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
-            self.cells
-                .remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.unlogged && !cell.unflushed);
+            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.is_owed());
         }
     }
 
@@ -292,7 +379,7 @@ impl<V: Send + 'static> TypedRows<V> {
         emptied.retain(|id| {
             let cell = self.cells.get(*id);
             // It stays on the list only while somebody has to be told that it is empty.
-            let owed = cell.unlogged || cell.unflushed;
+            let owed = cell.is_owed();
             if cell.value.is_none() && !owed {
                 self.cells.remove(*id);
             }
@@ -300,6 +387,11 @@ impl<V: Send + 'static> TypedRows<V> {
         });
         self.emptied = emptied;
     }
+}
+
+/// A snapshot ends too early.
+pub(super) fn cut_off(error: CutOff) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
 }
 
 fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
@@ -322,6 +414,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             self.cells.get_mut(id).unlogged = false;
         }
         self.unlogged = unlogged;
+        self.prepare_published()?;
         self.free_emptied();
         // Reading brings rows up too, and a store that is only read is never flushed.
         self.sweep();
@@ -369,10 +462,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         for id in &ids {
             let cell = cells.get(*id);
             if let Some(value) = &cell.value {
-                if self.format == RowFormat::Timestamped {
-                    bytes.extend_from_slice(&cell.timestamp.as_millis().to_be_bytes());
-                }
-                self.values.write(value, &mut bytes).map_err(|e| {
+                self.format.write(&self.values, value, cell.timestamp, &mut bytes).map_err(|e| {
                     StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
                         .with_source(e)
                 })?;
@@ -386,8 +476,14 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key: &cell.key, value }
         });
+        if let Some(publishing) = &self.publishing {
+            publishing.rows.flush_begins()?;
+        }
         below.write(&mut writes, next)?;
         drop(writes);
+        if let Some(publishing) = &self.publishing {
+            publishing.rows.flush_ended();
+        }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
         }
@@ -407,6 +503,10 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.unlogged.clear();
         self.unflushed.clear();
         self.emptied.clear();
+        if let Some(cache) = &mut self.cache {
+            cache.clear();
+        }
+        assert!(self.publishing.is_none(), "a store is wiped before it is published");
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
 
@@ -436,18 +536,16 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             out.bytes(&self.cells.get(*id).key);
             out.time(self.cells.get(*id).timestamp);
         }
-        Ok(())
+        self.snapshot_cache(out.0)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let cut_off =
-            |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
         self.wipe()?;
         let mut bytes = Decoder::new(bytes);
         let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
         while !rows.is_at_end() {
             let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let value = self.values.read(rows.bytes().map_err(cut_off)?).map_err(|e| self.unreadable("a value", e))?;
+            let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
             let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
             if self.below.is_some() {
                 self.cells.get_mut(id).unflushed = true;
@@ -461,6 +559,51 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             (cell.unlogged, cell.timestamp) = (true, timestamp);
             self.unlogged.push(id);
         }
-        Ok(())
+        self.restore_cache(&mut bytes)
+    }
+
+    fn is_cached(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    fn holds_changes(&self) -> bool {
+        self.cache.as_ref().is_some_and(RowCache::has_changes)
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        self.cache.as_ref().map_or(0, RowCache::bytes)
+    }
+
+    fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        self.write_back_held(what, out)
+    }
+
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        let (mut bytes, values, mut failure) = (Vec::new(), self.values.clone(), None);
+        self.walk(range, direction, &mut |key, value, timestamp| {
+            bytes.clear();
+            match values.write(value, &mut bytes) {
+                Ok(()) => visit(key, &bytes, timestamp),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(()), |error| Err(self.unwritable(error)))
+    }
+
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+        if let Some(publishing) = &self.publishing {
+            return Ok(publishing.rows.clone());
+        }
+        let below = self.below.as_ref().and_then(|below| below.snapshots());
+        let rows = match below {
+            Some(_) => self.pack(&mut self.unflushed.clone())?,
+            None => self.pack_all()?,
+        };
+        let rows = PublishedRows::new(&rows, self.format, below);
+        self.publishing = Some(Publishing { rows: rows.clone(), changed: Vec::new() });
+        Ok(rows)
     }
 }

@@ -3,8 +3,7 @@
 use super::names::NameId;
 use super::plan::{StepId, StoreId};
 use super::stream_type::serde_for;
-use super::table::{Row, Table};
-use super::{GroupedStream, Materialized};
+use super::{GroupedStream, Materialized, Table};
 use crate::operator::{Aggregate, Reduce};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
@@ -245,7 +244,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let (parent, sources) = self.placed(store);
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
         let step = self.plan_fold((node, store, kept), parent, spec, operator);
-        Table::new(self.stream.builder, step, sources, Row::Stored { store: kept, name: store })
+        Table::stored(self.stream.builder, step, sources, kept)
     }
 
     fn plan_fold<A, O>(
@@ -259,13 +258,13 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         A: Data<Plain = A>,
         O: Operator<StreamOf<K, V>, TableOf<K::Plain, A>>,
     {
-        self.stream.builder.plan().add(node, move |plan, builder| {
+        self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some(spec) = spec else { return };
             let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));
             let opened = store.clone();
             builder.add_operator_with(&node, &[&plan.node(parent)], &[&store], move |wiring| {
-                operator(wiring.store(&opened).sending_old(sends_old))
+                operator(wiring.rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&store), &[&node]);
         })

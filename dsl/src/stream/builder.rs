@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
+use super::optimization::Optimization;
 use super::plan::Plan;
 use super::stream_type::Sources;
-use super::table::{self, Row, Table};
+use super::table::{self, Table};
 use super::{Consumed, Materialized, Stream};
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
@@ -50,6 +51,28 @@ impl StreamsBuilder {
     #[must_use]
     pub fn naming(self, naming: Naming) -> Self {
         StreamsBuilder { naming, ..self }
+    }
+
+    /// Asks for a rewrite of the topology; further calls add to it.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// use tidemill_dsl::stream::Optimization;
+    ///
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// let builder = StreamsBuilder::new().optimize(Optimization::MergeRepartitions);
+    /// let by_value = builder.stream(&IN).select_key(|_key, value| value.clone());
+    /// by_value.group_by_key().named("by-value").count();
+    /// by_value.group_by_key().named("again").reduce(|_, last| last.clone());
+    /// let topology = builder.build()?;
+    /// assert!(topology.describe().contains("topic: by-value-repartition"));
+    /// assert!(!topology.describe().contains("topic: again-repartition")); // it reads the other one
+    /// # Ok::<(), tidemill_dsl::topology::TopologyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn optimize(mut self, optimization: Optimization) -> Self {
+        self.plan.get_mut().optimizations.add(optimization);
+        self
     }
 
     /// The records of a topic.
@@ -155,7 +178,7 @@ impl StreamsBuilder {
             plan.faults.push(Fault::TimesChosenLate { topics: topics.join(", ").into() });
         }
         let step = known.unwrap_or_else(|| {
-            let step = plan.add(name, move |plan, builder| {
+            let step = plan.add(name, &[], move |plan, builder| {
                 builder.add_source(&plan.name(name), source);
             });
             plan.sources.push((topics, step));
@@ -232,21 +255,20 @@ impl StreamsBuilder {
         let key_or_null = SerdeRef::new(Nullable::new(topic.key_serde().clone()));
         let value_or_null = SerdeRef::new(Nullable::new(topic.value_serde().clone()));
         let nullable = Topic::<Option<K>, Option<V>>::new(topic.name(), key_or_null, value_or_null);
-        let source = plan.add(source_name, move |plan, builder| {
+        let source = plan.add(source_name, &[], move |plan, builder| {
             builder.add_source(&plan.name(source_name), Source::topic(&nullable));
         });
-        let row = Row::Stored { store, name: store_name };
         let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
         let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
         drop(plan);
-        Table::new(self, step, Sources::one(source), row)
+        Table::stored(self, step, Sources::one(source), store)
     }
 
     /// Adds a store for processors; connect it where they are added.
     pub fn add_store(&self, spec: StoreSpec) {
         let mut plan = self.plan.borrow_mut();
         let name = plan.names.fixed(spec.name());
-        plan.add(name, move |_, builder| {
+        plan.add(name, &[], move |_, builder| {
             builder.add_state_store(spec, &[]);
         });
     }

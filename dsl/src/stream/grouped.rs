@@ -115,11 +115,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KSTREAM-KEY-SELECT-"));
         let select = SelectKey(move |key: &K, value: &V| select(key, value).map_err(Into::into));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             builder.add_operator::<StreamOf<K, V>, StreamOf<K2, V>>(&plan.name(name), &[&plan.node(parent)], select);
         });
         drop(plan);
-        let stream = self.continued(step, true, (None, self.serdes.1.clone()));
+        let stream = self.continued(step, true, (None, self.serdes.1.clone())).rekeyed();
         GroupedStream { stream, base: Some(name), shared: Cell::new(None) }
     }
 }

@@ -201,28 +201,28 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
             // The topic is called after the join if that has a name, else after the stream's last node.
             let last = plan.naming(self.step);
             let base = plan.names.named_or(joined, last);
-            let keep_null_keys = padding == Padding::Pad;
-            let topic = Repartition { keep_null_keys, ..Repartition::new(base, &self.serdes) };
+            let topic = Repartition::new(base, &self.serdes);
             parent = plan_join_repartition(&mut plan, self.step, joined, topic);
             sources = Sources::one(parent);
         }
         plan.names.number_now(joined, if padding == Padding::Pad { "KSTREAM-LEFTJOIN-" } else { "KSTREAM-JOIN-" });
-        let (store, store_name) = table.row.store();
-        plan.need_store(store);
-        let (all, reader) = (sources.and(&table.sources), table.row.reader());
+        table.row.need(&mut plan);
+        let (all, row) = (sources.and(&table.sources), table.row.clone());
         let copartitioned = all.clone();
-        let step = plan.add(joined, move |plan, builder| {
-            let (name, parent, store) = (plan.name(joined), plan.node(parent), plan.name(store_name));
-            let opened = store.clone();
+        let step = plan.add(joined, &[parent], move |plan, builder| {
+            let (name, parent, reader) = (plan.name(joined), plan.node(parent), row.reader(plan));
+            let stores = row.store_names(plan);
             builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(
                 &name,
                 &[&parent],
-                &[&store],
-                move |wiring| JoinTable { table: reader(wiring, &opened), padding, join },
+                &stores.iter().map(|store| &**store).collect::<Vec<_>>(),
+                move |wiring| JoinTable { table: reader(wiring), padding, join },
             );
-            let sources: Vec<_> = copartitioned.steps().iter().map(|step| plan.node(*step)).collect();
-            builder.copartition(&sources.iter().map(|name| &**name).collect::<Vec<_>>());
+            plan.copartition(&copartitioned, builder);
         });
+        if padding == Padding::Pad {
+            plan.take_null_keys(step);
+        }
         drop(plan);
         let serdes = (self.serdes.0.clone(), None);
         Stream { sources: all, ..self.continued(step, false, serdes) }

@@ -25,8 +25,6 @@ enum Name {
     AfterTopic { topic: NameId, ending: &'static str, prefix: &'static str, ticket: Ticket },
     /// The first name if it is given, else the second.
     Either { given: NameId, else_: NameId },
-    /// A name of one's own if `given` is given, else that of a node which is there already.
-    Shared { given: NameId, own: NameId, there: NameId },
     /// Another name, whatever it is, and an ending of one's own: branches.
     Joined { of: NameId, ending: Arc<str> },
 }
@@ -90,11 +88,6 @@ impl Names {
         self.add(Name::AfterTopic { topic, ending, prefix, ticket })
     }
 
-    /// The name `own` if the author gives the name `given`, else `there`.
-    pub(super) fn shared(&mut self, given: NameId, own: NameId, there: NameId) -> NameId {
-        self.add(Name::Shared { given, own, there })
-    }
-
     pub(super) fn joined(&mut self, of: NameId, ending: &str) -> NameId {
         self.add(Name::Joined { of, ending: ending.into() })
     }
@@ -129,10 +122,9 @@ impl Names {
         match &self.names[id.0] {
             Name::Given(_) => true,
             Name::Numbered(..) => false,
-            Name::Derived { of, .. }
-            | Name::AfterTopic { topic: of, .. }
-            | Name::Joined { of, .. }
-            | Name::Shared { given: of, .. } => self.is_given(*of),
+            Name::Derived { of, .. } | Name::AfterTopic { topic: of, .. } | Name::Joined { of, .. } => {
+                self.is_given(*of)
+            }
             Name::Either { given, else_ } => self.is_given(*given) || self.is_given(*else_),
         }
     }
@@ -148,7 +140,6 @@ impl Names {
                 topic => format!("{topic}{ending}").into(),
             },
             Name::Either { given, else_ } => self.resolve(if self.is_given(*given) { *given } else { *else_ }),
-            Name::Shared { given, own, there } => self.resolve(if self.is_given(*given) { *own } else { *there }),
             Name::Joined { of, ending } => format!("{}{ending}", self.resolve(*of)).into(),
         }
     }

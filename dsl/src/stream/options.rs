@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::record::Partitioner;
 use crate::serde::SerdeRef;
-use crate::state::{Changelog, Store, StoreSpec};
+use crate::state::{Changelog, Emit, Store, StoreSpec};
 use crate::topology::TimestampExtractor;
 
 /// How a source reads its topic.
@@ -77,13 +77,22 @@ pub struct Materialized<K: 'static, V: 'static> {
     pub(super) value: Option<SerdeRef<V>>,
     in_memory: bool,
     changelog: Option<Changelog>,
+    emit: Emit,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Default for Materialized<K, V> {
     /// A store with a numbered name and the types' own serdes.
     fn default() -> Self {
-        Materialized { name: None, key: None, value: None, in_memory: false, changelog: None, types: PhantomData }
+        Materialized {
+            name: None,
+            key: None,
+            value: None,
+            in_memory: false,
+            changelog: None,
+            emit: Emit::default(),
+            types: PhantomData,
+        }
     }
 }
 
@@ -113,8 +122,40 @@ impl<K, V: Send> Materialized<K, V> {
         Materialized { changelog: Some(changelog), ..self }
     }
 
+    /// Says when changes come out, and when the changelog gets them. Reads see a change at once in any case.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use tidemill_dsl::state::{Emit, Store};
+    /// use tidemill_dsl::stream::Materialized;
+    /// use tidemill_testkit::{Commit, TestDriver};
+    ///
+    /// const SUMS: Store<String, i64> = Store::of("sums");
+    /// # let builder = StreamsBuilder::new();
+    /// let last_per_commit = Materialized::store(&SUMS).emit(Emit::OnCommit);
+    /// builder.stream(&IN).group_by_key().reduce_with(last_per_commit, |sum, v| sum + v).to_stream().to(&OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?).commits(Commit::Every(3));
+    /// driver.input(&IN).send("a", 1).send("a", 2).send("a", 3);
+    /// assert_eq!(driver.output(&OUT).optional_values(), [Some(6)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn emit(self, emit: Emit) -> Self {
+        Materialized { emit, ..self }
+    }
+
+    /// Says whether the application's record cache, if it has one, may hold changes back: it may unless told otherwise.
+    /// Short for [`emit`](Self::emit) with [`Emit::Cached`] or [`Emit::EveryUpdate`].
+    #[must_use]
+    pub fn caching(self, caching: bool) -> Self {
+        self.emit(if caching { Emit::Cached } else { Emit::EveryUpdate })
+    }
+
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
-        let spec = StoreSpec::timestamped(&Store::new(name, key, value));
+        let spec = StoreSpec::timestamped(&Store::new(name, key, value)).emit(self.emit);
         let spec = if self.in_memory { spec.in_memory() } else { spec };
         match self.changelog {
             Some(changelog) => spec.changelog(changelog),

@@ -2,21 +2,53 @@
 
 use std::sync::Arc;
 
+use super::lowering::Lowering;
 use super::names::{NameId, Names};
+use super::optimization::Optimizations;
+use super::repartition::PlannedTopic;
+use super::shape::Shape;
 use crate::topology::{Fault, TopologyBuilder};
 
 /// A step's place in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StepId(usize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StepId(pub(super) usize);
 
-type Lower = Box<dyn FnOnce(&Plan, &mut TopologyBuilder)>;
+type Lower = Box<dyn FnOnce(&Lowering<'_>, &mut TopologyBuilder)>;
+
+/// What a step does to records, as far as it matters to where a repartition topic may stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Makes others of them, or it is not known.
+    #[default]
+    Makes,
+    /// Makes others of them, whose key may be another one.
+    ChangesKey,
+    /// Lets them through, or drops them: a topic that stands below may as well stand above.
+    Passes,
+    /// Brings streams together and lets everything through.
+    Merges,
+}
+
+/// What a step makes.
+enum Make {
+    /// Nodes.
+    Nodes(Lower),
+    /// A repartition topic, with its sink and its source.
+    Topic(PlannedTopic),
+}
 
 struct Step {
     /// The name of the node that children connect to.
     output: NameId,
     /// The name that `.named(..)` changes.
     naming: NameId,
-    lower: Lower,
+    /// The steps whose nodes this one's connect to.
+    parents: Vec<StepId>,
+    effect: Effect,
+    /// Whether it has a use for records without a key: a left join (KIP-962).
+    takes_null_keys: bool,
+    /// Taken when it is lowered.
+    make: Option<Make>,
 }
 
 /// A store that exists only if something needs it.
@@ -42,14 +74,41 @@ pub(super) struct Plan {
     pub(super) joined: Vec<(StepId, StepId)>,
     /// Sources by the topics that they read.
     pub(super) sources: Vec<(Vec<String>, StepId)>,
+    pub(super) optimizations: Optimizations,
     pub(super) faults: Vec<Fault>,
 }
 
 impl Plan {
-    /// Adds a step; `lower` turns it into nodes.
-    pub(super) fn add(&mut self, output: NameId, lower: impl FnOnce(&Plan, &mut TopologyBuilder) + 'static) -> StepId {
-        self.steps.push(Step { output, naming: output, lower: Box::new(lower) });
+    /// Adds a step below its parents; `lower` turns it into nodes.
+    pub(super) fn add(
+        &mut self,
+        output: NameId,
+        parents: &[StepId],
+        lower: impl FnOnce(&Lowering<'_>, &mut TopologyBuilder) + 'static,
+    ) -> StepId {
+        self.add_step(output, parents, Make::Nodes(Box::new(lower)))
+    }
+
+    /// Adds a repartition topic below its parent.
+    pub(super) fn add_topic(&mut self, source: NameId, parent: StepId, topic: PlannedTopic) -> StepId {
+        self.add_step(source, &[parent], Make::Topic(topic))
+    }
+
+    fn add_step(&mut self, output: NameId, parents: &[StepId], make: Make) -> StepId {
+        let parents = parents.to_vec();
+        let (effect, takes_null_keys) = (Effect::default(), false);
+        self.steps.push(Step { output, naming: output, parents, effect, takes_null_keys, make: Some(make) });
         StepId(self.steps.len() - 1)
+    }
+
+    /// Says what a step does to records.
+    pub(super) fn set_effect(&mut self, step: StepId, effect: Effect) {
+        self.steps[step.0].effect = effect;
+    }
+
+    /// Says that a step has a use for records without a key, so that no repartition topic above drops them.
+    pub(super) fn take_null_keys(&mut self, step: StepId) {
+        self.steps[step.0].takes_null_keys = true;
     }
 
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {
@@ -62,10 +121,11 @@ impl Plan {
         self.stores[store.0].needed = true;
     }
 
-    /// Says that something wants rows as they were before a change. Refused, as in Kafka Streams, while nothing else needs
-    /// the rows: it would be no reason to keep them.
-    pub(super) fn want_old(&mut self, store: StoreId) -> bool {
+    /// Says that something wants rows as they were before a change; says whether they will come. By force the rows are kept
+    /// for that alone, else only where something else needs them, as in Kafka Streams.
+    pub(super) fn want_old(&mut self, store: StoreId, force: bool) -> bool {
         let planned = &mut self.stores[store.0];
+        planned.needed |= force;
         planned.sends_old |= planned.needed;
         planned.needed
     }
@@ -79,16 +139,6 @@ impl Plan {
     pub(super) fn store(&self, store: StoreId) -> Option<Arc<str>> {
         let planned = &self.stores[store.0];
         planned.needed.then(|| self.names.resolve(planned.name))
-    }
-
-    /// The name of the node that children of a step connect to.
-    pub(super) fn node(&self, step: StepId) -> Arc<str> {
-        self.names.resolve(self.steps[step.0].output)
-    }
-
-    /// The place of the name of the node that children of a step connect to.
-    pub(super) fn output(&self, step: StepId) -> NameId {
-        self.steps[step.0].output
     }
 
     /// The name that `.named(..)` changes.
@@ -105,11 +155,49 @@ impl Plan {
         self.names.resolve(id)
     }
 
+    /// All steps, in the order of the calls. Parents come before their children.
+    pub(super) fn steps(&self) -> impl DoubleEndedIterator<Item = StepId> + use<> {
+        (0..self.steps.len()).map(StepId)
+    }
+
+    /// The steps whose nodes a step's connect to, as they were written.
+    pub(super) fn parents(&self, step: StepId) -> &[StepId] {
+        &self.steps[step.0].parents
+    }
+
+    pub(super) fn effect(&self, step: StepId) -> Effect {
+        self.steps[step.0].effect
+    }
+
+    pub(super) fn takes_null_keys(&self, step: StepId) -> bool {
+        self.steps[step.0].takes_null_keys
+    }
+
+    /// The repartition topic that a step makes, if it makes one.
+    pub(super) fn topic(&self, step: StepId) -> Option<&PlannedTopic> {
+        match &self.steps[step.0].make {
+            Some(Make::Topic(topic)) => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// The name of the node that children of a step connect to, if no rewrite moves them.
+    pub(super) fn output(&self, step: StepId) -> Arc<str> {
+        self.names.resolve(self.steps[step.0].output)
+    }
+
     /// Persistent names that are numbered, and so move when an operator is added upstream.
     pub(super) fn numbered_names(&self) -> Vec<Arc<str>> {
+        let shape = Shape::of(self);
+        let (mut made, mut not_made) = (Vec::new(), Vec::new());
+        for step in self.steps() {
+            let Some(topic) = self.topic(step) else { continue };
+            if shape.names_a_topic(step) { &mut made } else { &mut not_made }.push(topic.base);
+        }
         let unneeded = |id: &NameId| self.stores.iter().any(|store| store.name == *id && !store.needed);
-        let numbered = self.persistent.iter().filter(|id| !self.names.is_given(**id) && !unneeded(id));
+        let exists = |id: &NameId| made.contains(id) || !(unneeded(id) || not_made.contains(id) && !self.is_store(*id));
         let mut names: Vec<Arc<str>> = Vec::new();
+        let numbered = self.persistent.iter().filter(|id| !self.names.is_given(**id) && exists(id));
         for name in numbered.map(|id| self.names.resolve(*id)) {
             // A repartition topic may be called after its store.
             if !names.contains(&name) {
@@ -119,13 +207,29 @@ impl Plan {
         names
     }
 
+    fn is_store(&self, name: NameId) -> bool {
+        self.stores.iter().any(|store| store.name == name)
+    }
+
     /// Turns all steps into nodes.
     pub(super) fn lower(mut self) -> TopologyBuilder {
         let mut builder = TopologyBuilder::new();
         builder.faults = std::mem::take(&mut self.faults);
-        for number in 0..self.steps.len() {
-            let lower = std::mem::replace(&mut self.steps[number].lower, Box::new(|_, _| {}));
-            lower(&self, &mut builder);
+        let shape = Shape::of(&self);
+        for step in shape.order() {
+            let makes: Vec<Make> =
+                shape.makes_up(step).iter().filter_map(|part| self.steps[part.0].make.take()).collect();
+            let lowering = Lowering { plan: &self, shape: &shape, step };
+            let mut topics = Vec::new();
+            for make in makes {
+                match make {
+                    Make::Nodes(lower) => lower(&lowering, &mut builder),
+                    Make::Topic(topic) => topics.push(topic),
+                }
+            }
+            if !topics.is_empty() {
+                lowering.add_topic(topics, &mut builder);
+            }
         }
         builder
     }

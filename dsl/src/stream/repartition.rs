@@ -1,12 +1,15 @@
 //! Sends a stream through a topic of its own, so that equal keys meet in one task.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use super::names::NameId;
 use super::plan::{Plan, StepId};
 use super::stream_type::{KnownSerdes, Sources, serde_for};
 use super::{Repartitioned, Stream};
 use crate::operator::NonNullKey;
 use crate::processor::StreamOf;
-use crate::serde::Data;
+use crate::serde::{Data, SerdeRef};
 use crate::topology::{Sink, Source, TopologyBuilder};
 
 /// A repartition topic to be planned.
@@ -14,22 +17,97 @@ pub(super) struct Repartition<K: 'static, V: 'static> {
     /// The name before `-repartition`.
     pub(super) base: NameId,
     pub(super) serdes: KnownSerdes<K, V>,
-    /// Whether records without a key go through.
-    pub(super) keep_null_keys: bool,
     pub(super) partitions: Option<u32>,
+    /// Whether the topic may be merged with others: not if it was asked for by `repartition`.
+    pub(super) movable: bool,
 }
 
 impl<K, V> Repartition<K, V> {
     /// A topic for what needs keys, with as many partitions as there are upstream.
     pub(super) fn new(base: NameId, serdes: &KnownSerdes<K, V>) -> Self {
-        Repartition { base, serdes: serdes.clone(), keep_null_keys: false, partitions: None }
+        Repartition { base, serdes: serdes.clone(), partitions: None, movable: true }
+    }
+}
+
+/// A repartition topic in the plan, whatever its types are.
+pub(super) struct PlannedTopic {
+    pub(super) base: NameId,
+    sink: NameId,
+    filter: NameId,
+    source: NameId,
+    /// Whether it may be merged with others.
+    pub(super) movable: bool,
+    /// Unless this join has a name of its own, the topic is not made, and that of this step is read.
+    pub(super) shares: Option<(NameId, StepId)>,
+    /// `KnownSerdes` of the topic's types.
+    serdes: Box<dyn Any>,
+    add: Box<AddNodes>,
+}
+
+/// Adds the nodes of a topic, given the serdes that are known for it, the best first.
+type AddNodes = dyn FnOnce(&[Box<dyn Any>], &str, TopicNodes, NonNullKey, &mut TopologyBuilder);
+
+/// What the nodes of a repartition topic are called.
+pub(super) struct TopicNodes {
+    topic: String,
+    filter: Arc<str>,
+    sink: Arc<str>,
+    source: Arc<str>,
+}
+
+impl TopicNodes {
+    /// All called after the topic: where several topics became one.
+    pub(super) fn called_after(base: &str) -> Self {
+        let topic = topic_name(base);
+        let (filter, sink) = (format!("{topic}-filter").into(), format!("{topic}-sink").into());
+        TopicNodes { filter, sink, source: TopicNodes::source_of(base), topic }
+    }
+
+    /// The source of a topic whose nodes are called after it.
+    pub(super) fn source_of(base: &str) -> Arc<str> {
+        format!("{}-source", topic_name(base)).into()
+    }
+}
+
+fn topic_name(base: &str) -> String {
+    format!("{base}-repartition")
+}
+
+impl PlannedTopic {
+    /// The names that its nodes were given.
+    pub(super) fn nodes(&self, plan: &Plan) -> TopicNodes {
+        TopicNodes {
+            topic: topic_name(&plan.name(self.base)),
+            filter: plan.name(self.filter),
+            sink: plan.name(self.sink),
+            source: plan.name(self.source),
+        }
+    }
+
+    /// Adds the one topic that all these are, with the first serdes that are known.
+    pub(super) fn add(
+        topics: Vec<Self>,
+        parent: &str,
+        nodes: TopicNodes,
+        filter: NonNullKey,
+        to: &mut TopologyBuilder,
+    ) {
+        let mut serdes = Vec::new();
+        let mut first = None;
+        for topic in topics {
+            serdes.push(topic.serdes);
+            first.get_or_insert(topic.add);
+        }
+        if let Some(add) = first {
+            add(&serdes, parent, nodes, filter, to);
+        }
     }
 }
 
 /// Adds sink, filter and source of a repartition topic; the step's output is the source.
 pub(super) fn plan_repartition<K: Data, V: Data>(plan: &mut Plan, parent: StepId, topic: Repartition<K, V>) -> StepId {
-    let (lower, source) = lower_repartition(plan, parent, topic);
-    plan.add(source, lower)
+    let topic = planned(plan, topic);
+    plan.add_topic(topic.source, parent, topic)
 }
 
 /// As [`plan_repartition`], for a join: unless that has a name of its own, it shares the topic of an earlier join of the same
@@ -41,60 +119,44 @@ pub(super) fn plan_join_repartition<K: Data, V: Data>(
     topic: Repartition<K, V>,
 ) -> StepId {
     let there = plan.joined.iter().rfind(|(stream, _)| *stream == parent).map(|(_, source)| *source);
-    let step = match there {
-        None => plan_repartition(plan, parent, topic),
-        Some(there) => {
-            let persistent = plan.persistent.len();
-            let (lower, own) = lower_repartition(plan, parent, topic);
-            // Where it is shared the topic is listed already, and else it has a name.
-            plan.persistent.truncate(persistent);
-            let source = plan.names.shared(join, own, plan.output(there));
-            plan.add(source, move |plan, builder| {
-                if plan.names.is_given(join) {
-                    lower(plan, builder);
-                }
-            })
-        }
-    };
+    let topic = PlannedTopic { shares: there.map(|there| (join, there)), ..planned(plan, topic) };
+    let step = plan.add_topic(topic.source, parent, topic);
     plan.joined.push((parent, step));
     step
 }
 
 /// Takes the names of the three nodes, and says how they are made.
-fn lower_repartition<K: Data, V: Data>(
-    plan: &mut Plan,
-    parent: StepId,
-    topic: Repartition<K, V>,
-) -> (impl FnOnce(&Plan, &mut TopologyBuilder) + 'static, NameId) {
-    let Repartition { base, serdes, keep_null_keys, partitions } = topic;
+fn planned<K: Data, V: Data>(plan: &mut Plan, topic: Repartition<K, V>) -> PlannedTopic {
+    let Repartition { base, serdes, partitions, movable } = topic;
     // In this order Kafka Streams gives them their numbers.
     let sink = plan.names.after_topic(base, "-repartition-sink", "KSTREAM-SINK-");
     let filter = plan.names.after_topic(base, "-repartition-filter", "KSTREAM-FILTER-");
     let source = plan.names.after_topic(base, "-repartition-source", "KSTREAM-SOURCE-");
     plan.persistent.push(base);
-    let key = serde_for(plan, serdes.0, "key of a repartition topic");
-    let value = serde_for(plan, serdes.1, "value of a repartition topic");
-    let lower = move |plan: &Plan, builder: &mut TopologyBuilder| {
+    let key_or_own = serde_for(plan, serdes.0.clone(), "key of a repartition topic");
+    let value_or_own = serde_for(plan, serdes.1.clone(), "value of a repartition topic");
+    let add = move |known: &[Box<dyn Any>], parent: &str, nodes: TopicNodes, filter, builder: &mut TopologyBuilder| {
+        let known = || known.iter().filter_map(|serdes| serdes.downcast_ref::<KnownSerdes<K, V>>());
+        let key: Option<SerdeRef<K>> = known().find_map(|(key, _)| key.clone()).or(key_or_own);
+        let value: Option<SerdeRef<V>> = known().find_map(|(_, value)| value.clone()).or(value_or_own);
         // Without a serde the plan has a fault already.
         let (Some(key), Some(value)) = (key, value) else { return };
-        let topic = format!("{}-repartition", plan.name(base));
-        let filter = plan.name(filter);
-        let keep_null = NonNullKey { keep_null: keep_null_keys };
-        builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&filter, &[&plan.node(parent)], keep_null);
-        builder.add_sink(&plan.name(sink), &[&filter], Sink::internal(&topic, &key, &value));
-        builder.add_source(&plan.name(source), Source::internal(&topic, &key, &value));
+        builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&nodes.filter, &[parent], filter);
+        builder.add_sink(&nodes.sink, &[&nodes.filter], Sink::internal(&nodes.topic, &key, &value));
+        builder.add_source(&nodes.source, Source::internal(&nodes.topic, &key, &value));
         if let Some(partitions) = partitions {
-            builder.partitions.push((topic.into(), partitions));
+            builder.partitions.push((nodes.topic.into(), partitions));
         }
     };
-    (lower, source)
+    PlannedTopic { base, sink, filter, source, movable, shares: None, serdes: Box::new(serdes), add: Box::new(add) }
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// Sends the stream through a topic of its own, placed by the key: equal keys meet in one task.
     ///
     /// Name it with [`named`](Self::named): the topic is `<application>-<name>-repartition`. Times are unchanged; between
-    /// records of different partitions upstream there is no order. Records without a key are dropped and counted.
+    /// records of different partitions upstream there is no order. Records without a key are dropped and counted, unless a left
+    /// join below has a use for them.
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
@@ -134,7 +196,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let base = plan.names.numbered_if_needed("KSTREAM-REPARTITION-");
         let serdes = (options.key.or(self.serdes.0.clone()), options.value.or(self.serdes.1.clone()));
-        let topic = Repartition { partitions: options.partitions, ..Repartition::new(base, &serdes) };
+        let topic = Repartition { partitions: options.partitions, movable: false, ..Repartition::new(base, &serdes) };
         let step = plan_repartition(&mut plan, self.step, topic);
         plan.rename_to(step, base);
         drop(plan);

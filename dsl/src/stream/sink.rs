@@ -115,7 +115,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     fn sink(&self, sink: Sink<K, V>) -> Sunk<'b> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KSTREAM-SINK-"));
-        plan.add(name, move |plan, builder| {
+        plan.add(name, &[parent], move |plan, builder| {
             builder.add_sink(&plan.name(name), &[&plan.node(parent)], sink);
         });
         drop(plan);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Stream;
 use super::names::NameId;
-use super::plan::StepId;
+use super::plan::{Effect, StepId};
 use crate::operator::{Branch, PassOn};
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
@@ -48,12 +48,13 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KSTREAM-BRANCH-"));
         let lowered = branches.clone();
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             // Branches are added after this step was planned, so the predicates are taken when it is lowered.
             let empty = Branch { predicates: Vec::new(), default: None };
             let branch = lowered.replace(empty);
             builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&plan.name(name), &[&plan.node(parent)], branch);
         });
+        plan.set_effect(step, Effect::Passes);
         drop(plan);
         Split { stream: self.clone(), step, name, branches, count: 0 }
     }
@@ -110,10 +111,11 @@ impl<'b, K: Data, V: Data> Split<'b, K, V> {
         let mut plan = self.stream.builder.plan();
         plan.names.burn();
         let (parent, name) = (self.step, plan.names.joined(self.name, ending));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let (name, parent) = (plan.name(name), plan.node(parent));
             builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&name, &[&parent], PassOn);
         });
+        plan.set_effect(step, Effect::Passes);
         drop(plan);
         self.stream.continued(step, self.stream.rekeyed, self.stream.serdes.clone())
     }

@@ -1,6 +1,7 @@
 //! Verbs that look at one record at a time.
 
 use super::Stream;
+use super::plan::Effect;
 use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
 use crate::processor::{ProcessError, Processor, StreamOf};
 use crate::serde::Data;
@@ -44,8 +45,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         &self,
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
     ) -> Self {
-        self.then("KSTREAM-FILTER-", Filter(move |key: &K, value: &V| predicate(key, value).map_err(Into::into)))
-            .with_serdes(self.serdes.clone())
+        self.passed("KSTREAM-FILTER-", Filter(move |key: &K, value: &V| predicate(key, value).map_err(Into::into)))
     }
 
     /// Keeps the records for which `predicate` does not hold.
@@ -393,7 +393,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self, look: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
-        self.then("KSTREAM-PEEK-", Peek(look)).with_serdes(self.serdes.clone())
+        self.passed("KSTREAM-PEEK-", Peek(look))
     }
 
     /// Ends the stream with an effect. After a crash `act` sees again the records since the last commit.
@@ -456,10 +456,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         }
         let mut plan = self.builder.plan();
         let (left, right, name) = (self.step, other.step, plan.names.numbered("KSTREAM-MERGE-"));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[left, right], move |plan, builder| {
             let parents = [&*plan.node(left), &*plan.node(right)];
             builder.add_operator::<StreamOf<K, V>, StreamOf<K, V>>(&plan.name(name), &parents, PassOn);
         });
+        plan.set_effect(step, Effect::Merges);
         drop(plan);
         let rekeyed = self.rekeyed || other.rekeyed;
         let merged = self.continued(step, rekeyed, self.serdes.clone());
@@ -511,13 +512,13 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KSTREAM-PROCESSOR-"));
         let stores: Vec<String> = stores.iter().map(|store| (*store).to_owned()).collect();
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             let name = plan.name(name);
             builder.add_processor(&name, &[&plan.node(parent)], supplier);
             let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
             builder.connect(&name, &stores);
         });
         drop(plan);
-        self.continued(step, true, (None, None))
+        self.continued(step, true, (None, None)).rekeyed()
     }
 }

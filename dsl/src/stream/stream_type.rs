@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::StreamsBuilder;
-use super::plan::{Plan, StepId};
+use super::plan::{Effect, Plan, StepId};
 use crate::processor::{Operator, StreamOf};
 use crate::serde::{Data, SerdeRef};
 use crate::topology::Fault;
@@ -77,7 +77,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     ) -> Stream<'b, K2, V2> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered(prefix));
-        let step = plan.add(name, move |plan, builder| {
+        let step = plan.add(name, &[parent], move |plan, builder| {
             builder.add_operator(&plan.name(name), &[&plan.node(parent)], operator);
         });
         self.continued(step, self.rekeyed, (None, None))
@@ -97,8 +97,17 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         Stream { serdes, ..self }
     }
 
+    /// Says that the last operator may have changed the key.
     pub(super) fn rekeyed(self) -> Self {
+        self.builder.plan().set_effect(self.step, Effect::ChangesKey);
         Stream { rekeyed: true, ..self }
+    }
+
+    /// Adds an operator after this stream that lets records through as they are, or drops them.
+    pub(super) fn passed(&self, prefix: &str, operator: impl Operator<StreamOf<K, V>, StreamOf<K, V>>) -> Self {
+        let passed = self.then(prefix, operator);
+        self.builder.plan().set_effect(passed.step, Effect::Passes);
+        passed.with_serdes(self.serdes.clone())
     }
 
     /// Records a fault when another builder made the other side.

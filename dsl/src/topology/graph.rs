@@ -10,8 +10,9 @@ use petgraph::unionfind::UnionFind;
 use petgraph::visit::{Dfs, EdgeRef};
 
 use super::builder::DeclaredStore;
+use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
-use super::wiring::{ProgramParts, Supplier};
+use super::wiring::{Flusher, ProgramParts, Supplier};
 use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
 use crate::state::StoreSpec;
 
@@ -64,6 +65,10 @@ pub(super) struct Program {
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
     pub(super) outputs: Vec<TopicRef>,
+    /// By the number of the store.
+    pub(super) flushers: Arc<[Option<Flusher>]>,
+    /// The numbers of the stores in the order in which a commit flushes their caches.
+    pub(super) flush_order: Vec<usize>,
     pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     pub(super) partitions: BTreeMap<Arc<str>, u32>,
 }
@@ -77,6 +82,8 @@ impl Topology {
         let subtopologies = subtopologies(&nodes, &stores, &graph);
         let specs: Vec<StoreSpec> = stores.into_iter().map(|store| store.spec).collect();
         let (mut parts, mut sources) = (ProgramParts::default(), BTreeMap::new());
+        parts.flushers.resize_with(specs.len(), || None);
+        let flush_order = flush_order(&views, &specs);
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
         // Children are added after their parents, so backwards every node finds its children ready.
@@ -99,7 +106,7 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, outputs } = parts;
+        let ProgramParts { suppliers, outputs, flushers } = parts;
         let partitions = partitions.into_iter().collect();
         let program = Program {
             nodes: views,
@@ -108,6 +115,8 @@ impl Topology {
             stores: specs,
             suppliers,
             outputs,
+            flushers: flushers.into(),
+            flush_order,
             copartitioned,
             partitions,
         };
@@ -200,6 +209,20 @@ fn view(nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<NodeView> {
         stores: node.stores.clone(),
     };
     nodes.iter().enumerate().map(view).collect()
+}
+
+/// Kafka Streams flushes stores in the order in which it met them when it built the nodes, one after another; those of a
+/// node lie in a hash set.
+fn flush_order(nodes: &[NodeView], stores: &[StoreSpec]) -> Vec<usize> {
+    let mut order = Vec::new();
+    for node in nodes {
+        let names: Vec<&str> = node.stores.iter().map(|name| &**name).collect();
+        for name in hash_map_order(&names) {
+            let number = stores.iter().position(|spec| **spec.name() == *name);
+            order.extend(number.filter(|number| !order.contains(number)));
+        }
+    }
+    order
 }
 
 fn stores_below(number: usize, nodes: &[Node], graph: &DiGraph<(), ()>) -> Vec<Arc<str>> {

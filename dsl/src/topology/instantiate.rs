@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
 use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
-use crate::state::{ByteStore, Changelog, StateStore, StoreSpec};
+use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec};
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
 pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
@@ -46,12 +46,13 @@ impl Topology {
         let in_task = |node: usize| subtopologies.iter().any(|sub| sub.nodes.contains(&node));
         let queues = self.queues(&spec, &subtopologies);
         let mut stores: Vec<Option<Box<dyn StateStore>>> = Vec::new();
-        for store in self.stores() {
+        for (number, store) in self.stores().iter().enumerate() {
             let belongs =
                 self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
             stores.push(if belongs {
                 let below = (spec.open_store)(store).map_err(fail)?;
-                Some(store.open(spec.settings.changelog, below))
+                let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
+                Some(store.open(&spec.settings, keeps_old, below))
             } else {
                 None
             });
@@ -72,7 +73,18 @@ impl Topology {
         let outputs = Outputs::new(topics, spec.counts.clone(), reads).map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
-        let parts = TaskParts { partition: spec.partition, stores, changelogs, instances, heads, outputs };
+        let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());
+        let parts = TaskParts {
+            partition: spec.partition,
+            cached: self.program.flush_order.iter().copied().filter(is_cached).collect(),
+            flushers: self.program.flushers.clone(),
+            cache_budget: CacheBudget::new(spec.settings.cache_bytes),
+            stores,
+            changelogs,
+            instances,
+            heads,
+            outputs,
+        };
         Ok((TaskState::new(parts), queues))
     }
 

@@ -7,11 +7,15 @@ use crate::state::Changelog;
 pub struct TaskSettings {
     /// What changelogs get where the topology does not say.
     pub changelog: Changelog,
+    /// How many bytes the record caches of a task's stores may hold, all together, counted as Kafka Streams counts them;
+    /// 0, the default, is no cache. Kafka Streams divides its `statestore.cache.max.bytes` by the number of threads; this
+    /// is for each task.
+    pub cache_bytes: u64,
 }
 
 impl Default for TaskSettings {
-    /// An application's: changelogs get the last value of a row per commit.
+    /// An application's: changelogs get the last value of a row per commit, and nothing is cached.
     fn default() -> Self {
-        TaskSettings { changelog: Changelog::LastPerCommit }
+        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0 }
     }
 }

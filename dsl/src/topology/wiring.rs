@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{SourceRunner, TopicRef};
-use crate::processor::{Edge, NodeHead, Outlet, ProcessorInstance, Push};
-use crate::state::{KeyValueState, StateStore, StoreSpec};
+use crate::operator::RowFlusher;
+use crate::processor::{Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, Push, TableOf, TaskState};
+use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -33,13 +34,32 @@ pub(crate) struct StoreSlot<S> {
 }
 
 impl<S> StoreSlot<S> {
-    pub(crate) fn sending_old(self, sends_old: bool) -> Self {
+    fn sending_old(self, sends_old: bool) -> Self {
         StoreSlot { sends_old, ..self }
     }
 }
 
+impl<S> Clone for StoreSlot<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for StoreSlot<S> {}
+
 /// The place of a key-value store.
 pub(crate) type RowSlot<K, V> = StoreSlot<KeyValueState<K, V>>;
+
+/// Tells the nodes below a store of the changes that its cache lets out.
+pub(crate) trait FlushCache: Send + Sync {
+    /// Lets changes out and tells of them; `false` when the cache is empty.
+    fn release(&self, what: Release, task: &mut TaskState) -> Result<bool, ProcessError>;
+
+    /// Whether the nodes below want to know rows as they were before their change.
+    fn sends_old(&self) -> bool;
+}
+
+pub(crate) type Flusher = Box<dyn FlushCache>;
 
 pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + Sync>;
 
@@ -48,6 +68,8 @@ pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + S
 pub(crate) struct ProgramParts {
     pub(crate) suppliers: Vec<(usize, Supplier)>,
     pub(crate) outputs: Vec<TopicRef>,
+    /// By the number of the store; at most one node tells of a store's changes.
+    pub(crate) flushers: Vec<Option<Flusher>>,
 }
 
 /// What an operator can ask for when it is put into a topology.
@@ -90,6 +112,14 @@ impl Wiring<'_> {
         assert!(self.connected.iter().any(|connected| **connected == *name), "the node is connected to `{name}`");
         let used_below = self.used_below.iter().any(|used| **used == *name);
         StoreSlot { index, used_below, sends_old: false, state: PhantomData }
+    }
+
+    /// The store that the node keeps its table's rows in, and tells of the changes of.
+    pub(crate) fn rows<K: 'static, V: Send + 'static>(&mut self, name: &str, sends_old: bool) -> RowSlot<K, V> {
+        let slot: RowSlot<K, V> = self.store(name).sending_old(sends_old);
+        let outlet: Outlet<TableOf<K, V>> = self.outlet();
+        self.parts.flushers[slot.index] = Some(Box::new(RowFlusher { slot, outlet }));
+        slot
     }
 
     pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {

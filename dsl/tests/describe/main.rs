@@ -3,7 +3,7 @@
 //! Each text beside this file is what Kafka Streams 4.3.0 printed for the topology of the test of that name.
 
 use tidemill_dsl::Topic;
-use tidemill_dsl::stream::StreamsBuilder;
+use tidemill_dsl::stream::{Optimization, Repartitioned, StreamsBuilder};
 
 type Text = Option<String>;
 
@@ -11,7 +11,14 @@ const T1: Topic<String, String> = Topic::of("t1");
 const T2: Topic<String, String> = Topic::of("t2");
 
 fn check(describe: fn(&StreamsBuilder), expected: &str) {
-    let builder = StreamsBuilder::new();
+    check_built(StreamsBuilder::new(), describe, expected);
+}
+
+fn check_merged(describe: fn(&StreamsBuilder), expected: &str) {
+    check_built(StreamsBuilder::new().optimize(Optimization::MergeRepartitions), describe, expected);
+}
+
+fn check_built(builder: StreamsBuilder, describe: fn(&StreamsBuilder), expected: &str) {
     describe(&builder);
     let topology = builder.build().unwrap_or_else(|errors| panic!("{errors}"));
     let actual = topology.describe();
@@ -97,5 +104,43 @@ fn many_children_stand_in_the_order_of_a_java_tree() {
             }
         },
         include_str!("wide.txt"),
+    );
+}
+
+#[test]
+fn a_topic_moves_up_to_the_change_of_key_with_all_that_lies_between() {
+    check_merged(
+        |b| {
+            let s = b.stream(&texts("in")).select_key(|_, v| v.clone()).filter(|_, _| true);
+            s.group_by_key().count().to_stream().to(&counts("a"));
+            s.to(&texts("b"));
+        },
+        include_str!("merged_single.txt"),
+    );
+}
+
+#[test]
+fn a_topic_does_not_move_above_a_change_of_values_and_an_explicit_one_stays() {
+    check_merged(
+        |b| {
+            let s = b.stream(&texts("in")).select_key(|_, v| v.clone());
+            s.map_values(Clone::clone).group_by_key().count().to_stream().to(&counts("a"));
+            s.group_by_key().count().to_stream().to(&counts("b"));
+            s.repartition_with(Repartitioned::default()).named("own").to(&texts("c"));
+        },
+        include_str!("merged_not_below_value_change.txt"),
+    );
+}
+
+#[test]
+fn the_topics_of_joins_become_one() {
+    check_merged(
+        |b| {
+            let s = b.stream(&texts("in")).map(|_, v| (v.clone(), v.clone()));
+            let (t1, t2) = (b.table(&T1), b.table(&T2));
+            s.left_join(&t1, |x, y| y.map(|y| x.clone() + y)).to(&texts("a"));
+            s.join(&t2, |x, y| Some(x.clone() + y)).named("second").to(&texts("b"));
+        },
+        include_str!("merged_joins.txt"),
     );
 }

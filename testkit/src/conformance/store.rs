@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidemill::record::Offset;
-use tidemill::store::{ByteStore, Direction, KeyRange, StoreWrite};
+use tidemill::store::{ByteSnapshot, ByteStore, Direction, KeyRange, StoreWrite};
 
 /// Where one store lives.
 pub trait StoreHome {
@@ -32,7 +32,7 @@ type Case<H> = fn(Subject<H>);
 ///
 /// When the store answers anything else than it should; the last case printed is the one that failed.
 pub fn check_store<H: StoreHome>(new_home: impl Fn() -> H) {
-    let cases: [(&str, Case<H>); 13] = [
+    let cases: [(&str, Case<H>); 14] = [
         ("a new store has neither rows nor a checkpoint", new_store_is_empty),
         ("a put is read, overwritten and deleted", put_overwrite_delete),
         ("a value is appended to what is there", get_appends),
@@ -45,6 +45,7 @@ pub fn check_store<H: StoreHome>(new_home: impl Fn() -> H) {
         ("a write without rows moves the checkpoint", write_without_rows),
         ("a write out of order panics and changes nothing", unsorted_write),
         ("a wipe leaves a new store", wipe_leaves_nothing),
+        ("a snapshot, if there are any, stays as it was", snapshots_stay),
         ("a store opened again has its rows and its checkpoint", reopen_keeps_all),
     ];
     for (name, case) in cases {
@@ -250,6 +251,25 @@ fn wipe_leaves_nothing<H: StoreHome>(mut subject: Subject<H>) {
     subject.store().wipe().unwrap();
     subject.store().wipe().unwrap();
     subject.assert_empty();
+}
+
+fn snapshots_stay<H: StoreHome>(mut subject: Subject<H>) {
+    let Some(snapshots) = subject.store().snapshots() else { return };
+    subject.write(&[(b"a", Some(b"1")), (b"b", Some(b"2"))], 2);
+    let before = snapshots.take().expect("a snapshot can be taken");
+    subject.write(&[(b"a", None), (b"b", Some(b"3")), (b"c", Some(b"4"))], 5);
+    let after = snapshots.take().expect("a snapshot can be taken");
+    let rows = |snapshot: &dyn ByteSnapshot, direction| -> Vec<Row> {
+        let rows = snapshot.range(&KeyRange::ALL, direction).expect("a snapshot can be read");
+        rows.collect::<Result<_, _>>().expect("a snapshot can be read")
+    };
+    let row = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+    assert_eq!(rows(&*before, Direction::Forward), [row(b"a", b"1"), row(b"b", b"2")]);
+    assert_eq!(rows(&*after, Direction::Backward), [row(b"c", b"4"), row(b"b", b"3")]);
+    let mut value = b"kept:".to_vec();
+    assert!(before.get(b"a", &mut value).expect("a snapshot can be read"), "`a` was there");
+    assert_eq!(value, b"kept:1");
+    assert!(!after.get(b"a", &mut value).expect("a snapshot can be read"), "`a` is gone");
 }
 
 fn reopen_keeps_all<H: StoreHome>(mut subject: Subject<H>) {

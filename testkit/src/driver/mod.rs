@@ -19,7 +19,7 @@ use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
 use tidemill::serde::Data;
-use tidemill::state::{Changelog, Store};
+use tidemill::state::{Changelog, Descriptor};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{Clock, ManualClock, Topic};
@@ -109,7 +109,7 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
-            settings: TaskSettings { changelog: Changelog::EveryUpdate },
+            settings: TaskSettings { changelog: Changelog::EveryUpdate, ..TaskSettings::default() },
             clock: ManualClock::default(),
             running: None,
         }
@@ -214,7 +214,7 @@ impl TestDriver {
     }
 
     /// A store to look into.
-    pub fn store<K: 'static, V: Send + 'static>(&mut self, store: &Store<K, V>) -> StoreView<'_, K, V> {
+    pub fn store<D: Descriptor + Clone>(&mut self, store: &D) -> StoreView<'_, D> {
         StoreView::new(self, store.clone())
     }
 
@@ -303,7 +303,7 @@ impl TestDriver {
         running.uncommitted = 0;
         let mut written = Vec::new();
         for task in &mut running.tasks {
-            task.state().prepare_commit()?;
+            task.prepare_commit()?;
             task.take_progress();
             written.extend(task.state().outputs().take_all());
         }

@@ -1,28 +1,65 @@
 //! A look into a store.
+//!
+//! Rule: a store is opened as a processor opens it, by its descriptor; so what a kind of store can be asked is written once.
 
-use std::any::Any;
 use std::ops::ControlFlow;
 
+use tidemill::processor::ProcessError;
 use tidemill::record::Timestamp;
-use tidemill::state::{Direction, KeyRange, KeyValueState, Store};
+use tidemill::serde::SerdeRef;
+use tidemill::state::{Descriptor, Direction, Store};
 
 use super::TestDriver;
 
-/// The rows of a store, over all partitions.
+/// A store of the topology, over all partitions. [`with`](Self::with) is there for every kind of store; key-value stores have
+/// verbs of their own.
 ///
 /// # Panics
 ///
-/// When the topology has no store of this name, or one of other types.
-pub struct StoreView<'d, K: 'static, V: 'static> {
+/// When the topology has no store of this name, or one of another kind or with other types.
+pub struct StoreView<'d, D: Descriptor> {
     driver: &'d mut TestDriver,
-    store: Store<K, V>,
+    store: D,
 }
 
-impl<'d, K: 'static, V: Send + 'static> StoreView<'d, K, V> {
-    pub(super) fn new(driver: &'d mut TestDriver, store: Store<K, V>) -> Self {
+impl<'d, D: Descriptor> StoreView<'d, D> {
+    pub(super) fn new(driver: &'d mut TestDriver, store: D) -> Self {
         StoreView { driver, store }
     }
 
+    /// Hands the store of each task that has it to `look`, as a processor gets it, and gives what that gave, partition by
+    /// partition. What `look` writes is in the store and goes to the changelog at the next commit.
+    ///
+    /// ```
+    /// use tidemill::state::Store;
+    /// use tidemill::{Topic, stream::StreamsBuilder};
+    /// use tidemill_testkit::TestDriver;
+    ///
+    /// const IN: Topic<String, i64> = Topic::of("in");
+    /// const COUNTS: Store<String, i64> = Store::of("counts");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).group_by_key().count_with(&COUNTS);
+    /// let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 5).send("a", 6);
+    /// let counts = driver.store(&COUNTS).with(|counts| Ok(counts.get(&"a".into())?.copied()));
+    /// assert_eq!(counts, [Some(2)]);
+    /// # Ok::<(), tidemill::topology::TopologyErrors>(())
+    /// ```
+    pub fn with<R>(&mut self, mut look: impl FnMut(&mut D::Access<'_>) -> Result<R, ProcessError>) -> Vec<R> {
+        let mut found = Vec::new();
+        for task in &mut self.driver.running().tasks {
+            let opened = task.state().open(&self.store).unwrap_or_else(|error| panic!("{error}"));
+            if let Some(mut part) = opened {
+                found.push(look(&mut part).unwrap_or_else(|error| panic!("{error}")));
+            }
+        }
+        assert!(!found.is_empty(), "the topology has no store `{}`", self.store.name());
+        found
+    }
+}
+
+impl<K: 'static, V: Send + 'static> StoreView<'_, Store<K, V>> {
     /// The row of a key.
     pub fn get(&mut self, key: impl Into<K>) -> Option<V> {
         self.get_with_time(key).map(|(value, _)| value)
@@ -30,15 +67,9 @@ impl<'d, K: 'static, V: Send + 'static> StoreView<'d, K, V> {
 
     /// The row of a key and its time.
     pub fn get_with_time(&mut self, key: impl Into<K>) -> Option<(V, Timestamp)> {
-        let key = key.into();
-        self.parts(|part| {
-            let copy = |part: &KeyValueState<K, V>, value: &V| part.copy(value);
-            let row = part.claim(&key)?;
-            part.row(row).map(|(value, time)| copy(part, value).map(|value| (value, time))).transpose()
-        })
-        .into_iter()
-        .flatten()
-        .next()
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| Ok(part.get_with_time(&key)?.map(|(value, time)| (copy(&values, value), time))));
+        rows.into_iter().flatten().next()
     }
 
     /// All rows in the order of their keys' bytes, partition by partition.
@@ -48,39 +79,22 @@ impl<'d, K: 'static, V: Send + 'static> StoreView<'d, K, V> {
 
     /// All rows with their times, in the order of their keys' bytes, partition by partition.
     pub fn all_with_times(&mut self) -> Vec<(K, V, Timestamp)> {
-        let (keys, values) = (self.store.key_serde().clone(), self.store.value_serde().clone());
-        let rows = self.parts(|part| {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
             let mut rows = Vec::new();
-            part.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, time| {
-                let mut bytes = Vec::new();
-                let copied = values.write(value, &mut bytes).and_then(|()| values.read(&bytes));
-                rows.push((keys.read(key), copied, time));
+            part.all_with_times(Direction::Forward, |key, value, time| {
+                rows.push((key, copy(&values, value), time));
                 ControlFlow::Continue(())
             })?;
             Ok(rows)
         });
-        let readable = "a store's rows can be read by its own serdes";
-        rows.into_iter()
-            .flatten()
-            .map(|(key, value, time)| (key.expect(readable), value.expect(readable), time))
-            .collect()
+        rows.into_iter().flatten().collect()
     }
+}
 
-    /// Looks into the store of every task that has it.
-    fn parts<R>(
-        &mut self,
-        look: impl Fn(&mut KeyValueState<K, V>) -> Result<R, tidemill::state::StoreError>,
-    ) -> Vec<R> {
-        let name = self.store.name();
-        let mut found = Vec::new();
-        for task in &mut self.driver.running().tasks {
-            let Some(part) = task.state().store_named(name) else { continue };
-            let any: &mut dyn Any = &mut **part;
-            let typed =
-                any.downcast_mut().unwrap_or_else(|| panic!("store `{name}` has other types than its descriptor"));
-            found.push(look(typed).unwrap_or_else(|error| panic!("{error}")));
-        }
-        assert!(!found.is_empty(), "the topology has no store `{name}`");
-        found
-    }
+/// A copy of a value, by way of its bytes: a store's values need not be `Clone`.
+fn copy<V: 'static>(values: &SerdeRef<V>, value: &V) -> V {
+    let mut bytes = Vec::new();
+    let copied = values.write(value, &mut bytes).and_then(|()| values.read(&bytes));
+    copied.unwrap_or_else(|error| panic!("a store's rows can be read by its own serdes: {error}"))
 }

@@ -1,36 +1,87 @@
-//! What comes out without a record cache, for topologies that are recorded with one too.
+//! The record cache: what comes out of it and when, and the same topologies without it.
 
 use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::Store;
-use tidemill::stream::StreamsBuilder;
+use tidemill::state::{Emit, Store, StoreSpec};
+use tidemill::stream::{Materialized, StreamsBuilder};
 
-use super::{Scenario, Text, texts};
+use super::{Scenario, Text, longs, row, texts};
 
 const N: Store<String, i64> = Store::of("n");
 const M: Store<String, i64> = Store::of("m");
+const T: Store<String, String> = Store::of("t");
+const S: Store<String, i64> = Store::of("s");
+const CACHE: &str = "statestore.cache.max.bytes";
+const TEN_MB: &str = "10000000";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario::streams("cache_fanout_off", cache_fanout_off).store(&N)]
+    vec![
+        Scenario::streams("cache_fanout_off", cache_fanout).store(&N),
+        Scenario::streams("cache_fanout_on", cache_fanout).store(&N).set(CACHE, TEN_MB),
+        Scenario::streams("cache_fanout_tiny", cache_fanout).store(&N).set(CACHE, "300"),
+        Scenario::streams("cache_fanout_disabled_on_store", cache_fanout_disabled_on_store)
+            .store(&N)
+            .set(CACHE, TEN_MB),
+        Scenario::streams("cache_count_plain", cache_count_plain).store(&N).set(CACHE, TEN_MB),
+        Scenario::streams("cache_stream_table_join", cache_stream_table_join).set(CACHE, TEN_MB),
+        Scenario::streams("cache_processor_store", cache_processor_store).plain_store(&S).set(CACHE, TEN_MB),
+    ]
 }
 
-fn cache_fanout_off(b: &StreamsBuilder) {
+fn cache_fanout(b: &StreamsBuilder) {
+    fanout(b, (&N).into(), (&M).into());
+}
+
+fn cache_fanout_disabled_on_store(b: &StreamsBuilder) {
+    fanout(b, Materialized::store(&N).caching(false), Materialized::store(&M).caching(false));
+}
+
+fn fanout(b: &StreamsBuilder, n: Materialized<String, i64>, m: Materialized<String, i64>) {
     b.stream(&texts("in"))
         .process(|| Characters, &[])
         .repartition()
         .named("rp")
         .flat_map_values(|v| [v.clone(), v.clone()])
         .group_by_key()
-        .count_with(&N)
+        .count_with(n)
         .to_stream()
         .to(&Topic::<String, i64>::of("out"));
     b.stream(&texts("many"))
         .flat_map_values(|v| characters(v).map(Some).collect::<Vec<_>>())
         .group_by_key()
-        .count_with(&M)
+        .count_with(m)
         .to_stream()
         .to(&Topic::<String, i64>::of("out2"));
+}
+
+fn cache_count_plain(b: &StreamsBuilder) {
+    b.stream(&texts("in")).group_by_key().count_with(&N).to_stream().to(&Topic::<String, i64>::of("out"));
+}
+
+fn cache_stream_table_join(b: &StreamsBuilder) {
+    let s = b.stream(&texts("in")).flat_map_values(|v| characters(v).map(Some).collect::<Vec<_>>());
+    let t = s.group_by_key().reduce_with(&T, |x, y| x + y);
+    t.to_stream().to(&Topic::<String, String>::of("table"));
+    s.left_join(&t, |s, t| format!("{s}|{}", row(t))).to(&Topic::<Text, String>::of("joined"));
+}
+
+fn cache_processor_store(b: &StreamsBuilder) {
+    b.add_store(StoreSpec::plain(&S).emit(Emit::Cached));
+    b.stream(&longs("in")).process(|| Sum, &["s"]).to(&longs("out"));
+}
+
+/// Adds the values of a key up.
+struct Sum;
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for Sum {
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        let (Some(key), Some(value)) = (r.key, r.value) else { return Ok(()) };
+        let mut sums = ctx.store(&S)?;
+        let sum = sums.get(key)?.copied().unwrap_or(0) + value;
+        sums.put(key, sum, r.timestamp)?;
+        ctx.forward(r.with_value(&Some(sum)))
+    }
 }
 
 fn characters(value: &Text) -> impl Iterator<Item = String> {

@@ -38,8 +38,22 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// A scenario in streams and tables.
     fn streams(name: &'static str, describe: fn(&StreamsBuilder)) -> Self {
+        Scenario::built(name, StreamsBuilder::new, describe)
+    }
+
+    /// A scenario in streams and tables, with rewrites: `topology.optimization`.
+    fn optimized(
+        name: &'static str,
+        builder: fn() -> StreamsBuilder,
+        optimization: &'static str,
+        describe: fn(&StreamsBuilder),
+    ) -> Self {
+        Scenario::built(name, builder, describe).set("topology.optimization", optimization)
+    }
+
+    fn built(name: &'static str, builder: fn() -> StreamsBuilder, describe: fn(&StreamsBuilder)) -> Self {
         let build = move || {
-            let builder = StreamsBuilder::new();
+            let builder = builder();
             describe(&builder);
             builder.build()
         };

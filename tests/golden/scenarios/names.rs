@@ -2,7 +2,7 @@
 
 use tidemill::Topic;
 use tidemill::state::Store;
-use tidemill::stream::{Stream, StreamsBuilder};
+use tidemill::stream::{Optimization, Stream, StreamsBuilder};
 
 use super::{Scenario, Text, first, longs, row, str, texts};
 
@@ -18,6 +18,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::streams("repartition_shared_plain", repartition_shared_plain),
         Scenario::streams("repartition_shared_named", repartition_shared_named),
+        Scenario::optimized(
+            "repartition_shared_merge_only",
+            || StreamsBuilder::new().optimize(Optimization::MergeRepartitions),
+            "merge.repartition.topics",
+            repartition_shared_plain,
+        ),
         Scenario::streams("auto_numbering", auto_numbering),
         Scenario::streams("named_operators", named_operators).store(&N),
         Scenario::streams("split_names", split_names),

@@ -1,0 +1,229 @@
+//! Typed rows whose changes are held back in a cache.
+//!
+//! Rule: a change is in the cells at once; the changelog and those below get it when the cache lets go of it.
+
+use super::cache::{Before, EntryId, Held, HeldCause, RowCache};
+use super::typed_rows::{TypedRows, cut_off};
+use super::{CellId, ChangelogOut, Release, StoreError};
+use crate::processor::Address;
+use crate::record::{CutOff, Decoder, Encoder, Offset};
+
+impl<V: Send + 'static> TypedRows<V> {
+    /// Whether changes are held back.
+    #[inline]
+    pub(crate) fn is_cached(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    /// Says that a row is read. One from the bytes below becomes an entry, as in Kafka Streams.
+    #[inline]
+    pub(crate) fn touch(&mut self, id: CellId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        if self.cache.is_some() { self.touch_cached(id.0, out) } else { Ok(()) }
+    }
+
+    fn touch_cached(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited()) else { return Ok(()) };
+        match self.cells.get(id).entry {
+            Some(entry) => cache.touch(entry),
+            None if self.cells.get(id).value.is_some() => {
+                let entry = self.enter(id);
+                self.measure(id, entry, out)?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Notes what a row is before it is taken or set: those below know it like that until they are told of a change.
+    #[inline]
+    pub(crate) fn note(&mut self, id: CellId) -> Result<(), StoreError> {
+        if self.cache.is_some() { self.note_cached(id.0) } else { Ok(()) }
+    }
+
+    fn note_cached(&mut self, id: u32) -> Result<(), StoreError> {
+        let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        if cache.before(entry).is_none() {
+            let known = cache.keeps_old();
+            let before = match &self.cells.get(id).value {
+                None => Before::Absent,
+                Some(value) if known => Before::Known(self.copy(value)?),
+                Some(_) => Before::Present,
+            };
+            self.cache_mut().before(entry).replace(before);
+        }
+        Ok(())
+    }
+
+    /// Holds the change of a row back. What the row was before is noted.
+    pub(super) fn hold(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let cell = self.cells.get(id);
+        let entry = cell.entry.expect("a row of a cached store is noted before it changes");
+        if let Some(cache) = &mut self.cache {
+            cache.change(entry, out.cause(cell.timestamp));
+        }
+        self.measure(id, entry, out)
+    }
+
+    fn enter(&mut self, id: u32) -> EntryId {
+        let entry = self.cache_mut().enter(id);
+        self.cells.get_mut(id).entry = Some(entry);
+        entry
+    }
+
+    fn measure(&mut self, id: u32, entry: EntryId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited()) else { return Ok(()) };
+        let cell = self.cells.get(id);
+        let mut bytes = std::mem::take(&mut self.row_buffer);
+        bytes.clear();
+        let written = match &cell.value {
+            Some(value) => self.format.write(&self.values, value, cell.timestamp, &mut bytes),
+            None => Ok(()),
+        };
+        cache.touch(entry);
+        cache.measure(entry, (cell.key.len() + bytes.len()) as u64);
+        cache.count(out.budget);
+        self.row_buffer = bytes;
+        written.map_err(|error| self.unwritable(error))
+    }
+
+    /// Takes changes out of the cache, to be told in this order; `None` when it has no entries.
+    pub(crate) fn release(&mut self, what: Release) -> Option<Vec<Held<V>>> {
+        let cache = self.cache.as_mut()?;
+        let mut held = Vec::new();
+        if what == Release::LeastUsed {
+            let eldest = cache.least_used()?;
+            held.extend(cache.take_change(eldest));
+            self.cells.get_mut(cache.cell(eldest)).entry = None;
+            cache.remove(eldest);
+            if held.is_empty() {
+                return Some(held);
+            }
+        }
+        let changes: Vec<EntryId> = cache.changes().collect();
+        for entry in changes {
+            held.extend(cache.take_change(entry));
+            if !cache.is_limited() {
+                self.cells.get_mut(cache.cell(entry)).entry = None;
+                cache.remove(entry);
+            }
+        }
+        Some(held)
+    }
+
+    /// Writes a change that left the cache to the changelog.
+    pub(crate) fn log_released(&mut self, id: CellId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Says that changes that left the cache were told: the entries of deleted rows go, and the budget is told what is left.
+    pub(crate) fn told(&mut self, rows: &[CellId], out: &mut ChangelogOut<'_>) {
+        let Some(cache) = &mut self.cache else { return };
+        for row in rows {
+            let cell = self.cells.get_mut(row.0);
+            let left = cell.entry.filter(|entry| cell.value.is_none() && !cache.is_changed(*entry));
+            if let Some(entry) = left {
+                cell.entry = None;
+                cache.remove(entry);
+            }
+        }
+        cache.count(out.budget);
+    }
+
+    /// Lets changes go that no node is told of: only the changelog gets them. `false` when there are no entries.
+    pub(super) fn write_back_held(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        let Some(held) = self.release(what) else { return Ok(false) };
+        let mut rows = Vec::with_capacity(held.len());
+        for Held { row, .. } in held {
+            self.log_released(row, out)?;
+            rows.push(row);
+        }
+        self.told(&rows, out);
+        Ok(true)
+    }
+
+    /// Appends the cache as canonical bytes: entries in the order of their last use, then changes in the order of the last.
+    pub(super) fn snapshot_cache(&self, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let mut out = Encoder(out);
+        out.number(cache.in_use().count() as u64);
+        for entry in cache.in_use() {
+            out.bytes(&self.cells.get(cache.cell(entry)).key);
+            out.number(cache.entry_bytes(entry));
+        }
+        out.number(cache.changes().count() as u64);
+        for entry in cache.changes() {
+            let ((before, cause), cell) = (cache.held(entry), self.cells.get(cache.cell(entry)));
+            out.bytes(&cell.key);
+            // The time that the changelog will have; a row without a time does not show it.
+            out.time(cell.timestamp);
+            write_cause(cause, &mut out);
+            match before {
+                Before::Absent => out.number(ABSENT),
+                Before::Present => out.number(PRESENT),
+                Before::Known(value) => {
+                    out.number(KNOWN);
+                    out.filled(|bytes| self.encode_value(value, bytes))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the cache of a store without one in use from what `snapshot_cache` wrote.
+    pub(super) fn restore_cache(&mut self, bytes: &mut Decoder<'_>) -> Result<(), StoreError> {
+        if self.cache.is_none() {
+            return Ok(());
+        }
+        for _ in 0..bytes.number().map_err(cut_off)? {
+            let (key, size) = (bytes.bytes().map_err(cut_off)?, bytes.number().map_err(cut_off)?);
+            let id = self.claim_bytes(key)?;
+            let entry = self.enter(id);
+            self.cache_mut().resume(entry, size);
+        }
+        for _ in 0..bytes.number().map_err(cut_off)? {
+            let id = self.claim_bytes(bytes.bytes().map_err(cut_off)?)?;
+            self.cells.get_mut(id).timestamp = bytes.time().map_err(cut_off)?;
+            let cause = read_cause(bytes).map_err(cut_off)?;
+            let before = match bytes.number().map_err(cut_off)? {
+                ABSENT => Before::Absent,
+                PRESENT => Before::Present,
+                _ => Before::Known(self.decode_value(bytes.bytes().map_err(cut_off)?)?),
+            };
+            let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
+            self.cache_mut().before(entry).replace(before);
+            self.cache_mut().resume_change(entry, cause);
+        }
+        self.cache_mut().counted();
+        Ok(())
+    }
+
+    fn cache_mut(&mut self) -> &mut RowCache<V> {
+        self.cache.as_mut().expect("only cached stores have entries")
+    }
+}
+
+/// What stands in a snapshot for the ways in which a row can be known.
+const ABSENT: u64 = 0;
+const PRESENT: u64 = 1;
+const KNOWN: u64 = 2;
+
+fn write_cause(cause: &HeldCause, out: &mut Encoder<'_>) {
+    out.time(cause.timestamp);
+    out.headers(&cause.headers);
+    out.option(cause.address.as_ref(), |out, address| {
+        out.bytes(address.topic.as_bytes());
+        out.number(address.partition.into());
+        out.number(address.offset.get());
+    });
+}
+
+fn read_cause(bytes: &mut Decoder<'_>) -> Result<HeldCause, CutOff> {
+    let (timestamp, headers) = (bytes.time()?, bytes.headers()?);
+    let address = bytes.option(|bytes| {
+        let topic = bytes.text()?.into();
+        let partition = u32::try_from(bytes.number()?).map_err(|_| CutOff)?;
+        Ok(Address { topic, partition, offset: Offset::new(bytes.number()?) })
+    })?;
+    Ok(HeldCause { timestamp, headers, address })
+}

@@ -1,0 +1,136 @@
+//! Rows packed one behind another, sorted by key: cheap to build, to copy and to search.
+//!
+//! ```text
+//! row      key_len u32 | value_len u32 | time i64 | key | value      little-endian; a value_len of u32::MAX: deleted
+//! ```
+
+use crate::record::Timestamp;
+
+const HEAD: usize = 16;
+const DELETED: u32 = u32::MAX;
+
+/// A row in a block, or in one of the blocks of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PackedRow<'a> {
+    pub(super) key: &'a [u8],
+    /// `None`: the row is gone.
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) timestamp: Timestamp,
+}
+
+/// Sorted rows, no key twice.
+#[derive(Clone, Debug, Default)]
+pub(in crate::state) struct RowBlock {
+    bytes: Vec<u8>,
+    /// Where each row begins.
+    starts: Vec<u32>,
+}
+
+impl RowBlock {
+    pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
+        RowBlock { bytes: Vec::with_capacity(bytes), starts: Vec::with_capacity(rows) }
+    }
+
+    /// Adds a row behind all others.
+    pub(super) fn push(&mut self, row: PackedRow<'_>) {
+        self.push_with(row.key, row.timestamp, |out| {
+            out.extend_from_slice(row.value.unwrap_or_default());
+            Ok::<bool, std::convert::Infallible>(row.value.is_some())
+        })
+        .unwrap_or_else(|never| match never {});
+    }
+
+    /// Adds a row behind all others; `write` appends its value, or says `false` where there is none.
+    pub(in crate::state) fn push_with<E>(
+        &mut self,
+        key: &[u8],
+        timestamp: Timestamp,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        debug_assert!(
+            self.is_empty() || self.row(self.len() - 1).key < key,
+            "rows are pushed in the order of their keys"
+        );
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&length(key.len()).to_le_bytes());
+        self.bytes.extend_from_slice(&DELETED.to_le_bytes());
+        self.bytes.extend_from_slice(&timestamp.as_millis().to_le_bytes());
+        self.bytes.extend_from_slice(key);
+        let value = self.bytes.len();
+        if write(&mut self.bytes)? {
+            let written = length(self.bytes.len() - value);
+            self.bytes[start + 4..start + 8].copy_from_slice(&written.to_le_bytes());
+        }
+        self.starts.push(length(start));
+        Ok(())
+    }
+
+    /// The same without room for more rows.
+    pub(super) fn fitted(mut self) -> Self {
+        self.bytes.shrink_to_fit();
+        self.starts.shrink_to_fit();
+        self
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// How many bytes the rows take.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + self.starts.len() * size_of::<u32>()
+    }
+
+    pub(super) fn row(&self, index: usize) -> PackedRow<'_> {
+        let row = &self.bytes[self.starts[index] as usize..];
+        let word = |at: usize| u32::from_le_bytes(row[at..at + 4].try_into().expect("four bytes"));
+        let (key, value) = (HEAD + word(0) as usize, word(4));
+        let millis = i64::from_le_bytes(row[8..HEAD].try_into().expect("eight bytes"));
+        PackedRow {
+            key: &row[HEAD..key],
+            value: (value != DELETED).then(|| &row[key..key + value as usize]),
+            timestamp: Timestamp::from_millis(millis),
+        }
+    }
+
+    /// How many bytes the row at `index` takes.
+    pub(super) fn row_size(&self, index: usize) -> usize {
+        let end = self.starts.get(index + 1).map_or(self.bytes.len(), |next| *next as usize);
+        end - self.starts[index] as usize + size_of::<u32>()
+    }
+
+    /// The place of the first row whose key is `key` or greater.
+    pub(super) fn lower_bound(&self, key: &[u8]) -> usize {
+        self.first_where(|row| row >= key)
+    }
+
+    /// The place of the first row whose key is greater than `key`.
+    pub(super) fn upper_bound(&self, key: &[u8]) -> usize {
+        self.first_where(|row| row > key)
+    }
+
+    fn first_where(&self, holds: impl Fn(&[u8]) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if holds(self.row(middle).key) { high = middle } else { low = middle + 1 }
+        }
+        low
+    }
+
+    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = PackedRow<'_>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+/// A length in a block. Blocks are the changes of one commit or a few thousand bytes, so this is a commit of 4 GiB.
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes)
+        .ok()
+        .filter(|length| *length != DELETED)
+        .expect("a store changes by less than 4 GiB in a commit")
+}

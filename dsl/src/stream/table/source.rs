@@ -1,0 +1,36 @@
+//! The node that makes records into rows.
+
+use crate::operator::TableSource;
+use crate::processor::{StreamOf, TableOf};
+use crate::serde::Data;
+use crate::state::StoreSpec;
+use crate::stream::names::NameId;
+use crate::stream::plan::{Plan, StepId, StoreId};
+
+/// Makes the specification of a store once its name is known.
+pub(in crate::stream) type MakeSpec = Box<dyn FnOnce(&str) -> StoreSpec>;
+
+/// Plans the node that makes records into rows, with its store if that is needed in the end.
+pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
+    plan: &mut Plan,
+    parent: StepId,
+    name: NameId,
+    store: StoreId,
+    spec: MakeSpec,
+) -> StepId {
+    plan.add(name, &[parent], move |plan, builder| {
+        let (name, parent) = (plan.name(name), plan.node(parent));
+        type Out<K, V> = TableOf<<K as Data>::Plain, <V as Data>::Plain>;
+        let sends_old = plan.sends_old(store);
+        let Some(store) = plan.store(store) else {
+            let passing = TableSource { store: None };
+            builder.add_operator::<StreamOf<K, V>, Out<K, V>>(&name, &[&parent], passing);
+            return;
+        };
+        let opened = store.clone();
+        builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
+            TableSource { store: Some(wiring.rows(&opened, sends_old)) }
+        });
+        builder.add_state_store(spec(&store), &[&name]);
+    })
+}

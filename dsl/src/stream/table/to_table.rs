@@ -1,0 +1,76 @@
+//! `to_table`: a stream as a table.
+
+use super::Table;
+use super::source::{MakeSpec, plan_source};
+use crate::serde::Data;
+use crate::stream::repartition::{Repartition, plan_repartition};
+use crate::stream::stream_type::{Sources, serde_for};
+use crate::stream::{Materialized, Stream};
+
+impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
+    /// The stream as a table: the last record of a key is its row.
+    ///
+    /// A record without value deletes the row; one without key is dropped and counted. If the key may have changed, the
+    /// records go through a repartition topic first. Stores the rows only if something reads them, such as a join.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).map_values(|value| value * 2).to_table().to_stream().to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// assert_eq!(driver.output(&OUT).optional_values(), [Some(2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_table(&self) -> Table<'b, K::Plain, V::Plain> {
+        self.to_table_with(Materialized::default())
+    }
+
+    /// As [`to_table`](Self::to_table), kept as the options say; a `&Store` keeps the rows under its name, for queries.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const DOUBLES: Store<String, i64> = Store::of("doubles");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).map_values(|value| value * 2).to_table_with(&DOUBLES);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 4);
+    /// assert_eq!(driver.store(&DOUBLES).get("a"), Some(8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_table_with(
+        &self,
+        materialized: impl Into<Materialized<K::Plain, V::Plain>>,
+    ) -> Table<'b, K::Plain, V::Plain> {
+        let materialized = materialized.into();
+        let mut plan = self.builder.plan();
+        let name = plan.names.numbered("KSTREAM-TOTABLE-");
+        let store_name = match &materialized.name {
+            Some(name) => plan.names.fixed(name),
+            None => plan.names.numbered("KSTREAM-TOTABLE-STATE-STORE-"),
+        };
+        let store = plan.add_store(store_name, materialized.name.is_some());
+        plan.persistent.push(store_name);
+        let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
+        let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
+        let (mut parent, mut sources) = (self.step, self.sources.clone());
+        if self.rekeyed {
+            parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
+            sources = Sources::one(parent);
+        }
+        let spec: MakeSpec = match key.zip(value) {
+            Some((key, value)) => Box::new(move |name| materialized.spec(name, key, value)),
+            None => Box::new(|_| unreachable!("a plan with a fault is not built")),
+        };
+        let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
+        drop(plan);
+        Table::stored(self.builder, step, sources, store)
+    }
+}
