@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 use tidemill_dsl::state::{Changelog, StateStore};
 use tidemill_dsl::topology::changelog_topic;
 
+use super::purge::Purge;
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
@@ -76,6 +77,7 @@ pub struct Executor {
     tasks: Vec<Driven>,
     enabled: Vec<Step>,
     committed_at: Timestamp,
+    purge: Purge,
     trace: Option<Box<dyn Trace>>,
 }
 
@@ -90,7 +92,13 @@ impl Executor {
     ) -> Self {
         let committed_at = clock.now();
         let (tasks, enabled) = (Vec::new(), Vec::new());
-        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, trace: None }
+        let purge = Purge::default();
+        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, purge, trace: None }
+    }
+
+    /// Deletes the records of these topics when they were processed: nobody else reads them.
+    pub fn purge(&mut self, topics: impl IntoIterator<Item = TopicName>) {
+        self.purge.topics.extend(topics);
     }
 
     /// Sends an event to `trace` for everything that happens from now on.
@@ -252,12 +260,14 @@ impl Executor {
             let (id, records) = (task.id().clone(), task.state().outputs().take_all());
             self.stage(&id, records)?;
         }
+        self.purge.note(&progress);
         let traced = self.trace.as_ref().map(|_| progress.clone());
         self.committer.commit(progress)?;
         if let (Some(trace), Some(progress)) = (&mut self.trace, traced) {
             trace.event(TraceEvent::Committed { progress });
         }
         self.committed_at = self.clock.now();
+        self.purge.purge(&*self.log, self.committed_at)?;
         self.flush_stores(self.settings.flush_rows)
     }
 

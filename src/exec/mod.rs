@@ -5,6 +5,7 @@
 
 mod chooser;
 mod executor;
+mod purge;
 mod restore;
 mod trace;
 

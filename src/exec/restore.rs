@@ -20,7 +20,7 @@ pub(super) fn restore(
     fetch_bytes: usize,
 ) -> Result<u64, Error> {
     let bounds = log.bounds(changelog)?;
-    let mut next = begin(store, bounds, changelog)?;
+    let mut next = begin(store, bounds, log.complete_from(changelog)?, changelog)?;
     let mut restored = 0;
     while next < bounds.end {
         let batches = log.read(changelog, next, fetch_bytes)?;
@@ -51,9 +51,14 @@ pub(super) fn restore(
 }
 
 /// The offset to begin at. A checkpoint that the changelog cannot have made wipes the store.
-fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition) -> Result<Offset, Error> {
+fn begin(
+    store: &mut dyn StateStore,
+    bounds: Bounds,
+    complete_from: Offset,
+    changelog: &TopicPartition,
+) -> Result<Offset, Error> {
     let Some(checkpoint) = store.checkpoint()? else { return Ok(bounds.start) };
-    if (bounds.start..=bounds.end).contains(&checkpoint) {
+    if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint) {
         return Ok(checkpoint);
     }
     tracing::warn!(
@@ -61,9 +66,10 @@ fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition)
         %changelog,
         %checkpoint,
         start = %bounds.start,
+        %complete_from,
         end = %bounds.end,
-        "the changelog was deleted, recreated or cut off, and does not reach the store's checkpoint any more: the store is \
-         wiped and restored from what the changelog has"
+        "the changelog was deleted, recreated or cut off, or it lost tombstones that the store has not seen, so it does not \
+         reach the store's checkpoint any more: the store is wiped and restored from what the changelog has"
     );
     store.wipe()?;
     Ok(bounds.start)

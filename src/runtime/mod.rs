@@ -6,6 +6,7 @@ mod app;
 mod builder;
 mod feed;
 mod gate;
+mod housekeeping;
 mod message;
 mod posted;
 mod reader;

@@ -14,6 +14,7 @@ use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
 use super::gate::Gate;
+use super::housekeeping::Housekeeping;
 use super::message::Inbox;
 use super::sender::Outbox;
 use super::shared::{LogTopics, Shared};
@@ -44,6 +45,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
     let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
+    let housekeeping = Housekeeping::start(log.clone(), builder.clock.clone(), builder.settings.clean_interval)?;
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
     let shared = Arc::new(Shared {
         application: builder.application,
@@ -55,6 +57,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
+        repartition: plan.internal.iter().filter(|need| !need.compacted).map(|need| need.name.clone()).collect(),
         inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
         state: builder.state,
     });
@@ -65,7 +68,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     };
     let (threads, restored) = start_workers(&shared, tasks, settings)?;
     shared.enter(AppState::Running);
-    Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
+    Ok(App::new(Handle::new(shared, outbox, sender, threads, housekeeping), restored))
 }
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {

@@ -36,6 +36,7 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
     let committer = Arc::new(AtGate(shared.clone()));
     let mut executor =
         Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
+    executor.purge(shared.repartition.iter().cloned());
     let restored = caught(|| restore(&shared, &mut executor, tasks));
     ready(restored.clone());
     let result = restored.and_then(|_| caught(|| work(&shared, number, &mut executor)));

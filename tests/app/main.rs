@@ -1,6 +1,7 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
 mod failures;
+mod housekeeping;
 mod loops;
 mod queries;
 mod restarts;
