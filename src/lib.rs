@@ -55,7 +55,7 @@
 //! fn topology() -> Result<Topology, TopologyErrors> {
 //!     let builder = StreamsBuilder::new();
 //!     builder.add_store(StoreSpec::plain(&BALANCES));
-//!     builder.stream(&OPERATIONS).process(|| Decide, &[BALANCES.name()]).to(&MOVEMENTS);
+//!     builder.stream(&OPERATIONS).process(|| Decide, &[&BALANCES]).to(&MOVEMENTS);
 //!     builder.build()
 //! }
 //!
@@ -132,6 +132,8 @@ mod guides {
 
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
+    page!(groups, "docs/guide/groups.md");
+    page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");

@@ -17,7 +17,7 @@ pub(crate) const ACCOUNTS: Store<String, Account> = Store::json("accounts");
 pub(crate) fn topology() -> Result<Topology, TopologyErrors> {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ACCOUNTS).in_memory().changelog(Changelog::EveryUpdate));
-    builder.stream(&OPERATIONS).process(|| Teller, &[ACCOUNTS.name()]).to(&MOVEMENTS);
+    builder.stream(&OPERATIONS).process(|| Teller, &[&ACCOUNTS]).to(&MOVEMENTS);
     builder.build()
 }
 

@@ -15,9 +15,14 @@ pub enum Step {
         /// The task, by its place in the executor.
         task: usize,
     },
+    /// Fire the wall-clock timers of a task that are due.
+    Punctuate {
+        /// The task, by its place in the executor.
+        task: usize,
+    },
     /// Commit what all tasks have done.
     Commit {
-        /// Whether the commit interval is over, or another executor waits for this one.
+        /// Whether the commit interval is over, a processor asked for it, or another executor waits for this one.
         due: bool,
     },
 }
@@ -28,7 +33,7 @@ pub trait Chooser {
     fn choose(&mut self, enabled: &[Step]) -> Option<usize>;
 }
 
-/// Commits when it is due, fetches what there is, and gives every task its turn.
+/// Commits when it is due, fires timers, fetches what there is, and gives every task its turn.
 #[derive(Clone, Debug, Default)]
 pub struct EagerChooser {
     last: usize,
@@ -38,7 +43,8 @@ impl Chooser for EagerChooser {
     fn choose(&mut self, enabled: &[Step]) -> Option<usize> {
         let due = enabled.iter().position(|step| matches!(step, Step::Commit { due: true }));
         let fetch = || enabled.iter().position(|step| matches!(step, Step::Fetch { .. }));
-        due.or_else(fetch).or_else(|| self.next_task(enabled))
+        let timers = || enabled.iter().position(|step| matches!(step, Step::Punctuate { .. }));
+        due.or_else(timers).or_else(fetch).or_else(|| self.next_task(enabled))
     }
 }
 

@@ -134,6 +134,8 @@ impl Executor {
             ends.resize(queue, None);
             ends.push(Some(self.session.end_watch(&input)?));
         }
+        task.state().set_now(self.clock.now());
+        task.begin()?;
         self.tasks.push(Driven { task, ends, changelogs });
         Ok(restored)
     }
@@ -154,6 +156,7 @@ impl Executor {
         match step {
             Step::Fetch { task, queue } => self.fetch(task, queue)?,
             Step::Process { task } => self.process(task, now)?,
+            Step::Punctuate { task } => self.punctuate(task, now)?,
             Step::Commit { .. } => self.commit()?,
         }
         Ok(Some(step))
@@ -162,6 +165,13 @@ impl Executor {
     /// When the next commit is due, if there is work to commit.
     pub fn commit_due_in(&self) -> Option<Duration> {
         self.has_work().then(|| self.interval_left(self.clock.now()))
+    }
+
+    /// When the next wall-clock timer of a task is due, if one is set.
+    pub fn timer_due_in(&self) -> Option<Duration> {
+        let due = self.tasks.iter().filter_map(|driven| driven.task.wall_clock_due()).min()?;
+        let millis = due.as_millis().saturating_sub(self.clock.now().as_millis());
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
     /// What is left of the commit interval.
@@ -191,8 +201,12 @@ impl Executor {
             if task.readiness() == Readiness::Ready {
                 self.enabled.push(Step::Process { task: number });
             }
+            if task.wall_clock_due().is_some_and(|due| due <= now) {
+                self.enabled.push(Step::Punctuate { task: number });
+            }
         }
-        let requested = self.committer.requested();
+        let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
+        let requested = asked || self.committer.requested();
         if requested || self.has_work() {
             self.enabled.push(Step::Commit { due: requested || self.interval_left(now).is_zero() });
         }
@@ -234,6 +248,14 @@ impl Executor {
         })?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
+        self.stage(&id, own_input)
+    }
+
+    fn punctuate(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
+        let task = &mut self.tasks[number].task;
+        task.state().set_now(now);
+        task.punctuate_wall_clock()?;
+        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
         self.stage(&id, own_input)
     }
 

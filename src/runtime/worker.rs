@@ -74,7 +74,8 @@ fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), E
             return Err(error.clone());
         }
         if executor.step(&mut chooser)?.is_none() {
-            let limit = executor.commit_due_in().unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
+            let due = [executor.commit_due_in(), executor.timer_due_in()];
+            let limit = due.into_iter().flatten().fold(SLEEP_MAX, Duration::min);
             seen = shared.session.wait(seen, limit);
         }
     }

@@ -3,7 +3,6 @@
 //! Invariant: no clock, no socket, no thread. Times, records and knowledge of ends are handed in; outputs and progress are
 //! taken out. The runtime, the test driver and the explorer drive this same code.
 
-mod choice;
 mod error;
 mod queue;
 mod snapshot;
@@ -12,15 +11,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tidemill_dsl::processor::{PartitionCounts, ProcessError, TaskState};
-use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
+use tidemill_dsl::record::{Batch, Offset, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
 pub use snapshot::Fingerprint;
 
 use crate::log::{InputProgress, Progress};
-use choice::Choice;
 use queue::Queue;
 
 /// Which task of an application: the parts of the topology that it runs, and the partition.
@@ -66,9 +64,11 @@ pub struct Task {
     id: TaskId,
     state: TaskState,
     queues: Vec<Queue>,
-    choice: Choice,
+    choice: TimeHeap<usize>,
     /// The queue that the state's address names.
     addressed: Option<usize>,
+    /// Whether a timer fired since the last commit.
+    punctuated: bool,
     failed: bool,
 }
 
@@ -84,7 +84,8 @@ impl Task {
             Queue::new(TopicPartition { topic: source.topic, partition }, source.runner, read)
         };
         let queues = sources.into_iter().map(queue).collect();
-        Ok(Task { id, state, queues, choice: Choice::default(), addressed: None, failed: false })
+        let choice = TimeHeap::default();
+        Ok(Task { id, state, queues, choice, addressed: None, punctuated: false, failed: false })
     }
 
     /// Which task it is.
@@ -141,9 +142,28 @@ impl Task {
         if self.queues.iter().any(lagging) { Readiness::Lagging } else { Readiness::Ready }
     }
 
-    /// Processes the record whose turn it is, whatever `readiness` says; `None` when there is none.
-    pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
+    /// Lets the processors begin, if they have not: stores are restored and the time was told. Processing does it too.
+    pub fn begin(&mut self) -> Result<(), TaskError> {
         self.check_usable()?;
+        let state = &mut self.state;
+        guarded(|| state.begin()).map_err(|error| self.fail(error))
+    }
+
+    /// Processes the record whose turn it is, whatever `readiness` says, and fires the stream-time timers that it makes
+    /// due; `None` when there is none.
+    pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
+        let processed = self.process_record()?;
+        if processed.is_some() {
+            self.punctuate_stream_time()?;
+        }
+        Ok(processed)
+    }
+
+    fn process_record(&mut self) -> Result<Option<Processed>, TaskError> {
+        self.check_usable()?;
+        if !self.state.has_begun() {
+            self.begin()?;
+        }
         let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
         let (queue, state) = (&mut self.queues[number], &mut self.state);
         let offset = queue.head_offset();
@@ -153,10 +173,8 @@ impl Task {
             state.set_address(Some(queue.address(offset)));
             self.addressed = Some(number);
         }
-        state.advance_stream_time(timestamp);
-        queue.polled(timestamp);
         let next = guarded(|| {
-            queue.runner.run(number, state)?;
+            queue.run(number, timestamp, state)?;
             queue.advance();
             queue.load_head(number, state)
         });
@@ -164,8 +182,8 @@ impl Task {
         Ok(Some(Processed { queue: number, offset }))
     }
 
-    /// Processes records as `process` does, `limit` at most, until one after which `stop` holds or a queue is empty: there
-    /// may be news for it. Gives whether any was processed.
+    /// Processes records as `process` does, `limit` at most, until one after which `stop` holds, a timer has fired or a queue
+    /// is empty: there may be news for it. Gives whether any was processed.
     ///
     /// As long as a single queue has records there is nothing to choose, and they run one after another without the way
     /// through the choice.
@@ -177,12 +195,13 @@ impl Task {
         let mut left = limit;
         while left > 0 {
             // The first one says in the state which queue it comes from.
-            let Some(processed) = self.process()? else { break };
+            let Some(processed) = self.process_record()? else { break };
             left -= 1;
-            if stop(&mut self.state) || self.queues[processed.queue].is_empty() {
+            let stopped = stop(&mut self.state);
+            if self.punctuate_stream_time()? || stopped || self.queues[processed.queue].is_empty() {
                 break;
             }
-            if let [(only, _)] = self.choice.heads()
+            if let [(only, _)] = self.choice.entries()
                 && *only == processed.queue
                 && self.run_queue(processed.queue, &mut left, stop)?
             {
@@ -204,7 +223,7 @@ impl Task {
         let (mut ran, mut stopped) = (0, false);
         let mut stop_here = |state: &mut TaskState| {
             stopped = stop(state);
-            stopped
+            stopped || state.is_stream_time_due()
         };
         let next = guarded(|| {
             ran = queue.run_on(number, *left, &mut stop_here, state)?;
@@ -212,7 +231,7 @@ impl Task {
         });
         *left -= ran;
         self.enter(number, next)?;
-        Ok(stopped || self.queues[number].is_empty())
+        Ok(self.punctuate_stream_time()? || stopped || self.queues[number].is_empty())
     }
 
     /// Reads the record at the head of a queue that was empty.
@@ -238,6 +257,7 @@ impl Task {
         Ok(())
     }
 
+    /// The error of a task that is of no use any more.
     #[cold]
     fn fail(&mut self, error: ProcessError) -> TaskError {
         let error = match self.state.node_that_panicked() {
@@ -246,6 +266,42 @@ impl Task {
         };
         self.failed = true;
         TaskError::processing(&self.id, error)
+    }
+
+    #[inline]
+    fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
+        if self.state.is_stream_time_due() { self.punctuate(PunctuationType::StreamTime) } else { Ok(false) }
+    }
+
+    /// Fires the wall-clock timers that are due, each once, at the time that the state was told last. Gives whether there
+    /// were any.
+    pub fn punctuate_wall_clock(&mut self) -> Result<bool, TaskError> {
+        self.check_usable()?;
+        self.punctuate(PunctuationType::WallClock)
+    }
+
+    fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, TaskError> {
+        // A punctuation has no record.
+        let address = self.state.take_address();
+        let state = &mut self.state;
+        let fired = guarded(|| state.punctuate(kind));
+        self.state.set_address(address);
+        let fired = fired.map_err(|error| match self.state.firing() {
+            Some(timer) => self.fail(error.at_timer(timer)),
+            None => self.fail(error),
+        })?;
+        self.punctuated |= fired;
+        Ok(fired)
+    }
+
+    /// When the next wall-clock timer is due.
+    pub fn wall_clock_due(&self) -> Option<Timestamp> {
+        self.state.wall_clock_due()
+    }
+
+    /// Whether a processor asked for a commit since the last one.
+    pub fn commit_requested(&self) -> bool {
+        self.state.commit_requested()
     }
 
     /// Lets out what caches hold back, and writes to the changelogs what a commit owes them. Call it once before taking
@@ -263,6 +319,7 @@ impl Task {
     /// How far the task is in the inputs that moved since the last call: what a commit stores.
     pub fn take_progress(&mut self) -> Progress {
         let mut progress = Progress::default();
+        self.punctuated = false;
         for queue in &mut self.queues {
             if let Some(moved) = queue.take_progress() {
                 progress.inputs.insert(queue.partition.clone(), moved);
@@ -274,9 +331,9 @@ impl Task {
         progress
     }
 
-    /// Whether inputs moved since the last `take_progress`.
+    /// Whether inputs moved or timers fired since the last `take_progress`.
     pub fn has_progress(&self) -> bool {
-        self.queues.iter().any(|queue| queue.moved)
+        self.punctuated || self.queues.iter().any(|queue| queue.moved)
     }
 
     /// Takes the stream time from what an earlier task of the same number had committed.

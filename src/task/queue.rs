@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidemill_dsl::processor::{Address, ProcessError, TaskState};
+use tidemill_dsl::processor::{Address, Attempt, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{Run, SourceRunner};
 
@@ -87,9 +87,10 @@ impl Queue {
         state: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
         while let Some(record) = self.head.as_ref().and_then(Records::peek) {
-            let loaded = self.runner.load(number, &record, self.partition_time, state)?;
-            if loaded.is_some() {
-                return Ok(loaded);
+            match self.runner.load(number, &record, self.partition_time, state) {
+                Ok(Some(time)) => return Ok(Some(time)),
+                Ok(None) => {}
+                Err(error) => state.undecodable(error.at_record(&self.address(self.head_offset())), &record)?,
             }
             self.advance();
         }
@@ -104,6 +105,21 @@ impl Queue {
     #[inline]
     pub(super) fn head_offset(&self) -> Offset {
         self.head.as_ref().map_or(self.fetched, Records::offset)
+    }
+
+    /// Processes the record at the head.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        number: usize,
+        timestamp: Timestamp,
+        state: &mut TaskState,
+    ) -> Result<(), ProcessError> {
+        let Some(head) = &self.head else { return Ok(()) };
+        if self.runner.run(number, head, state)? == Attempt::Done {
+            self.partition_time = self.partition_time.max(Some(timestamp));
+        }
+        Ok(())
     }
 
     /// Takes the record at the head away.
@@ -140,11 +156,6 @@ impl Queue {
             self.next_batch();
         }
         flow.map(|()| limit - left)
-    }
-
-    /// Notes that a record of this time was processed.
-    pub(super) fn polled(&mut self, timestamp: Timestamp) {
-        self.partition_time = self.partition_time.max(Some(timestamp));
     }
 
     pub(super) fn take_progress(&mut self) -> Option<InputProgress> {

@@ -35,6 +35,7 @@ impl Task {
         let state = &mut self.state;
         Encoder(out).filled(|bytes| state.snapshot(bytes))?;
         let mut out = Encoder(out);
+        out.number(u64::from(self.punctuated));
         for queue in &self.queues {
             out.number(queue.fetched.get());
             out.number(queue.end_known.get());
@@ -48,8 +49,8 @@ impl Task {
                 out.bytes(run.bytes());
             }
         }
-        out.number(self.choice.heads().len() as u64);
-        for (queue, time) in self.choice.heads() {
+        out.number(self.choice.entries().len() as u64);
+        for (queue, time) in self.choice.entries() {
             out.number(*queue as u64);
             out.time(*time);
         }
@@ -64,6 +65,7 @@ impl Task {
         self.state.restore(&mut Decoder::new(bytes.bytes()?))?;
         self.state.set_address(None);
         self.addressed = None;
+        self.punctuated = bytes.number()? != 0;
         for queue in &mut self.queues {
             restore_queue(queue, &mut bytes)?;
         }
@@ -76,7 +78,7 @@ impl Task {
 
     /// Reads the records at the heads again, as of the times that they had.
     fn reload_heads(&mut self, heads: Vec<(usize, Timestamp)>) -> Result<(), SnapshotError> {
-        self.choice = super::Choice::default();
+        self.choice = tidemill_dsl::record::TimeHeap::default();
         let now = self.state.now();
         for (queue, time) in &heads {
             // A source that takes its times from the wall clock took this one when the record came to the head.

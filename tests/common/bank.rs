@@ -63,7 +63,7 @@ pub(crate) fn join() -> Topology {
 pub(crate) fn single_step() -> Topology {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ACCOUNTS));
-    builder.stream(&OPERATIONS).process(|| Decide, &[ACCOUNTS.name()]).named("decide").to(&MOVEMENTS);
+    builder.stream(&OPERATIONS).process(|| Decide, &[&ACCOUNTS]).named("decide").to(&MOVEMENTS);
     builder.build().unwrap()
 }
 

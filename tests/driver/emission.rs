@@ -37,7 +37,7 @@ fn row(key: &str, value: impl Into<Option<i64>>, time: i64) -> (String, Option<i
 }
 
 fn cached(bytes: u64) -> TaskSettings {
-    TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: bytes }
+    TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: bytes, ..TaskSettings::default() }
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn tables_below_a_cached_table_come_out_with_the_same_commit() {
 fn a_processor_s_cached_store_writes_its_changelog_at_the_commit() {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&SUMS).emit(Emit::Cached));
-    builder.stream(&IN).process(|| Delete { store: SUMS }, &[SUMS.name()]).to(&OUT);
+    builder.stream(&IN).process(|| Delete { store: SUMS }, &[&SUMS]).to(&OUT);
     let topology = builder.build().unwrap();
     let mut driver = TestDriver::new(&topology).settings(cached(1_000)).commits(Commit::OnDemand);
     driver.input(&IN).at(1).send("a", 1).send("b", 2).send("a", 3).send("c", -1);
@@ -205,7 +205,7 @@ fn a_processor_s_cached_store_writes_its_changelog_at_the_commit() {
 fn a_processor_s_full_cache_writes_to_the_changelog_before_the_commit() {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&SUMS).emit(Emit::Cached));
-    builder.stream(&IN).process(|| Delete { store: SUMS }, &[SUMS.name()]).to(&OUT);
+    builder.stream(&IN).process(|| Delete { store: SUMS }, &[&SUMS]).to(&OUT);
     let topology = builder.build().unwrap();
     let changes = |limit| {
         let mut driver = TestDriver::new(&topology).settings(cached(limit)).commits(Commit::OnDemand);

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Headers, Partitions, Record, Timestamp, partition_of};
 use tidemill::serde::{SerdeError, SerdeRef};
-use tidemill::state::{Store, StoreSpec};
+use tidemill::state::{Store, StoreName, StoreSpec};
 use tidemill::stream::{Produced, Stream, StreamsBuilder};
 use tidemill::task::TaskErrorKind;
 use tidemill::{ErrorKind, Topic};
@@ -153,8 +153,6 @@ fn bytes_that_cannot_be_read_name_the_record_and_the_cause() {
             "{SECOND}its value cannot be read: `i64` expects 8 bytes, and 3 came: was this written with another serde?"
         )
     );
-    let text = send_bytes(Some(&[0xff]), Some(&[0; 8]), 0);
-    assert!(text.starts_with(&format!("{SECOND}its key cannot be read: ")), "{text}");
 }
 
 #[test]
@@ -187,11 +185,11 @@ impl Processor<String, i64, String, i64> for Opens {
     }
 }
 
-fn open(store: &'static str, connected: &[&str]) -> String {
+fn open(store: &'static str, connected: &[&dyn StoreName]) -> String {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ROWS));
     let stream = builder.stream(&IN);
-    stream.process(|| Panics, &["rows"]).to(&OUT);
+    stream.process(|| Panics, &[&ROWS]).to(&OUT);
     stream.process(move || Opens(Store::of(store)), connected).named("opens").to(&OUT);
     let mut driver = TestDriver::new(&builder.build().unwrap());
     driver.input(&IN).try_send("key", 1).unwrap_err().to_string()
@@ -208,7 +206,7 @@ fn a_store_that_a_processor_is_not_connected_to_is_named() {
         )
     );
     assert_eq!(
-        open("rows", &["rows"]),
+        open("rows", &[&ROWS]),
         format!(
             "{first}store `rows` is opened as `tidemill_dsl::state::key_value::KeyValueState<alloc::string::String, \
              alloc::string::String>`, but it is another: use the descriptor that the store was added with"

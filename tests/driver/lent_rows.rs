@@ -26,7 +26,7 @@ impl Processor<String, Option<i64>, String, i64> for LookUp {
 fn a_processor_below_an_aggregation_reads_its_store() {
     let builder = StreamsBuilder::new();
     let sums = builder.stream(&IN).group_by_key().aggregate(&SUMS, || 0, |sum: i64, _key, value| sum + value);
-    sums.to_stream().process(|| LookUp, &[SUMS.name()]).to(&OUT);
+    sums.to_stream().process(|| LookUp, &[&SUMS]).to(&OUT);
     let mut driver = TestDriver::new(&builder.build().unwrap());
     driver.input(&IN).send_all([("a", 1), ("a", 2), ("b", 5)]);
     assert_eq!(driver.output(&OUT).values(), [1, 3, 5]);

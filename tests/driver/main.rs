@@ -1,4 +1,4 @@
-//! The test driver: partitions, commits, changelogs, capture and clock; and what a failing record says.
+//! The test driver: partitions, commits, changelogs, capture and clock; timers and forwards; and what a failing record says.
 
 #[path = "../common/bank.rs"]
 mod bank;
@@ -9,5 +9,8 @@ mod capture;
 mod commits;
 mod emission;
 mod errors;
+mod forwards;
+mod groups;
 mod lent_rows;
 mod partitions;
+mod punctuations;

@@ -19,7 +19,7 @@ fn last_values() -> Topology {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ROWS));
     let both = builder.stream(&LEFT).merge(&builder.stream(&RIGHT));
-    both.process(|| Delete { store: ROWS }, &[ROWS.name()]).for_each(|_, _: &i64| {});
+    both.process(|| Delete { store: ROWS }, &[&ROWS]).for_each(|_, _: &i64| {});
     builder.build().unwrap()
 }
 

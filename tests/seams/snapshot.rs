@@ -1,10 +1,12 @@
 //! A task restored from a snapshot is the task: same fingerprint, same way on, whenever the snapshot was taken.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, ProcessError, Processor, SnapshotBytes};
+use tidemill::processor::{PunctuationType, SilentContext};
 use tidemill::record::{Batch, Offset, Record, Timestamp, TopicPartition};
 use tidemill::state::{Changelog, Emit, Store, StoreSpec};
 use tidemill::stream::{Consumed, StreamsBuilder};
@@ -27,6 +29,22 @@ const COUNTED: Store<String, i64> = Store::of("counted");
 struct Numbered(i64);
 
 impl Processor<String, i64, String, i64> for Numbered {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("stream", Duration::from_millis(1), PunctuationType::StreamTime)?;
+        ctx.schedule("sometimes", Duration::from_millis(2), PunctuationType::StreamTime)?;
+        ctx.schedule("clock", Duration::from_millis(4), PunctuationType::WallClock)
+    }
+
+    fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut Context<'_, String, i64>) -> Flow {
+        self.0 += 1;
+        if timer == "clock" && self.0 % 2 == 0 {
+            ctx.cancel("sometimes");
+            ctx.schedule_from("once more", time, Duration::from_millis(1), PunctuationType::StreamTime)?;
+            ctx.request_commit();
+        }
+        ctx.forward(Record::new(&timer.to_owned(), &(self.0 * 1_000), time))
+    }
+
     fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
         self.0 += 1;
         ctx.forward(record.with_value(&(self.0 * 1_000 + record.value)))
@@ -62,7 +80,7 @@ fn topology() -> Topology {
     let all = builder.stream(&LEFT).merge(&builder.stream(&RIGHT)).merge(&clocked);
     let counts = all.group_by_key().count_with(&COUNTED);
     counts.filter(|_, count| count % 2 == 0).to_stream().to(&COUNTS);
-    let numbered = all.process(|| Delete { store: ROWS }, &[ROWS.name()]).process(Numbered::default, &[]);
+    let numbered = all.process(|| Delete { store: ROWS }, &[&ROWS]).process(Numbered::default, &[]);
     numbered.filter(|_, value| value % 3 == 0).to(&RIGHT);
     numbered.to(&OUT);
     builder.build().unwrap()
@@ -81,6 +99,7 @@ enum Action {
         more: u64,
     },
     MoveClock(i64),
+    Punctuate,
     Process,
     TakeOwn,
     Commit,
@@ -92,6 +111,7 @@ enum Seen {
     Nothing,
     Ready(Readiness),
     Processed(Option<Processed>),
+    Fired { any: bool, progress: bool, commit: bool },
     Written(Vec<(TopicPartition, Batch)>, String),
 }
 
@@ -112,6 +132,11 @@ fn act(task: &mut Task, action: &Action) -> Seen {
             task.state().set_now(Timestamp::from_millis(*to));
             Seen::Nothing
         }
+        Action::Punctuate => Seen::Fired {
+            any: task.punctuate_wall_clock().unwrap(),
+            progress: task.has_progress(),
+            commit: task.commit_requested(),
+        },
         Action::Process => Seen::Processed(task.process().unwrap()),
         Action::TakeOwn => Seen::Written(task.state().outputs().take_own_input(), String::new()),
         Action::Commit => {
@@ -131,7 +156,8 @@ fn any_action() -> impl Strategy<Value = Action> {
         4 => (topic.clone(), prop_oneof![3 => Just(0_u64), 1 => 1_u64..3], records)
             .prop_map(|(topic, gap, records)| Action::Enqueue { topic, gap, records }),
         1 => (topic, 0_u64..2).prop_map(|(topic, more)| Action::LearnEnd { topic, more }),
-        1 => (0_i64..4).prop_map(Action::MoveClock),
+        1 => (0_i64..20).prop_map(Action::MoveClock),
+        1 => Just(Action::Punctuate),
         8 => Just(Action::Process),
         1 => Just(Action::TakeOwn),
         1 => Just(Action::Commit),
@@ -142,7 +168,11 @@ fn any_action() -> impl Strategy<Value = Action> {
 fn any_settings() -> impl Strategy<Value = TaskSettings> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
     let cache = prop::sample::select(vec![0, 200, 1_000_000]);
-    (changelog, cache).prop_map(|(changelog, cache_bytes)| TaskSettings { changelog, cache_bytes })
+    (changelog, cache).prop_map(|(changelog, cache_bytes)| TaskSettings {
+        changelog,
+        cache_bytes,
+        ..TaskSettings::default()
+    })
 }
 
 /// A copy of a task by way of its snapshot; that the copy gives the same snapshot is asserted.

@@ -15,9 +15,17 @@ const KEYS: [&str; 9] = ["", "a", "aa", "ab", "abc", "b", "b-and-more-than-sixte
 enum Op {
     Put(&'static str, i64, i64),
     Delete(&'static str, i64),
+    /// Puts, or deletes where there is no value, and fails.
+    Fail(Vec<(&'static str, Option<i64>)>, i64),
     Get(&'static str),
     Look(&'static str),
-    Walk { what: &'static str, from: &'static str, to: &'static str, back: bool, limit: usize },
+    Walk {
+        what: &'static str,
+        from: &'static str,
+        to: &'static str,
+        back: bool,
+        limit: usize,
+    },
     Commit,
     Flush,
     Reopen,
@@ -88,6 +96,13 @@ impl Pair {
                 let expected = self.model.rows.remove(key).map(|(value, _)| value);
                 prop_assert_eq!(self.life.command(key, "delete", at), format!("{expected:?}"));
             }
+            Op::Fail(ref steps, at) => {
+                let value = |value: &Option<i64>| value.map_or_else(String::new, |value| value.to_string());
+                let steps: Vec<String> = steps.iter().map(|(key, new)| format!("{key}={}", value(new))).collect();
+                if self.kind.skips {
+                    self.life.fail(&steps.join(","), at);
+                }
+            }
             Op::Get(key) => {
                 prop_assert_eq!(self.life.command(key, "get", 0), format!("{:?}", self.model.rows.get(key)))
             }
@@ -150,9 +165,11 @@ fn any_op() -> impl Strategy<Value = Op> {
         any::<bool>(),
         prop_oneof![Just(100_usize), 1_usize..4],
     );
+    let steps = prop::collection::vec((key(), prop::option::of(0_i64..100)), 1..6);
     prop_oneof![
         8 => (key(), 0_i64..100, 0_i64..1_000).prop_map(|(key, value, at)| Op::Put(key, value, at)),
         4 => (key(), 0_i64..1_000).prop_map(|(key, at)| Op::Delete(key, at)),
+        3 => (steps, 0_i64..1_000).prop_map(|(steps, at)| Op::Fail(steps, at)),
         4 => key().prop_map(Op::Get),
         1 => key().prop_map(Op::Look),
         4 => walk.prop_map(|(what, from, to, back, limit)| Op::Walk { what, from, to, back, limit }),
@@ -166,11 +183,9 @@ fn any_op() -> impl Strategy<Value = Op> {
 fn any_kind() -> impl Strategy<Value = Kind> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
     let rows_in_memory = prop::sample::select(vec![0, 2, 100_000]);
-    (changelog, any::<bool>(), rows_in_memory).prop_map(|(changelog, timestamped, rows_in_memory)| Kind {
-        changelog,
-        timestamped,
-        rows_in_memory,
-    })
+    (changelog, any::<bool>(), rows_in_memory, any::<bool>()).prop_map(
+        |(changelog, timestamped, rows_in_memory, skips)| Kind { changelog, timestamped, rows_in_memory, skips },
+    )
 }
 
 fn any_ops() -> impl Strategy<Value = Vec<Op>> {
@@ -202,7 +217,7 @@ proptest! {
 }
 
 fn kind(changelog: Changelog, rows_in_memory: usize) -> Kind {
-    Kind { changelog, timestamped: true, rows_in_memory }
+    Kind { changelog, timestamped: true, rows_in_memory, skips: false }
 }
 
 #[test]

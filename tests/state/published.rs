@@ -208,7 +208,12 @@ fn follow(kind: Kind, below: Below, before: &[u32], ops: &[Op]) {
 
 fn any_kind() -> impl Strategy<Value = Kind> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
-    (changelog, any::<bool>()).prop_map(|(changelog, timestamped)| Kind { changelog, timestamped, rows_in_memory: 2 })
+    (changelog, any::<bool>()).prop_map(|(changelog, timestamped)| Kind {
+        changelog,
+        timestamped,
+        rows_in_memory: 2,
+        skips: false,
+    })
 }
 
 fn any_case() -> impl Strategy<Value = (Kind, Vec<u32>, Vec<Op>)> {
@@ -239,7 +244,7 @@ proptest! {
     }
 }
 
-const KIND: Kind = Kind { changelog: Changelog::LastPerCommit, timestamped: true, rows_in_memory: 1_000 };
+const KIND: Kind = Kind { changelog: Changelog::LastPerCommit, timestamped: true, rows_in_memory: 1_000, skips: false };
 
 #[test]
 fn many_rows_come_and_go() {

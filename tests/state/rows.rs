@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use tidemill::Topic;
-use tidemill::processor::{CannotSnapshot, Context, Flow, PartitionCounts, Processor, SnapshotBytes};
+use tidemill::processor::{
+    CannotSnapshot, Context, ErrorHandler, ErrorSettings, Flow, PartitionCounts, Processor, SnapshotBytes,
+};
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
 use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
@@ -35,6 +37,16 @@ impl Processor<String, String, String, String> for Hands {
             }
             ["delete"] => format!("{:?}", rows.delete(record.key, record.timestamp)?),
             ["get"] => format!("{:?}", rows.get_with_time(record.key)?.map(|(value, time)| (*value, time.as_millis()))),
+            ["fail", steps] => {
+                for step in steps.split(',') {
+                    let (key, value) = step.split_once('=').ok_or("a step is `key=value`")?;
+                    match value {
+                        "" => _ = rows.delete(&key.to_owned(), record.timestamp)?,
+                        value => rows.put(&key.to_owned(), value.parse()?, record.timestamp)?,
+                    }
+                }
+                return Err("told to fail".into());
+            }
             [what, to, direction, limit] => {
                 let direction = if *direction == "back" { Direction::Backward } else { Direction::Forward };
                 let (mut seen, limit): (Vec<(String, i64)>, usize) = (Vec::new(), limit.parse()?);
@@ -77,6 +89,8 @@ pub(crate) struct Kind {
     pub(crate) changelog: Changelog,
     pub(crate) timestamped: bool,
     pub(crate) rows_in_memory: usize,
+    /// Whether records that fail are skipped, so that the store has to take back what they did.
+    pub(crate) skips: bool,
 }
 
 /// The task, the bytes below its store, and its changelog as far as it is committed.
@@ -96,7 +110,7 @@ impl Life {
         builder.add_store(spec.rows_in_memory(kind.rows_in_memory));
         let answer = Arc::new(Mutex::new(String::new()));
         let hands = answer.clone();
-        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[ROWS.name()]);
+        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[&ROWS]);
         done.for_each(|_: &String, _: &String| {});
         let topology = builder.build().unwrap();
         let mut life = Life { topology, kind, home, task: None, changelog: Vec::new(), answer };
@@ -105,13 +119,17 @@ impl Life {
     }
 
     fn make(&self, home: &Home) -> Task {
+        let mut settings = TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() };
+        if self.kind.skips {
+            settings.errors = ErrorSettings::all(ErrorHandler::skip());
+        }
         let spec = TaskSpec {
             subtopologies: &[0],
             partition: 0,
             application: "test",
             topics: &[],
             counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() },
+            settings,
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
@@ -133,6 +151,19 @@ impl Life {
         self.task().enqueue(0, &Arc::new(record.finish(queued))).unwrap();
         self.task().process().unwrap().unwrap();
         std::mem::take(&mut self.answer.lock().unwrap())
+    }
+
+    /// Changes rows and then fails: nothing may be left of it. An empty value deletes.
+    pub(crate) fn fail(&mut self, steps: &str, at: i64) {
+        let before = self.state_bytes();
+        self.command("", &format!("fail|{steps}"), at);
+        assert_eq!(self.state_bytes(), before, "what the failed record did is taken back");
+    }
+
+    fn state_bytes(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.task().state().snapshot(&mut bytes).unwrap();
+        bytes
     }
 
     /// Looks at a row from outside, as a driver does: a row that is not there gets a place for a while.

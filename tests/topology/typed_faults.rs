@@ -36,7 +36,7 @@ fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
 fn an_unknown_store() {
     check(
         |builder| {
-            builder.stream(&IN).process::<String, i64, _>(|| Swallow, &["rows"]).named("swallow").to(&OUT);
+            builder.stream(&IN).process::<String, i64, _>(|| Swallow, &[&"rows"]).named("swallow").to(&OUT);
         },
         "node `swallow` uses the store `rows`, which does not exist: add it with `add_store` (`add_state_store` of a `TopologyBuilder`), or correct the name",
     );

@@ -56,9 +56,26 @@ fn change<K: 'static, V: Send + 'static>(
     // `update` makes the new row from the old one, which is gone then.
     let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
     let old = slot.sends_old.then(|| copy(row)).transpose()?;
-    let (value, timestamp) = update(store.take(row))?;
+    let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut ctx.task().changelog(slot.index).caused_by(cause))?;
     Ok(Changed { row, old, timestamp })
+}
+
+/// What `update` makes of the row at a place, which is given to it.
+fn updated<K: 'static, V: Send + 'static>(
+    store: &mut KeyValueState<K, V>,
+    row: CellId,
+    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+) -> Result<Row<V>, ProcessError> {
+    let before = store.mark();
+    match update(store.take(row)?) {
+        Ok(updated) => Ok(updated),
+        Err(error) => {
+            // Where the task goes on without the record, the row stays as it was.
+            store.undo_to(before)?;
+            Err(error)
+        }
+    }
 }
 
 /// Hands a row to the nodes below, and the store back to its slot.
@@ -99,7 +116,7 @@ fn hold_row<K: 'static, V: Send + 'static>(
     task.make_room(slot.index)?;
     let (store, out) = task.state::<KeyValueState<K, V>>(slot.index);
     store.rows().note(row)?;
-    let (value, timestamp) = update(store.take(row))?;
+    let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut out.caused_by(cause))?;
     task.make_room(slot.index)
 }

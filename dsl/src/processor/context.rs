@@ -1,19 +1,31 @@
-//! What a node may do while it runs: forward, use its stores, ask for times.
+//! What a node may do while it runs: forward, use its stores, set timers, ask for times.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Address, DropReason, Edge, Flow, Outlet, ProcessError, StreamOf, TaskState};
+use super::{
+    Address, DropReason, Edge, FixedKeyOf, FixedKeyRecord, Flow, Nowhere, Outlet, ProcessError, PunctuationType,
+    Schedule, StreamOf, TaskState,
+};
 use crate::record::{Record, Timestamp};
 use crate::state::Descriptor;
 
-/// A node's name and the stores that it is connected to.
+/// A node's name, and what it is connected to.
 pub(crate) struct NodeHead {
     pub(crate) name: Arc<str>,
+    /// The slot of its processor; an operator has none.
+    pub(crate) slot: Option<usize>,
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
+    /// The children, as the outlet has them.
+    pub(crate) children: Box<[Arc<str>]>,
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
 pub type Context<'a, K, V> = NodeContext<'a, StreamOf<K, V>>;
+
+/// A context that cannot forward: that of [`Processor::init`](super::Processor::init), when the nodes below may not have
+/// begun yet.
+pub type SilentContext<'a> = NodeContext<'a, Nowhere>;
 
 /// What a node may do while it runs. It ends with the call.
 pub struct NodeContext<'a, Out: Edge> {
@@ -56,12 +68,24 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.task
     }
 
+    /// The place of a child.
+    fn child(&self, child: &str) -> Result<usize, ProcessError> {
+        self.node.children.iter().position(|name| **name == *child).ok_or_else(|| {
+            let (node, children) = (&self.node.name, &self.node.children);
+            format!(
+                "processor `{node}` forwards to `{child}`, which is no child of it (children: {children:?}): add the child \
+                 with this parent, or correct the name"
+            )
+            .into()
+        })
+    }
+
     /// The node's name.
     pub fn node_name(&self) -> &str {
         &self.node.name
     }
 
-    /// The record being processed: topic, partition and offset.
+    /// The record being processed: topic, partition and offset. A punctuation has none.
     pub fn address(&self) -> Option<&Address> {
         self.task.address()
     }
@@ -79,6 +103,51 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
     /// The wall-clock time, from the application's clock.
     pub fn now(&self) -> Timestamp {
         self.task.now()
+    }
+
+    /// Sets a timer: [`Processor::punctuate`](super::Processor::punctuate) is called with its name. A processor's timers are
+    /// told apart by their names; setting one again replaces it.
+    ///
+    /// Stream time: due at the multiples of `interval`, 0 included, so a new timer fires after the record that is being
+    /// processed. Wall clock: due every `interval`, counted from this call. Multiples that were jumped over are not made up
+    /// for. Timers are not stored: `init` sets them at each start.
+    ///
+    /// # Errors
+    ///
+    /// When the interval is shorter than a millisecond, or the node is no `Processor`.
+    pub fn schedule(&mut self, timer: &str, interval: Duration, kind: PunctuationType) -> Flow {
+        let first = match kind {
+            PunctuationType::StreamTime => Timestamp::ZERO,
+            PunctuationType::WallClock => {
+                let millis = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+                Timestamp::from_millis(self.now().as_millis().saturating_add(millis))
+            }
+        };
+        self.schedule_from(timer, first, interval, kind)
+    }
+
+    /// As [`schedule`](Self::schedule), due at `start`, `start + interval` and so on, whichever time it goes by (KIP-1146):
+    /// for timers that fire at the full hour, wherever they were set.
+    pub fn schedule_from(&mut self, timer: &str, start: Timestamp, interval: Duration, kind: PunctuationType) -> Flow {
+        let slot = self.slot(timer)?;
+        Ok(self.task.timers().schedule(slot, &Schedule { name: timer, kind, first: start, interval })?)
+    }
+
+    /// Cancels a timer, also while it fires; gives whether it was set.
+    pub fn cancel(&mut self, timer: &str) -> bool {
+        self.node.slot.is_some_and(|slot| self.task.timers().cancel(slot, timer))
+    }
+
+    fn slot(&self, timer: &str) -> Result<usize, ProcessError> {
+        self.node.slot.ok_or_else(|| {
+            let node = &self.node.name;
+            format!("node `{node}` sets timer `{timer}` and is no processor: only a `Processor` has timers").into()
+        })
+    }
+
+    /// Asks for a commit as soon as the record or punctuation at hand is done with, before the commit interval is over.
+    pub fn request_commit(&mut self) {
+        self.task.request_commit();
     }
 
     /// Counts a record that this node drops.
@@ -114,8 +183,61 @@ impl<Out: Edge> Drop for NodeContext<'_, Out> {
 
 impl<K: 'static, V: 'static> NodeContext<'_, StreamOf<K, V>> {
     /// Hands a record to every child.
+    ///
+    /// # Errors
+    ///
+    /// That of a node below, or when the record's time is negative.
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Flow {
+        check_time(record.timestamp)?;
         self.push(record)
     }
+
+    /// Hands a record to one child, by its name: that of a node, or on a stream that which the next verb was given by
+    /// `.named(..)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward), or when the node has no such child.
+    pub fn forward_to(&mut self, child: &str, record: Record<'_, K, V>) -> Flow {
+        check_time(record.timestamp)?;
+        let place = self.child(child)?;
+        self.push_to(place, record)
+    }
+}
+
+impl<K: 'static, V: 'static> NodeContext<'_, FixedKeyOf<K, V>> {
+    /// Hands a record to every child.
+    ///
+    /// # Errors
+    ///
+    /// That of a node below, or when the record's time is negative.
+    #[inline]
+    pub fn forward(&mut self, record: FixedKeyRecord<'_, K, V>) -> Flow {
+        check_time(record.timestamp())?;
+        self.push(record)
+    }
+
+    /// Hands a record to one child, by its name: that of a node, or on a stream that which the next verb was given by
+    /// `.named(..)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward), or when the node has no such child.
+    pub fn forward_to(&mut self, child: &str, record: FixedKeyRecord<'_, K, V>) -> Flow {
+        check_time(record.timestamp())?;
+        let place = self.child(child)?;
+        self.push_to(place, record)
+    }
+}
+
+/// Kafka refuses negative times.
+#[inline]
+fn check_time(time: Timestamp) -> Flow {
+    if time.is_valid() { Ok(()) } else { Err(negative_time(time)) }
+}
+
+#[cold]
+fn negative_time(time: Timestamp) -> ProcessError {
+    format!("a record cannot be forwarded with the negative time {time}: give it a time from 0 on").into()
 }

@@ -14,12 +14,31 @@ pub enum DropReason {
     InvalidTimestamp,
     /// A partitioner said that the record goes nowhere.
     NoPartition,
+    /// Its bytes cannot be read, and the handler skips such records.
+    Deserialization,
+    /// User code failed on it, and the handler skips such records.
+    Processing,
+    /// A record made from it cannot be written, and the handler skips such records.
+    Production,
+    /// Its time lies before what a window or a join still takes.
+    Late,
+    /// It is older than what a store keeps.
+    Expired,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 4] =
-        [DropReason::NullKey, DropReason::NullValue, DropReason::InvalidTimestamp, DropReason::NoPartition];
+    pub const ALL: [DropReason; 9] = [
+        DropReason::NullKey,
+        DropReason::NullValue,
+        DropReason::InvalidTimestamp,
+        DropReason::NoPartition,
+        DropReason::Deserialization,
+        DropReason::Processing,
+        DropReason::Production,
+        DropReason::Late,
+        DropReason::Expired,
+    ];
 }
 
 impl fmt::Display for DropReason {
@@ -29,6 +48,11 @@ impl fmt::Display for DropReason {
             DropReason::NullValue => "null value",
             DropReason::InvalidTimestamp => "invalid timestamp",
             DropReason::NoPartition => "no partition",
+            DropReason::Deserialization => "deserialization",
+            DropReason::Processing => "processing",
+            DropReason::Production => "production",
+            DropReason::Late => "late",
+            DropReason::Expired => "expired",
         })
     }
 }

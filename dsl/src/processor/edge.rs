@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use crate::record::{Change, Record};
 
-/// The kind and the types of an edge. There are two: [`StreamOf`] and [`TableOf`].
+/// The kind and the types of an edge. There are two that carry something: [`StreamOf`] and
+/// [`TableOf`].
 pub trait Edge: 'static {
     /// What is handed over, lent for the time of the call.
     type Item<'a>: Copy;
@@ -22,4 +23,15 @@ pub struct TableOf<K, V>(PhantomData<fn(K, V)>);
 
 impl<K: 'static, V: 'static> Edge for TableOf<K, V> {
     type Item<'a> = Change<'a, K, V>;
+}
+
+/// No edge at all: where nothing can be handed on. Its items cannot be made.
+pub enum Nowhere {}
+
+/// An item that does not exist.
+#[derive(Clone, Copy, Debug)]
+pub enum NoItem {}
+
+impl Edge for Nowhere {
+    type Item<'a> = NoItem;
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::Address;
+use super::{Address, Stage};
+use crate::state::{StoreError, StoreErrorKind};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -18,8 +19,22 @@ pub struct ProcessError(Box<Inner>);
 
 struct Inner {
     cause: BoxError,
+    /// The type that the cause had when it became a `ProcessError`.
+    type_name: &'static str,
+    stage: Stage,
+    never_skipped: bool,
     node: Option<Box<str>>,
     address: Option<Address>,
+    timer: Option<Box<FiredTimer>>,
+}
+
+/// The timer that a processor was called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiredTimer {
+    /// The timer's name.
+    pub timer: Box<str>,
+    /// The processor that it belongs to; what failed may be a node below it.
+    pub node: Box<str>,
 }
 
 impl ProcessError {
@@ -43,6 +58,48 @@ impl ProcessError {
         self.0.address.as_ref()
     }
 
+    /// The name of the cause's type, as the compiler gives it: for people, not to be compared.
+    pub fn type_name(&self) -> &'static str {
+        self.0.type_name
+    }
+
+    /// On which part of the record's way it failed.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    #[must_use]
+    pub(crate) fn at_stage(mut self, stage: Stage) -> Self {
+        self.0.stage = stage;
+        self
+    }
+
+    /// Makes it an error that fails the task, whatever a handler says.
+    #[must_use]
+    pub(crate) fn never_skipped(mut self) -> Self {
+        self.0.never_skipped = true;
+        self
+    }
+
+    /// Whether it fails the task, whatever a handler says. So does a store that cannot be read or written: the next record
+    /// would meet it too.
+    pub(crate) fn is_never_skipped(&self) -> bool {
+        let store = self.0.cause.downcast_ref::<StoreError>();
+        self.0.never_skipped || store.is_some_and(|error| error.kind() != StoreErrorKind::Invalid)
+    }
+
+    /// The timer that was fired, if no record was being processed but a punctuation.
+    pub fn timer(&self) -> Option<&FiredTimer> {
+        self.0.timer.as_deref()
+    }
+
+    /// Names the timer that was fired.
+    #[must_use]
+    pub fn at_timer(mut self, timer: FiredTimer) -> Self {
+        self.0.timer.get_or_insert_with(|| timer.into());
+        self
+    }
+
     /// Names the node, unless one is named already: the innermost stays.
     #[must_use]
     pub fn at_node(mut self, node: &str) -> Self {
@@ -60,7 +117,15 @@ impl ProcessError {
 
 impl<E: Into<BoxError>> From<E> for ProcessError {
     fn from(cause: E) -> Self {
-        ProcessError(Box::new(Inner { cause: cause.into(), node: None, address: None }))
+        ProcessError(Box::new(Inner {
+            cause: cause.into(),
+            type_name: std::any::type_name::<E>(),
+            stage: Stage::Processing,
+            never_skipped: false,
+            node: None,
+            address: None,
+            timer: None,
+        }))
     }
 }
 
@@ -73,6 +138,9 @@ impl fmt::Display for ProcessError {
         }
         if let Some(address) = &self.0.address {
             write!(f, " on {address}")?;
+        }
+        if let Some(FiredTimer { timer, node }) = self.timer() {
+            write!(f, " on timer `{timer}` of `{node}`")?;
         }
         write!(f, ": {}", self.0.cause)
     }

@@ -5,25 +5,37 @@
 //! builder's verbs are operators, and nothing that they use is hidden from yours.
 
 mod context;
+mod dead_letter;
 mod dropped;
 mod edge;
 mod error;
+mod fixed_key;
+mod handler;
 mod instance;
+mod journal;
 mod operator;
 mod outlet;
 mod outputs;
 mod task_state;
+mod timers;
 
 pub(crate) use context::NodeHead;
-pub use context::{Context, NodeContext};
+pub use context::{Context, NodeContext, SilentContext};
+pub use dead_letter::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_OFFSET, ERROR_PARTITION, ERROR_TOPIC, ERROR_TYPE};
 pub use dropped::{DropCounts, DropReason};
-pub use edge::{Edge, StreamOf, TableOf};
-pub use error::{BoxError, Flow, ProcessError};
+pub use edge::{Edge, NoItem, Nowhere, StreamOf, TableOf};
+pub use error::{BoxError, FiredTimer, Flow, ProcessError};
+pub use fixed_key::{FixedKeyContext, FixedKeyOf, FixedKeyProcessor, FixedKeyRecord};
+pub use handler::{ErrorHandler, ErrorSettings, FailedRecord, PartialEffects, Stage, Verdict};
 pub use instance::{CannotSnapshot, Processor, SnapshotBytes};
-pub(crate) use instance::{Instance, ProcessorInstance, ProcessorNode};
+pub(crate) use instance::{Instance, NodeProcessor, ProcessorInstance, ProcessorNode, ProcessorRunner};
+use journal::Journal;
+pub use journal::{Attempt, Origin};
 pub use operator::Operator;
 pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
+pub use timers::PunctuationType;
+pub(crate) use timers::{Schedule, Timers};

@@ -23,6 +23,6 @@ impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, Out
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
         let flow = self.operator.process(item, &mut context);
         context.returned();
-        flow.map_err(|error| error.at_node(&self.head.name))
+        flow.or_else(|error| task.failed_in(&self.head.name, error))
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::ProcessError;
-use crate::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition};
-use crate::record::{Partitioner, Partitions, partition_of};
+use crate::record::{Batch, BatchBuilder, BatchLength, Headers, Offset, Timestamp, TopicName, TopicPartition};
+use crate::record::{Partitioner, Partitions, partition_of, partition_of_record};
 use crate::serde::{Serde, SerdeError};
 
 /// Says how many partitions a topic has.
@@ -27,6 +27,17 @@ pub struct Outputs {
     counts: Arc<dyn PartitionCounts>,
     reads: Box<OwnInput>,
     key_buffer: Vec<u8>,
+    /// Whether a sink has sent something since the step began.
+    sent: bool,
+    /// What the buffers were before each record of the step, newest last; `None`: nothing is ever taken back.
+    journal: Option<Vec<BufferLength>>,
+}
+
+/// How long a buffer was.
+struct BufferLength {
+    topic: usize,
+    partition: u32,
+    length: BatchLength,
 }
 
 /// Whether the application itself reads a topic.
@@ -53,6 +64,8 @@ impl Outputs {
             counts,
             reads,
             key_buffer: Vec::new(),
+            sent: false,
+            journal: None,
         };
         for name in topics {
             outputs.add_topic(name)?;
@@ -147,6 +160,7 @@ impl Outputs {
     ) -> Result<(), ProcessError> {
         let mut bytes = std::mem::take(&mut self.key_buffer);
         bytes.clear();
+        self.sent = true;
         let name = self.topics[topic].name.clone();
         let has_key = key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", &name, e))?;
         let write = |out: &mut Vec<u8>| value_serde.write_nullable(value, out);
@@ -167,13 +181,71 @@ impl Outputs {
     ) -> Result<(), E> {
         let OutputTopic { own_input, partitions, .. } = &mut self.topics[topic];
         let builder = &mut partitions[partition as usize];
-        let first = builder.is_empty();
+        let length = builder.length();
         builder.push_with(timestamp, key, headers, write)?;
-        if first {
+        if let Some(journal) = &mut self.journal {
+            journal.push(BufferLength { topic, partition, length });
+        }
+        if length.is_zero() {
             self.written.push((topic, partition));
             self.looped |= *own_input;
         }
         Ok(())
+    }
+
+    /// Adds a record as it was stored elsewhere, to the partition of its key.
+    pub(super) fn send_raw(
+        &mut self,
+        topic: usize,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) {
+        let partition = partition_of_record(key, value, self.partition_count(topic));
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(value.unwrap_or_default());
+            Ok::<_, std::convert::Infallible>(value.is_some())
+        };
+        match self.append_with(topic, partition, timestamp, key, headers, write) {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+
+    /// Says whether buffers are to remember how long they were, so that `undo` can go back.
+    pub(super) fn journal(&mut self, on: bool) {
+        self.journal = on.then(Vec::new);
+    }
+
+    /// A step begins. What was added before, as by a commit, is not taken back with it.
+    pub(super) fn begin(&mut self) {
+        self.sent = false;
+        self.keep();
+    }
+
+    /// Whether a sink has sent something since the step began.
+    pub(super) fn has_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Keeps what was added so far.
+    pub(super) fn keep(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.clear();
+        }
+    }
+
+    /// Takes away what was added since then.
+    pub(super) fn undo(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        for BufferLength { topic, partition, length } in journal.drain(..).rev() {
+            self.topics[topic].partitions[partition as usize].truncate(length);
+            if length.is_zero() {
+                assert_eq!(self.written.pop(), Some((topic, partition)), "additions are taken back newest first");
+            }
+        }
+        self.looped = self.written.iter().any(|(topic, _)| self.topics[*topic].own_input);
     }
 
     /// Whether nothing waits to be taken.

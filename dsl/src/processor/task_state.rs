@@ -6,7 +6,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CannotSnapshot, DropCounts, DropReason, Flow, Outputs, ProcessError, ProcessorInstance};
+use super::{
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, Origin, Outputs, ProcessError,
+    ProcessorInstance, ProcessorRunner, PunctuationType, Timers,
+};
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
 use crate::topology::Flusher;
@@ -42,6 +45,8 @@ pub(crate) struct TaskParts {
     /// The changelog's number among the outputs, by the program's number of the store.
     pub(crate) changelogs: Vec<Option<usize>>,
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
+    /// The nodes that the instances belong to, those further down first.
+    pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
@@ -50,23 +55,44 @@ pub(crate) struct TaskParts {
     /// Who tells of the changes that a store's cache lets out, by the program's number of the store.
     pub(crate) flushers: Arc<[Option<Flusher>]>,
     pub(crate) cache_budget: CacheBudget,
+    pub(crate) errors: ErrorSettings,
 }
 
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
-    parts: TaskParts,
+    pub(super) parts: TaskParts,
+    pub(super) journal: Journal,
     address: Option<Address>,
-    stream_time: Option<Timestamp>,
+    pub(super) stream_time: Option<Timestamp>,
     now: Timestamp,
-    dropped: DropCounts,
+    pub(super) dropped: DropCounts,
+    pub(super) timers: Timers,
+    /// Whether the processors have begun.
+    begun: bool,
+    pub(super) commit_requested: bool,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
 }
 
 impl TaskState {
-    pub(crate) fn new(parts: TaskParts) -> Self {
-        let (dropped, now) = (DropCounts::default(), Timestamp::ZERO);
-        TaskState { parts, address: None, stream_time: None, now, dropped, panicked_in: None }
+    pub(crate) fn new(mut parts: TaskParts) -> Self {
+        let journal = Journal::new(parts.errors.clone());
+        for store in parts.stores.iter_mut().flatten() {
+            store.journal(journal.is_on());
+        }
+        parts.outputs.journal(journal.is_on());
+        TaskState {
+            parts,
+            journal,
+            address: None,
+            stream_time: None,
+            now: Timestamp::ZERO,
+            dropped: DropCounts::default(),
+            timers: Timers::default(),
+            begun: false,
+            commit_requested: false,
+            panicked_in: None,
+        }
     }
 
     /// The partition number that this task works on.
@@ -86,6 +112,11 @@ impl TaskState {
     /// Says which record is being processed.
     pub fn set_address(&mut self, address: Option<Address>) {
         self.address = address;
+    }
+
+    /// Takes the address away, for something that has no record.
+    pub fn take_address(&mut self) -> Option<Address> {
+        self.address.take()
     }
 
     /// Says that the record being processed is the one at `offset` of the partition that the last address named.
@@ -115,6 +146,82 @@ impl TaskState {
     /// Tells the task what time it is.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
+    }
+
+    /// Lets every processor begin, in the order in which they were added; later calls do nothing. Stores and stream time are
+    /// restored before.
+    pub fn begin(&mut self) -> Flow {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        let processors = self.parts.processors.clone();
+        // Nodes are put together from the last to the first, and so are their slots numbered.
+        for (slot, processor) in processors.iter().enumerate().rev() {
+            if self.parts.instances[slot].is_some() {
+                processor.init(self)?;
+            }
+        }
+        self.keep();
+        Ok(())
+    }
+
+    /// Whether the processors have begun.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// When the next wall-clock timer is due.
+    pub fn wall_clock_due(&self) -> Option<Timestamp> {
+        self.timers.next_due(PunctuationType::WallClock)
+    }
+
+    /// Whether a stream-time timer is due.
+    #[inline]
+    pub fn is_stream_time_due(&self) -> bool {
+        self.timers.next_due(PunctuationType::StreamTime).is_some_and(|due| Some(due) <= self.stream_time)
+    }
+
+    /// Fires all timers that are due, each once. Gives whether there were any.
+    pub fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, ProcessError> {
+        let time = match kind {
+            PunctuationType::StreamTime => self.stream_time,
+            PunctuationType::WallClock => Some(self.now),
+        };
+        let Some(time) = time else { return Ok(false) };
+        let mut fired = false;
+        while let Some(firing) = self.timers.begin(kind, time) {
+            let processor = self.parts.processors[firing.slot].clone();
+            let origin = Origin { record: None, timestamp: time };
+            self.attempt(origin, |task| processor.punctuate(&firing.name, time, task))?;
+            self.timers.ended();
+            fired = true;
+        }
+        Ok(fired)
+    }
+
+    /// The timer that is firing, or whose processor failed.
+    pub fn firing(&self) -> Option<FiredTimer> {
+        let firing = self.timers.firing()?;
+        let node = &**self.parts.processors[firing.slot].name();
+        Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
+    }
+
+    /// The timers, to be changed.
+    pub(crate) fn timers(&mut self) -> &mut Timers {
+        self.remember_timers();
+        &mut self.timers
+    }
+
+    /// Asks for a commit.
+    pub(crate) fn request_commit(&mut self) {
+        self.commit_requested = true;
+    }
+
+    /// Whether a processor asked for a commit since the last one.
+    #[inline]
+    pub fn commit_requested(&self) -> bool {
+        self.commit_requested
     }
 
     /// Records dropped so far, by reason.
@@ -257,6 +364,7 @@ impl TaskState {
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {
+        self.remember_instance(slot);
         self.parts.instances[slot].take().expect("a processor is not entered twice")
     }
 
@@ -273,6 +381,7 @@ impl TaskState {
     /// Writes to the changelogs what a commit owes them. Call it once before taking the outputs for a commit, and after
     /// [`flush_caches`](Self::flush_caches).
     pub fn log_changes(&mut self) -> Result<(), StoreError> {
+        self.commit_requested = false;
         for slot in 0..self.parts.stores.len() {
             if let Some(mut store) = self.parts.stores[slot].take() {
                 let logged = store.log_changes(&mut self.changelog(slot));
@@ -280,6 +389,7 @@ impl TaskState {
                 logged?;
             }
         }
+        self.keep();
         Ok(())
     }
 
@@ -289,6 +399,9 @@ impl TaskState {
     pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
         let mut out = Encoder(out);
         out.option(self.stream_time, Encoder::time);
+        out.number(u64::from(self.begun));
+        out.number(u64::from(self.commit_requested));
+        self.timers.snapshot(&mut out);
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
@@ -309,6 +422,9 @@ impl TaskState {
     /// Sets the state from what `snapshot` of a task of the same program and partition wrote.
     pub fn restore(&mut self, bytes: &mut Decoder<'_>) -> Result<(), SnapshotError> {
         self.stream_time = bytes.option(Decoder::time)?;
+        self.begun = bytes.number()? != 0;
+        self.commit_requested = bytes.number()? != 0;
+        self.timers.restore(bytes)?;
         for store in self.parts.stores.iter_mut().flatten() {
             store.restore(bytes.bytes()?)?;
         }

@@ -293,6 +293,20 @@ fn take(bytes: &[u8], length: i32) -> Result<(Option<&[u8]>, &[u8]), BatchError>
     Ok((Some(head), tail))
 }
 
+/// How much a builder had at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchLength {
+    bytes: usize,
+    count: u32,
+}
+
+impl BatchLength {
+    #[inline]
+    pub(crate) fn is_zero(self) -> bool {
+        self.count == 0
+    }
+}
+
 /// Collects records into a batch, writing values straight into its buffer.
 #[derive(Debug, Default, Clone)]
 pub struct BatchBuilder {
@@ -314,6 +328,18 @@ impl BatchBuilder {
     /// The size of what was added, in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How much was added since the start or the last `finish`, for `truncate`.
+    #[inline]
+    pub(crate) fn length(&self) -> BatchLength {
+        BatchLength { bytes: self.bytes.len(), count: self.count }
+    }
+
+    /// Takes away what was added since the builder had this length.
+    pub(crate) fn truncate(&mut self, length: BatchLength) {
+        self.bytes.truncate(length.bytes);
+        self.count = length.count;
     }
 
     /// Adds a record.

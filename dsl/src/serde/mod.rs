@@ -12,6 +12,7 @@
 //! | `Vec<T>` | `list<..>` | Kafka's list format, see [`List`] |
 //! | `serde_json::Value`, types with `#[data(json)]` | `json` | compact JSON |
 
+mod changed;
 mod data;
 mod error;
 mod fixed;
@@ -23,7 +24,9 @@ mod reference;
 #[cfg(test)]
 mod testing;
 mod text;
+mod varint;
 
+pub(crate) use changed::{Changed, ChangedSerde};
 pub use data::{Data, DefaultSerde};
 pub use error::SerdeError;
 pub use fixed::BigEndian;
@@ -32,7 +35,7 @@ pub use list::List;
 pub use nullable::Nullable;
 pub use raw::{Raw, Void};
 pub use reference::SerdeRef;
-pub use text::{Utf8, UuidText};
+pub use text::{StrictUtf8, Utf8, UuidText};
 pub use tidemill_derive::Data;
 
 /// Writes values of one type as bytes and reads them back.

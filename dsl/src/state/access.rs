@@ -20,6 +20,34 @@ pub trait Descriptor {
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
 }
 
+/// Something that names a store, as the lists of connected stores have it (`&[&COUNTS, &SEEN]`): its descriptor, whatever its kind and types, or a name known only at run time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a store",
+    note = "list the stores' descriptors: `&[&COUNTS, &SEEN]`; a name known only at run time: `&[&name]`"
+)]
+pub trait StoreName {
+    /// The store's name.
+    fn store_name(&self) -> &str;
+}
+
+impl<D: Descriptor> StoreName for D {
+    fn store_name(&self) -> &str {
+        self.name()
+    }
+}
+
+impl StoreName for &str {
+    fn store_name(&self) -> &str {
+        self
+    }
+}
+
+impl StoreName for String {
+    fn store_name(&self) -> &str {
+        self
+    }
+}
+
 impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     type State = KeyValueState<K, V>;
     type Access<'a> = StoreAccess<'a, K, V>;
@@ -64,7 +92,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         let row = self.state.claim(key)?;
         self.state.rows().touch(row, &mut self.out)?;
         self.state.rows().note(row)?;
-        let old = self.state.take(row).map(|(value, _)| value);
+        let old = self.state.take(row)?.map(|(value, _)| value);
         self.state.set(row, None, at, &mut self.out)?;
         Ok(old)
     }

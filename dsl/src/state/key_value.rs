@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::typed_rows::TypedRows;
 use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, Store,
-    StoreError, StoreErrorKind, VisitBytes, VisitRow,
+    StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
 use crate::record::{Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -55,8 +55,18 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
-    pub fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+    pub fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
         self.rows.take(id)
+    }
+
+    /// This moment, for [`undo_to`](Self::undo_to).
+    pub fn mark(&self) -> UndoMark {
+        self.rows.mark()
+    }
+
+    /// Takes back what was done since `mark`, if the store keeps a journal.
+    pub fn undo_to(&mut self, mark: UndoMark) -> Result<(), StoreError> {
+        self.rows.undo_to(mark)
     }
 
     /// Sets the row at a place; `None` deletes it.
@@ -152,6 +162,18 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.rows.checkpoint()
+    }
+
+    fn journal(&mut self, on: bool) {
+        self.rows.journal(on);
+    }
+
+    fn keep(&mut self) {
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.rows.undo()
     }
 
     fn wipe(&mut self) -> Result<(), StoreError> {

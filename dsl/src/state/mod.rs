@@ -14,8 +14,9 @@ mod spec;
 mod state_store;
 mod store;
 mod typed_rows;
+mod undo;
 
-pub use access::{Descriptor, StoreAccess};
+pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
@@ -27,3 +28,4 @@ pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
 pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
+pub use undo::{UndoMark, Undoable};

@@ -189,6 +189,12 @@ impl StoreSpec {
         self.state == TypeId::of::<S>()
     }
 
+    /// Whether both describe the same store: of one name, kind and types, kept the same way.
+    pub(crate) fn is_same(&self, other: &StoreSpec) -> bool {
+        let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit);
+        self.name == other.name && self.shape == other.shape && of(self) == of(other)
+    }
+
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node
     /// below wants to know rows as they were before their change.
     pub(crate) fn open(

@@ -34,6 +34,17 @@ pub trait StateStore: Any + Send {
     /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 
+    /// Says whether the store is to remember what it was before each change, so that `undo` can go back. A store that is
+    /// not told so remembers nothing.
+    fn journal(&mut self, on: bool);
+
+    /// Keeps the changes since the last `keep` or `undo`: the record that made them has finished.
+    fn keep(&mut self);
+
+    /// Takes the changes since the last `keep` or `undo` back: the record that made them has failed. Only in a store that
+    /// remembers them, and not across `log_changes`.
+    fn undo(&mut self) -> Result<(), StoreError>;
+
     /// Removes all rows.
     fn wipe(&mut self) -> Result<(), StoreError>;
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
 use super::published::RowBlock;
+use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
-    StoreErrorKind, StoreWrite, VisitBytes,
+    StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
 use crate::record::{CutOff, Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
@@ -55,10 +56,12 @@ pub(crate) struct TypedRows<V: 'static> {
     /// A row's bytes, while they are measured.
     pub(super) row_buffer: Vec<u8>,
     /// Cells that the changelog has to get at the next commit, in the order of their first change.
-    unlogged: Vec<u32>,
-    unflushed: Vec<u32>,
+    pub(super) unlogged: Vec<u32>,
+    pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// `None`: no record's changes are ever taken back.
+    pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
     publishing: Option<Publishing>,
 }
@@ -86,6 +89,7 @@ impl<V: Send + 'static> TypedRows<V> {
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            journal: None,
             publishing: None,
         }
     }
@@ -133,9 +137,12 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
-    pub(crate) fn take(&mut self, id: CellId) -> Option<(V, Timestamp)> {
+    pub(crate) fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
+        if self.journal.is_some() {
+            self.remember_bytes(id.0)?;
+        }
         let time = self.row_time(self.cells.get(id.0));
-        self.cells.get_mut(id.0).value.take().map(|value| (value, time))
+        Ok(self.cells.get_mut(id.0).value.take().map(|value| (value, time)))
     }
 
     /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before.
@@ -150,9 +157,15 @@ impl<V: Send + 'static> TypedRows<V> {
         if value.is_none() {
             self.emptied.push(id.0);
         }
-        (cell.value, cell.timestamp, cell.used) = (value, timestamp, true);
-        if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
+        let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
+        cell.used = true;
+        let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        if unflushed {
             self.unflushed.push(id.0);
+        }
+        if let Some(journal) = &mut self.journal {
+            let (old, timestamp) = (Old::Value(old.0), old.1);
+            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, unflushed });
         }
         if let Some(publishing) = &mut self.publishing
             && !std::mem::replace(&mut cell.unpublished, true)
@@ -173,6 +186,9 @@ impl<V: Send + 'static> TypedRows<V> {
             Changelog::LastPerCommit => {
                 if !std::mem::replace(&mut self.cells.get_mut(id).unlogged, true) {
                     self.unlogged.push(id);
+                    if let Some(journal) = &mut self.journal {
+                        journal.changes.push(RowChange::Unlogged { id });
+                    }
                 }
                 Ok(())
             }
@@ -498,7 +514,22 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.below.as_ref().map_or(Ok(None), |below| below.checkpoint())
     }
 
+    fn journal(&mut self, on: bool) {
+        self.journal = on.then(RowJournal::new);
+    }
+
+    fn keep(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.clear();
+        }
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.undo_to(UndoMark(0))
+    }
+
     fn wipe(&mut self) -> Result<(), StoreError> {
+        self.keep();
         self.cells.clear();
         self.unlogged.clear();
         self.unflushed.clear();

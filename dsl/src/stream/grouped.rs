@@ -1,6 +1,7 @@
 //! Streams grouped by key, ready to be aggregated.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use super::plan::StepId;
 use super::repartition::{Repartition, plan_repartition};
@@ -10,13 +11,20 @@ use crate::operator::SelectKey;
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
 
-/// A stream whose records with equal keys meet. Its verbs are `count`, `reduce` and `aggregate`.
+/// A stream whose records with equal keys meet. Its verbs are `count`, `reduce`, `aggregate` and `cogroup`.
 pub struct GroupedStream<'b, K: 'static, V: 'static> {
     pub(super) stream: Stream<'b, K, V>,
     /// The name that the repartition topic is called after, if there is one.
     base: Option<super::names::NameId>,
     /// The repartition topic that a named grouping shares between its aggregations.
-    shared: Cell<Option<StepId>>,
+    shared: Rc<Cell<Option<StepId>>>,
+}
+
+impl<K, V> Clone for GroupedStream<'_, K, V> {
+    /// A clone is the same grouping: a repartition topic that it has is shared.
+    fn clone(&self) -> Self {
+        GroupedStream { stream: self.stream.clone(), base: self.base, shared: self.shared.clone() }
+    }
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
@@ -39,7 +47,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn group_by_key(&self) -> GroupedStream<'b, K, V> {
-        GroupedStream { stream: self.clone(), base: None, shared: Cell::new(None) }
+        GroupedStream { stream: self.clone(), base: None, shared: Rc::default() }
     }
 
     /// As [`group_by_key`](Self::group_by_key), with serdes for the repartition topic.
@@ -120,7 +128,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         });
         drop(plan);
         let stream = self.continued(step, true, (None, self.serdes.1.clone())).rekeyed();
-        GroupedStream { stream, base: Some(name), shared: Cell::new(None) }
+        GroupedStream { stream, base: Some(name), shared: Rc::default() }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod builder;
+mod cogroup;
 mod fits;
 mod grouped;
 mod join;
@@ -15,6 +16,7 @@ mod names;
 mod optimization;
 mod options;
 mod plan;
+mod process;
 mod repartition;
 mod shape;
 mod sink;
@@ -24,6 +26,7 @@ mod stream_type;
 mod table;
 
 pub use builder::{Naming, StreamsBuilder};
+pub use cogroup::Cogrouped;
 pub use fits::Fits;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
@@ -31,4 +34,4 @@ pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
-pub use table::Table;
+pub use table::{GroupedTable, Table};

@@ -20,7 +20,7 @@ enum Name {
     /// Given by the author.
     Given(Arc<str>),
     /// Another name and an ending, when that other name is given; else numbered.
-    Derived { of: NameId, ending: &'static str, prefix: &'static str, ticket: Ticket },
+    Derived { of: NameId, ending: Box<str>, prefix: &'static str, ticket: Ticket },
     /// The name of a topic and an ending, unless the topic is called after a numbered node or store; then numbered.
     AfterTopic { topic: NameId, ending: &'static str, prefix: &'static str, ticket: Ticket },
     /// The first name if it is given, else the second.
@@ -77,9 +77,9 @@ impl Names {
     }
 
     /// Another name with an ending, if that is given; else a numbered one.
-    pub(super) fn derived(&mut self, of: NameId, ending: &'static str, prefix: &'static str) -> NameId {
+    pub(super) fn derived(&mut self, of: NameId, ending: &str, prefix: &'static str) -> NameId {
         let ticket = self.ticket();
-        self.add(Name::Derived { of, ending, prefix, ticket })
+        self.add(Name::Derived { of, ending: ending.into(), prefix, ticket })
     }
 
     /// The name of a node that belongs to a repartition topic.

@@ -3,7 +3,7 @@
 use super::Stream;
 use super::plan::Effect;
 use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
-use crate::processor::{ProcessError, Processor, StreamOf};
+use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
@@ -465,60 +465,5 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let rekeyed = self.rekeyed || other.rekeyed;
         let merged = self.continued(step, rekeyed, self.serdes.clone());
         Stream { sources: self.sources.and(&other.sources), ..merged }
-    }
-
-    /// Runs a processor of one's own, one instance per task, connected to the stores named; add them with
-    /// [`StreamsBuilder::add_store`](super::StreamsBuilder::add_store).
-    ///
-    /// Counts as a change of the key: grouping or joining afterwards goes through a repartition topic.
-    ///
-    /// ```
-    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
-    /// # use tidemill_testkit::TestDriver;
-    /// use tidemill_dsl::processor::{Context, Flow, Processor};
-    /// use tidemill_dsl::record::Record;
-    /// use tidemill_dsl::state::{Store, StoreSpec};
-    /// # const IN: Topic<String, i64> = Topic::of("in");
-    /// # const OUT: Topic<String, i64> = Topic::of("out");
-    ///
-    /// const LAST: Store<String, i64> = Store::of("last");
-    ///
-    /// /// Forwards by how much a value grew.
-    /// struct Growth;
-    ///
-    /// impl Processor<String, i64, String, i64> for Growth {
-    ///     fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
-    ///         let mut last = ctx.store(&LAST)?;
-    ///         let growth = record.value - last.get(record.key)?.unwrap_or(&0);
-    ///         last.put(record.key, *record.value, record.timestamp)?;
-    ///         ctx.forward(record.with_value(&growth))
-    ///     }
-    /// }
-    ///
-    /// # let builder = StreamsBuilder::new();
-    /// builder.add_store(StoreSpec::plain(&LAST));
-    /// builder.stream(&IN).process(|| Growth, &[LAST.name()]).to(&OUT);
-    /// # let mut driver = TestDriver::new(&builder.build()?);
-    /// driver.input(&IN).send("a", 4);
-    /// driver.input(&IN).send("a", 9);
-    /// assert_eq!(driver.output(&OUT).values(), [4, 5]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn process<K2: Data, V2: Data, P: Processor<K, V, K2, V2>>(
-        &self,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
-        stores: &[&str],
-    ) -> Stream<'b, K2, V2> {
-        let mut plan = self.builder.plan();
-        let (parent, name) = (self.step, plan.names.numbered("KSTREAM-PROCESSOR-"));
-        let stores: Vec<String> = stores.iter().map(|store| (*store).to_owned()).collect();
-        let step = plan.add(name, &[parent], move |plan, builder| {
-            let name = plan.name(name);
-            builder.add_processor(&name, &[&plan.node(parent)], supplier);
-            let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-            builder.connect(&name, &stores);
-        });
-        drop(plan);
-        self.continued(step, true, (None, None)).rekeyed()
     }
 }

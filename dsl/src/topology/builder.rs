@@ -1,13 +1,15 @@
 //! Adds nodes and stores one by one; what is wrong is collected, and `build` reports all of it.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
-use crate::processor::{Edge, Instance, Operator, OperatorNode, Processor, ProcessorInstance, ProcessorNode, StreamOf};
+use crate::processor::{
+    Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
+    ProcessorNode, StreamOf,
+};
 use crate::record::name_fault;
 use crate::state::StoreSpec;
 
@@ -97,14 +99,65 @@ impl TopologyBuilder {
         VOut: 'static,
         P: Processor<KIn, VIn, KOut, VOut>,
     {
-        self.add_wired::<StreamOf<KIn, VIn>, StreamOf<KOut, VOut>>(name, parents, &[], move |wiring| {
-            let slot = wiring.add_supplier(Box::new(move || {
-                Box::new(Instance::<P, KIn, VIn, KOut, VOut> { processor: supplier(), types: PhantomData })
-                    as Box<dyn ProcessorInstance>
-            }));
-            let (head, outlet) = (wiring.head(), wiring.outlet());
-            Assembled::node(ProcessorNode::<P, KIn, VIn, KOut, VOut> { head, slot, outlet, types: PhantomData })
-        })
+        let stores = supplier().stores();
+        self.add_instances::<StreamOf<KIn, VIn>, StreamOf<KOut, VOut>, StreamOf<KOut, VOut>, P>(
+            name,
+            parents,
+            supplier,
+            |wiring| wiring.outlet(),
+        );
+        self.bring_stores(name, stores)
+    }
+
+    /// Adds a processor that cannot change keys.
+    pub fn add_fixed_key_processor<K, VIn, VOut, P>(
+        &mut self,
+        name: &str,
+        parents: &[&str],
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) -> &mut Self
+    where
+        K: 'static,
+        VIn: 'static,
+        VOut: 'static,
+        P: FixedKeyProcessor<K, VIn, VOut>,
+    {
+        let stores = supplier().stores();
+        self.add_instances::<StreamOf<K, VIn>, FixedKeyOf<K, VOut>, StreamOf<K, VOut>, P>(
+            name,
+            parents,
+            supplier,
+            |wiring| Outlet::fixing_keys(wiring.below::<StreamOf<K, VOut>>()),
+        );
+        self.bring_stores(name, stores)
+    }
+
+    /// Adds a node with an instance per task. What it hands on goes by `Out`, and what its children take by `Below`.
+    fn add_instances<In: Edge, Out: Edge, Below: Edge, P: NodeProcessor<In, Out>>(
+        &mut self,
+        name: &str,
+        parents: &[&str],
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        outlet: fn(&Wiring<'_>) -> Outlet<Out>,
+    ) {
+        self.add_wired::<In, Below>(name, parents, &[], move |wiring| {
+            let supplier = Box::new(move || Instance::<P, In, Out>::boxed(supplier()));
+            wiring.processor::<In, _>(supplier, |wiring, slot| {
+                ProcessorNode::<P, In, Out>::new(wiring.head(Some(slot)), slot, outlet(wiring))
+            })
+        });
+    }
+
+    /// Adds the stores that a processor brings along, but for those that one before has brought, and connects them.
+    fn bring_stores(&mut self, processor: &str, stores: Vec<StoreSpec>) -> &mut Self {
+        for store in stores {
+            let name = store.name().clone();
+            if !self.stores.iter().any(|known| known.spec.is_same(&store)) {
+                self.add_state_store(store, &[]);
+            }
+            self.connect(processor, &[&name]);
+        }
+        self
     }
 
     /// Adds an operator: a node that keeps nothing of its own, one instance for all tasks.
@@ -127,7 +180,7 @@ impl TopologyBuilder {
     ) -> &mut Self {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
             let operator = make(wiring);
-            Assembled::node::<In>(OperatorNode::<O, Out> { head: wiring.head(), operator, outlet: wiring.outlet() })
+            Assembled::node::<In>(OperatorNode::<O, Out> { head: wiring.head(None), operator, outlet: wiring.outlet() })
         })
     }
 

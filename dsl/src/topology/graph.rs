@@ -14,6 +14,7 @@ use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
 use super::wiring::{Flusher, ProgramParts, Supplier};
 use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
+use crate::processor::ProcessorRunner;
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -64,6 +65,8 @@ pub(super) struct Program {
     pub(super) stores: Vec<StoreSpec>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
+    /// The nodes of the processors, by their slots.
+    pub(super) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     pub(super) outputs: Vec<TopicRef>,
     /// By the number of the store.
     pub(super) flushers: Arc<[Option<Flusher>]>,
@@ -89,11 +92,13 @@ impl Topology {
         // Children are added after their parents, so backwards every node finds its children ready.
         for (number, node) in nodes.into_iter().enumerate().rev() {
             let children = children(&graph, number);
+            let child_names = children.iter().map(|child| views[*child].name.clone()).collect();
             let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
             let mut wiring = Wiring {
                 node: &node.name,
                 node_number: number,
                 children,
+                child_names,
                 stores: &specs,
                 connected: &node.stores,
                 used_below: &below[number],
@@ -106,7 +111,8 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, outputs, flushers } = parts;
+        let ProgramParts { suppliers, processors, outputs, flushers } = parts;
+        let processors = processors.into();
         let partitions = partitions.into_iter().collect();
         let program = Program {
             nodes: views,
@@ -114,6 +120,7 @@ impl Topology {
             sources,
             stores: specs,
             suppliers,
+            processors,
             outputs,
             flushers: flushers.into(),
             flush_order,

@@ -82,8 +82,10 @@ impl Topology {
             stores,
             changelogs,
             instances,
+            processors: self.program.processors.clone(),
             heads,
             outputs,
+            errors: spec.settings.errors.clone(),
         };
         Ok((TaskState::new(parts), queues))
     }

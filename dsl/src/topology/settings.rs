@@ -1,5 +1,6 @@
 //! How tasks work: plain data, the same for the application and the test driver.
 
+use crate::processor::ErrorSettings;
 use crate::state::Changelog;
 
 /// Settings of an application's tasks.
@@ -11,11 +12,14 @@ pub struct TaskSettings {
     /// 0, the default, is no cache. Kafka Streams divides its `statestore.cache.max.bytes` by the number of threads; this
     /// is for each task.
     pub cache_bytes: u64,
+    /// What becomes of records that cannot be read, processed or written.
+    pub errors: ErrorSettings,
 }
 
 impl Default for TaskSettings {
-    /// An application's: changelogs get the last value of a row per commit, and nothing is cached.
+    /// An application's: changelogs get the last value of a row per commit, nothing is cached, and a record that fails
+    /// fails its task.
     fn default() -> Self {
-        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0 }
+        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0, errors: ErrorSettings::default() }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SinkTopic, TopicRef};
-use crate::processor::{Address, DropReason, Flow, Push, StreamOf, TaskState};
+use crate::processor::{Address, DropReason, Flow, Push, Stage, StreamOf, TaskState};
 use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
 use crate::serde::SerdeRef;
 use crate::topic::Topic;
@@ -109,10 +109,10 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
 
 impl<K: 'static, V: 'static> Push<StreamOf<K, V>> for SinkNode<K, V> {
     fn push(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
-        let blame = Blame { node: &self.name, task };
+        let blame = Blame { node: &self.name, task: &mut *task };
         let flow = self.send(record, blame.task);
         std::mem::forget(blame);
-        flow.map_err(|error| error.at_node(&self.name))
+        flow.or_else(|error| task.failed_in(&self.name, error.at_stage(Stage::Production)))
     }
 }
 

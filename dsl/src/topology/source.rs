@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Fault, SourceTopics, TopicPattern, TopicRef};
-use crate::processor::{DropReason, Flow, HeadRecord, Loaded, Outlet, ProcessError, StreamOf, TaskState};
+use crate::processor::{
+    Attempt, DropReason, Flow, HeadRecord, Loaded, Origin, Outlet, ProcessError, Stage, StreamOf, TaskState,
+};
 use crate::record::{Record, Records, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
@@ -126,12 +128,12 @@ pub trait SourceRunner: Send + Sync {
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
 
-    /// Takes the record at the head of `queue` through everything below.
-    fn run(&self, queue: usize, task: &mut TaskState) -> Flow;
+    /// Takes the record at the head of `queue`, at which `records` stands, through everything below.
+    fn run(&self, queue: usize, records: &Records, task: &mut TaskState) -> Result<Attempt, ProcessError>;
 
     /// Takes the records of a batch through everything below, one after another, the loaded head first: what a task does
     /// when no other queue has a record, so that there is nothing to choose. After an error `run` stands at the record that
-    /// failed.
+    /// failed; and it stops before a record that cannot be read, which `load` then says.
     fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow;
 }
 
@@ -172,10 +174,10 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         Ok(time)
     }
 
-    fn run(&self, queue: usize, task: &mut TaskState) -> Flow {
+    fn run(&self, queue: usize, records: &Records, task: &mut TaskState) -> Result<Attempt, ProcessError> {
         let (key, value, timestamp, headers) =
             task.head::<K, V>(queue).0.take().expect("a record is loaded before it runs");
-        self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)
+        self.process(Record { key: &key, value: &value, timestamp, headers: &headers }, records, task)
     }
 
     fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow {
@@ -184,14 +186,18 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
             && let Some(stored) = run.records.peek()
         {
             let read = match loaded.take() {
-                None => self.read(&stored, run.partition_time, task)?,
+                None => match self.read(&stored, run.partition_time, task) {
+                    Ok(read) => read,
+                    Err(_) => return Ok(()),
+                },
                 head => head,
             };
             if let Some((key, value, timestamp, headers)) = read {
                 task.set_offset(run.records.offset());
-                task.advance_stream_time(timestamp);
-                run.partition_time = run.partition_time.max(Some(timestamp));
-                self.outlet.push(Record { key: &key, value: &value, timestamp, headers: &headers }, task)?;
+                let record = Record { key: &key, value: &value, timestamp, headers: &headers };
+                if self.process(record, run.records, task)? == Attempt::Done {
+                    run.partition_time = run.partition_time.max(Some(timestamp));
+                }
                 run.left -= 1;
                 if (run.stop)(task) {
                     run.left = 0;
@@ -204,6 +210,21 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
 }
 
 impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
+    /// Takes a record through everything below.
+    #[inline(always)]
+    fn process(
+        &self,
+        record: Record<'_, K, V>,
+        records: &Records,
+        task: &mut TaskState,
+    ) -> Result<Attempt, ProcessError> {
+        let origin = Origin { record: Some(records), timestamp: record.timestamp };
+        task.attempt(origin, |task| {
+            task.advance_stream_time(record.timestamp);
+            self.outlet.push(record, task)
+        })
+    }
+
     /// Gives a record its types and its time; `None` when it is dropped.
     #[inline(always)]
     fn read(
@@ -212,7 +233,8 @@ impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Loaded<K, V>>, ProcessError> {
-        let fail = |part, cause: SerdeError| LoadError { part, cause };
+        let unreadable = |part, cause| ProcessError::from(LoadError { part, cause });
+        let fail = |part, cause| unreadable(part, cause).at_stage(Stage::Deserialization);
         let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
         let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
         let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
@@ -220,7 +242,7 @@ impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
         let time = self
             .timestamps
             .time(&record, partition_time, task.now())
-            .map_err(|reason| fail("time", SerdeError::new(reason)))?;
+            .map_err(|reason| unreadable("time", SerdeError::new(reason)).never_skipped())?;
         if !time.is_valid() {
             task.drop_record(DropReason::InvalidTimestamp);
             return Ok(None);

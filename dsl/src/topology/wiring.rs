@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::{SourceRunner, TopicRef};
 use crate::operator::RowFlusher;
-use crate::processor::{Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, Push, TableOf, TaskState};
+use crate::processor::{
+    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, Push, TableOf, TaskState,
+};
 use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
 
 /// A node put together.
@@ -67,6 +69,8 @@ pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + S
 #[derive(Default)]
 pub(crate) struct ProgramParts {
     pub(crate) suppliers: Vec<(usize, Supplier)>,
+    /// The nodes of the processors, by their slots.
+    pub(crate) processors: Vec<Arc<dyn ProcessorRunner>>,
     pub(crate) outputs: Vec<TopicRef>,
     /// By the number of the store; at most one node tells of a store's changes.
     pub(crate) flushers: Vec<Option<Flusher>>,
@@ -77,6 +81,8 @@ pub struct Wiring<'a> {
     pub(crate) node: &'a Arc<str>,
     pub(crate) node_number: usize,
     pub(crate) children: Vec<&'a dyn Any>,
+    /// Their names, in the same order.
+    pub(crate) child_names: Vec<Arc<str>>,
     /// All stores of the topology.
     pub(crate) stores: &'a [StoreSpec],
     /// Stores that the node is connected to.
@@ -92,16 +98,21 @@ impl Wiring<'_> {
         self.node
     }
 
-    pub(crate) fn head(&self) -> NodeHead {
+    pub(crate) fn head(&self, slot_of_processor: Option<usize>) -> NodeHead {
         let slot = |name: &Arc<str>| self.stores.iter().position(|spec| spec.name() == name);
         let stores = self.connected.iter().filter_map(|name| slot(name).map(|slot| (name.clone(), slot))).collect();
-        NodeHead { name: self.node.clone(), stores }
+        NodeHead { name: self.node.clone(), slot: slot_of_processor, stores, children: self.child_names.clone().into() }
     }
 
     pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
+        Outlet::new(self.below().collect())
+    }
+
+    /// The children.
+    pub(crate) fn below<E: Edge>(&self) -> impl Iterator<Item = Arc<dyn Push<E>>> {
         let child =
             |child: &&dyn Any| child.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone();
-        Outlet::new(self.children.iter().map(child).collect())
+        self.children.iter().map(child)
     }
 
     /// A store that the node is connected to.
@@ -122,9 +133,18 @@ impl Wiring<'_> {
         slot
     }
 
-    pub(crate) fn add_supplier(&mut self, supplier: Supplier) -> usize {
+    /// Gives a processor its slot, makes its node, and has it pushed into by the parents.
+    pub(crate) fn processor<E: Edge, N: Push<E> + ProcessorRunner + 'static>(
+        &mut self,
+        supplier: Supplier,
+        node: impl FnOnce(&Self, usize) -> N,
+    ) -> Assembled {
+        let slot = self.parts.suppliers.len();
+        let node = Arc::new(node(self, slot));
         self.parts.suppliers.push((self.node_number, supplier));
-        self.parts.suppliers.len() - 1
+        self.parts.processors.push(node.clone());
+        let node: Arc<dyn Push<E>> = node;
+        Assembled::Node(Box::new(node))
     }
 
     pub(crate) fn output(&mut self, topic: &TopicRef) -> usize {

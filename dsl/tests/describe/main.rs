@@ -3,12 +3,15 @@
 //! Each text beside this file is what Kafka Streams 4.3.0 printed for the topology of the test of that name.
 
 use tidemill_dsl::Topic;
-use tidemill_dsl::stream::{Optimization, Repartitioned, StreamsBuilder};
+use tidemill_dsl::state::Store;
+use tidemill_dsl::stream::{Materialized, Optimization, Repartitioned, StreamsBuilder};
 
 type Text = Option<String>;
 
 const T1: Topic<String, String> = Topic::of("t1");
 const T2: Topic<String, String> = Topic::of("t2");
+const T_OUT: Topic<String, String> = Topic::of("out");
+const T_OUT2: Topic<String, String> = Topic::of("out2");
 
 fn check(describe: fn(&StreamsBuilder), expected: &str) {
     check_built(StreamsBuilder::new(), describe, expected);
@@ -142,5 +145,45 @@ fn the_topics_of_joins_become_one() {
             s.join(&t2, |x, y| Some(x.clone() + y)).named("second").to(&texts("b"));
         },
         include_str!("merged_joins.txt"),
+    );
+}
+
+#[test]
+fn a_cogroup_is_named_after_its_table_and_numbered_in_order() {
+    check(
+        |b| {
+            let g1 = b.stream(&texts("s1")).group_by_key();
+            let g2 = b.stream(&texts("s2")).select_key(|_, v| v.clone()).group_by_key();
+            g1.cogroup(|row: String, _, v| row + v)
+                .and(&g2, |row, _, v| row + v)
+                .aggregate(Materialized::default(), String::new)
+                .named("both")
+                .to_stream()
+                .to(&T_OUT);
+            g1.cogroup(|row: String, _, v| row + v)
+                .aggregate(Materialized::default(), String::new)
+                .to_stream()
+                .to(&T_OUT2);
+        },
+        include_str!("cogroup_named.txt"),
+    );
+}
+
+#[test]
+fn aggregations_of_a_grouped_table_share_a_topic_if_the_grouping_has_a_name() {
+    check(
+        |b| {
+            let t = b.table(&Topic::<String, String>::of("in"));
+            let named = t.group_by(|_, v| (v.clone(), v.clone())).named("grp");
+            named.count().named("counting").to_stream().to(&counts("a"));
+            named.reduce(|x, y| x + y, |x, _| x).to_stream().to(&Topic::<String, String>::of("b"));
+            let unnamed = t.group_by(|_, v| (v.clone(), v.clone()));
+            unnamed
+                .aggregate(Materialized::default(), String::new, |row, _, v| row + v, |row, _, _| row)
+                .to_stream()
+                .to(&Topic::<String, String>::of("c"));
+            unnamed.count_with(&Store::of("n")).to_stream().to(&counts("d"));
+        },
+        include_str!("table_groups.txt"),
     );
 }

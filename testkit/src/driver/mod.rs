@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill::processor::DropCounts;
+use tidemill::processor::{DropCounts, ErrorSettings};
 use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
@@ -149,6 +149,13 @@ impl TestDriver {
         self
     }
 
+    /// Says what becomes of records that cannot be read, processed or written. By default they fail their task.
+    #[must_use]
+    pub fn errors(mut self, errors: ErrorSettings) -> Self {
+        self.settings.errors = errors;
+        self
+    }
+
     /// Replaces the tasks' settings: changelogs, errors, caches.
     #[must_use]
     pub fn settings(self, settings: TaskSettings) -> Self {
@@ -176,6 +183,10 @@ impl TestDriver {
             let task = self.make_task(&subtopologies, partition, &known)?;
             readers.extend(task.inputs().map(|(queue, input)| (input.clone(), (tasks.len(), queue))));
             tasks.push(task);
+        }
+        for task in &mut tasks {
+            task.state().set_now(self.clock.now());
+            task.begin()?;
         }
         let (ends, captured) = (BTreeMap::new(), BTreeMap::new());
         self.running = Some(Running { tasks, readers, ends, captured, uncommitted: 0 });
@@ -256,9 +267,35 @@ impl TestDriver {
         self.drain()
     }
 
-    /// Moves the clock on.
+    /// Moves the clock on, and fires the wall-clock timers that this makes due, each once, as `TopologyTestDriver` does:
+    /// to see every firing move it interval by interval. Then comes a commit, unless commits come on demand, and what
+    /// follows from the punctuations is processed.
+    ///
+    /// # Panics
+    ///
+    /// When a task fails, with its error; [`try_advance_clock`](Self::try_advance_clock) returns that.
     pub fn advance_clock(&mut self, by: Duration) {
+        self.try_advance_clock(by).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// As [`advance_clock`](Self::advance_clock), with the error in place of a panic.
+    pub fn try_advance_clock(&mut self, by: Duration) -> Result<(), DriverError> {
+        // Timers count from the start, so the tasks begin before the clock moves.
+        self.start()?;
         self.clock.advance(by);
+        let now = self.clock.now();
+        for task in &mut self.running().tasks {
+            task.state().set_now(now);
+            task.punctuate_wall_clock()?;
+        }
+        if self.commit != Commit::OnDemand || self.asked_to_commit() {
+            self.commit_tasks()?;
+        }
+        self.drain()
+    }
+
+    fn asked_to_commit(&mut self) -> bool {
+        self.running().tasks.iter().any(Task::commit_requested)
     }
 
     /// The clock's time.
@@ -283,16 +320,23 @@ impl TestDriver {
                     self.processed()?;
                 }
             }
+            // A record that was only dropped moved its input, and may have left a dead letter.
+            let dropped = self.running().tasks.iter().any(Task::has_progress);
+            if self.commit == Commit::EveryRecord && dropped {
+                self.commit_tasks()?;
+                busy = true;
+            }
         }
         Ok(())
     }
 
     fn processed(&mut self) -> Result<(), DriverError> {
-        let commit = self.commit;
+        let (commit, asked) = (self.commit, self.asked_to_commit());
         let running = self.running();
         running.uncommitted += 1;
         match commit {
             Commit::EveryRecord => self.commit_tasks(),
+            _ if asked => self.commit_tasks(),
             Commit::Every(count) if running.uncommitted >= count => self.commit_tasks(),
             Commit::Every(_) | Commit::OnDemand => Ok(()),
         }

@@ -5,7 +5,7 @@ use tidemill::Topic;
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 
-use super::{Scenario, Text, longs, texts};
+use super::{Scenario, Text, first, longs, texts};
 
 const N: Store<String, i64> = Store::of("n");
 const SUM: Store<String, i64> = Store::of("sum");
@@ -27,6 +27,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("aggregate_null_result", aggregate_null_result).store(&AGG),
         Scenario::streams("aggregate_null_initializer", aggregate_null_initializer).store(&MAX),
         Scenario::streams("count_after_map", count_after_map),
+        Scenario::streams("cogroup_two", cogroup_two).store(&AGG),
+        Scenario::streams("cogroup_three_rekeyed", cogroup_three_rekeyed).store(&AGG),
         Scenario::streams("aggregate_json_stats", aggregate_json_stats).store(&STATS),
         Scenario::streams("average_double", average_double).store(&DOUBLE_SUM),
     ]
@@ -96,6 +98,26 @@ fn count_after_map(b: &StreamsBuilder) {
         .count_with(&N2)
         .to_stream()
         .to(&Topic::<String, i64>::of("keys"));
+}
+
+fn cogroup_two(b: &StreamsBuilder) {
+    let (l, r) = (b.stream(&texts("left")).group_by_key(), b.stream(&longs("right")).group_by_key());
+    l.cogroup(|agg: String, _, v| agg + "L" + v)
+        .and(&r, |agg, _, v| (*v != 0).then(|| format!("{agg}R{v}")))
+        .aggregate(&AGG, String::new)
+        .to_stream()
+        .to(&TEXTS_OUT);
+}
+
+fn cogroup_three_rekeyed(b: &StreamsBuilder) {
+    let (g1, g2) = (b.stream(&texts("s1")).group_by_key(), b.stream(&texts("s2")).group_by_key());
+    let g3 = b.stream(&texts("s3")).group_by(|_, v| v.as_deref().map(first)).named("third");
+    g1.cogroup(|agg: String, _, v| agg + "1" + v)
+        .and(&g2, |agg, _, v| agg + "2" + v)
+        .and(&g3, |agg, _, v| agg + "3" + v)
+        .aggregate(&AGG, || ">".to_owned())
+        .to_stream()
+        .to(&TEXTS_OUT);
 }
 
 fn aggregate_json_stats(b: &StreamsBuilder) {

@@ -94,8 +94,8 @@ fn word_count(b: &StreamsBuilder) {
 
 fn inventory_reservation(b: &StreamsBuilder) {
     b.add_store(StoreSpec::plain(&AVAILABLE));
-    b.stream(&longs("stock")).process(|| Restock, &[AVAILABLE.name()]);
-    let mut split = b.stream(&longs("orders")).process(|| Reserve, &[AVAILABLE.name()]).split().named("o-");
+    b.stream(&longs("stock")).process(|| Restock, &[&AVAILABLE]);
+    let mut split = b.stream(&longs("orders")).process(|| Reserve, &[&AVAILABLE]).split().named("o-");
     let ok = split.branch(|_, v| v.is_some_and(|v| v >= 0)).named("ok");
     let no = split.default_branch().named("no");
     ok.to(&longs("confirmed"));

@@ -68,7 +68,7 @@ fn cache_stream_table_join(b: &StreamsBuilder) {
 
 fn cache_processor_store(b: &StreamsBuilder) {
     b.add_store(StoreSpec::plain(&S).emit(Emit::Cached));
-    b.stream(&longs("in")).process(|| Sum, &["s"]).to(&longs("out"));
+    b.stream(&longs("in")).process(|| Sum, &[&"s"]).to(&longs("out"));
 }
 
 /// Adds the values of a key up.

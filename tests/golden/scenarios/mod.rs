@@ -11,6 +11,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod table_aggregations;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde_json::Value;
 use tidemill::Topic;
+use tidemill::processor::{ErrorSettings, PartialEffects};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
@@ -33,9 +35,16 @@ pub(crate) struct Scenario {
     build: Build,
     stores: Vec<StoreRows>,
     config: Vec<(&'static str, &'static str)>,
+    errors: ErrorSettings,
 }
 
 impl Scenario {
+    fn new(name: &'static str, build: Build) -> Self {
+        // In Kafka Streams what a record did before it failed stays.
+        let errors = ErrorSettings { partial_effects: PartialEffects::Keep, ..ErrorSettings::default() };
+        Scenario { name, build, stores: Vec::new(), config: Vec::new(), errors }
+    }
+
     /// A scenario in streams and tables.
     fn streams(name: &'static str, describe: fn(&StreamsBuilder)) -> Self {
         Scenario::built(name, StreamsBuilder::new, describe)
@@ -57,7 +66,7 @@ impl Scenario {
             describe(&builder);
             builder.build()
         };
-        Scenario { name, build: Box::new(build), stores: Vec::new(), config: Vec::new() }
+        Scenario::new(name, Box::new(build))
     }
 
     /// A scenario in sources, processors and sinks.
@@ -67,7 +76,7 @@ impl Scenario {
             describe(&mut builder);
             builder.build()
         };
-        Scenario { name, build: Box::new(build), stores: Vec::new(), config: Vec::new() }
+        Scenario::new(name, Box::new(build))
     }
 
     /// A store of rows with times, looked into at the end.
@@ -86,6 +95,16 @@ impl Scenario {
     fn set(mut self, name: &'static str, value: &'static str) -> Self {
         self.config.push((name, value));
         self
+    }
+
+    /// What becomes of records that fail, in place of the settings that `config` names.
+    fn errors(mut self, set: impl FnOnce(&mut ErrorSettings)) -> Self {
+        set(&mut self.errors);
+        self
+    }
+
+    pub(crate) fn error_settings(&self) -> ErrorSettings {
+        self.errors.clone()
     }
 
     pub(crate) fn build(&self) -> Result<Topology, TopologyErrors> {
@@ -108,6 +127,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         processors::scenarios(),
         tables::scenarios(),
         aggregations::scenarios(),
+        table_aggregations::scenarios(),
         joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),

@@ -1,10 +1,14 @@
 //! Processors of one's own.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill::processor::{Context, Flow, Processor};
-use tidemill::record::Record;
+use tidemill::processor::PunctuationType::{self, StreamTime, WallClock};
+use tidemill::processor::{
+    Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Flow, Processor, SilentContext,
+};
+use tidemill::record::{Record, Timestamp};
 use tidemill::state::StoreAccess;
 use tidemill::state::{Changelog, Direction, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
@@ -19,8 +23,15 @@ const KV: Store<String, String> = Store::of("kv");
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::streams("process_forward_many", process_forward_many),
+        Scenario::streams("process_values_fixed_key", process_values_fixed_key),
         Scenario::streams("headers_manipulation", headers_manipulation),
         Scenario::streams("headers_through_operators", headers_through_operators).store(&SUMS),
+        Scenario::streams("punctuate_stream_time", |b| punctuate_sums(b, StreamTime)).plain_store(&SUMS),
+        Scenario::streams("punctuate_wall_clock", |b| punctuate_sums(b, WallClock)).plain_store(&SUMS),
+        Scenario::streams("punctuate_start_time", punctuate_start_time),
+        Scenario::streams("punctuator_cancel", punctuator_cancel),
+        Scenario::streams("punctuate_windowed_forward", punctuate_windowed_forward),
+        Scenario::nodes("children_named_forward", children_named_forward),
         Scenario::nodes("topology_word_count", topology_word_count).plain_store(&COUNTS),
         Scenario::streams("store_range_reverse", store_range_reverse).plain_store(&KV),
     ]
@@ -37,6 +48,27 @@ impl Processor<Text, Option<i64>, Text, Option<i64>> for Many {
     fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
         for i in 0..r.value.unwrap_or(0).min(3) {
             ctx.forward(r.with_key(&Some(format!("{}-{i}", str(r.key)))).with_value(&Some(i)))?;
+        }
+        Ok(())
+    }
+}
+
+fn process_values_fixed_key(b: &StreamsBuilder) {
+    b.stream(&texts("in")).process_values(|| Metadata, &[]).to(&texts("out"));
+}
+
+/// Writes what is known about a record into its value.
+struct Metadata;
+
+impl FixedKeyProcessor<Text, Text, Text> for Metadata {
+    fn process(&mut self, r: FixedKeyRecord<'_, Text, Text>, ctx: &mut FixedKeyContext<'_, Text, Text>) -> Flow {
+        let at = ctx.address().ok_or("a record has an address")?;
+        let place = format!("{}:{}:{}", at.topic, at.partition, at.offset);
+        let text = format!("{}@{}#{}/{place}", str(r.value()), r.timestamp(), r.headers().iter().count());
+        ctx.forward(r.with_value(&Some(text)))?;
+        if r.value().as_deref() == Some("twice") {
+            let later = Timestamp::from_millis(r.timestamp().as_millis() + 1);
+            ctx.forward(r.with_value(&Some("again".to_owned())).with_timestamp(later))?;
         }
         Ok(())
     }
@@ -65,6 +97,161 @@ fn headers_through_operators(b: &StreamsBuilder) {
     let s = b.stream(&longs("in"));
     s.group_by_key().reduce_with(&SUMS, |a, b| a + b).to_stream().to(&tidemill::Topic::<String, i64>::of("sums"));
     s.group_by(|_, _| "all".to_owned()).count_with(&N).to_stream().to(&tidemill::Topic::<String, i64>::of("rekeyed"));
+}
+
+fn punctuate_sums(b: &StreamsBuilder, kind: PunctuationType) {
+    b.stream(&longs("in")).process(move || Sums(kind), &[]).to(&longs("out"));
+}
+
+/// Adds up the values of a key; a timer forwards the sums.
+struct Sums(PunctuationType);
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for Sums {
+    fn stores(&self) -> Vec<StoreSpec> {
+        vec![StoreSpec::plain(&SUMS)]
+    }
+
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("sums", Duration::from_millis(1000), self.0)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        let (Some(key), Some(value)) = (r.key, r.value) else { return Ok(()) };
+        let mut sums = ctx.store(&SUMS)?;
+        let sum = sums.get(key)?.unwrap_or(&0) + value;
+        sums.put(key, sum, r.timestamp)
+    }
+
+    fn punctuate(&mut self, _: &str, time: Timestamp, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        let mut rows = Vec::new();
+        ctx.store(&SUMS)?.all(Direction::Forward, |key, sum| {
+            rows.push((Some(key), Some(*sum)));
+            ControlFlow::Continue(())
+        })?;
+        rows.iter().try_for_each(|(key, sum)| ctx.forward(Record::new(key, sum, time)))?;
+        ctx.forward(Record::new(&Some("tick".into()), &Some(time.as_millis()), time))
+    }
+}
+
+fn punctuate_start_time(b: &StreamsBuilder) {
+    b.stream(&longs("in")).process(|| TwoTimers, &[]).to(&texts("out"));
+}
+
+/// Forwards nothing but what its timers say.
+struct TwoTimers;
+
+impl Processor<Text, Option<i64>, Text, Text> for TwoTimers {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        let millis = Duration::from_millis;
+        ctx.schedule_from("stream", 250.into(), millis(1000), StreamTime)?;
+        ctx.schedule_from("wall", 5000.into(), millis(2000), WallClock)
+    }
+
+    fn process(&mut self, _: Record<'_, Text, Option<i64>>, _: &mut Context<'_, Text, Text>) -> Flow {
+        Ok(())
+    }
+
+    fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        ctx.forward(Record::new(&Some(timer.to_owned()), &Some(time.to_string()), time))
+    }
+}
+
+fn punctuator_cancel(b: &StreamsBuilder) {
+    b.stream(&longs("in")).process(|| ThreeTimes(0), &[]).to(&longs("out"));
+}
+
+/// Its timer fires three times after each start.
+struct ThreeTimes(i64);
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for ThreeTimes {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("n", Duration::from_millis(100), StreamTime)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        if *r.value != Some(99) {
+            return Ok(());
+        }
+        self.0 = 0;
+        ctx.cancel("n");
+        ctx.schedule("n", Duration::from_millis(100), StreamTime)
+    }
+
+    fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        self.0 += 1;
+        ctx.forward(Record::new(&Some("n".into()), &Some(self.0), time))?;
+        if self.0 == 3 {
+            ctx.cancel(timer);
+        }
+        Ok(())
+    }
+}
+
+fn punctuate_windowed_forward(b: &StreamsBuilder) {
+    b.stream(&longs("in")).process(|| Ticks, &[]).process(Counts::default, &[]).to(&texts("out"));
+}
+
+/// Adds records of its own every half second of stream time.
+struct Ticks;
+
+impl Processor<Text, Option<i64>, Text, Text> for Ticks {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("tick", Duration::from_millis(500), StreamTime)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        ctx.forward(r.with_value(&Some(str(r.value))))
+    }
+
+    fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        ctx.forward(Record::new(&Some("A".into()), &Some(timer.to_owned()), time))
+    }
+}
+
+/// Counts records, and passes on those of `Ticks`.
+#[derive(Default)]
+struct Counts(u64);
+
+impl Processor<Text, Text, Text, Text> for Counts {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("count", Duration::from_millis(1000), WallClock)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        self.0 += 1;
+        if r.key.as_deref() == Some("A") {
+            ctx.forward(r.with_key(&Some(format!("A-{}", self.0))))?;
+        }
+        Ok(())
+    }
+
+    fn punctuate(&mut self, _: &str, time: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        let count = std::mem::take(&mut self.0).to_string();
+        ctx.forward(Record::new(&Some("B".into()), &Some(count), time))
+    }
+}
+
+fn children_named_forward(b: &mut TopologyBuilder) {
+    b.add_source("src", Source::topic(&longs("in")));
+    b.add_processor("split", &["src"], || BySize);
+    b.add_sink("to-small", &["split"], Sink::topic(&longs("small")));
+    b.add_sink("to-big", &["split"], Sink::topic(&longs("big")));
+}
+
+/// Chooses a child for each record.
+struct BySize;
+
+impl Processor<Text, Option<i64>, Text, Option<i64>> for BySize {
+    fn process(&mut self, r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
+        match r.value {
+            None => ctx.forward(r),
+            Some(value) if *value < 5 => ctx.forward_to("to-small", r),
+            Some(value) => {
+                ctx.forward_to("to-big", r)?;
+                ctx.forward_to("to-small", r.with_value(&Some(-value)))
+            }
+        }
+    }
 }
 
 fn topology_word_count(b: &mut TopologyBuilder) {
@@ -100,7 +287,7 @@ impl Processor<Text, Text, Text, Option<i64>> for Count {
 
 fn store_range_reverse(b: &StreamsBuilder) {
     b.add_store(StoreSpec::plain(&KV));
-    b.stream(&texts("cmd")).process(|| Commands, &[KV.name()]).to(&texts("out"));
+    b.stream(&texts("cmd")).process(|| Commands, &[&KV]).to(&texts("out"));
 }
 
 /// Obeys commands about a store.

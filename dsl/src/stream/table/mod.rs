@@ -3,7 +3,9 @@
 //! Rule: a table knows how its rows are read and what can tell them as they were before a change; the stores for both exist
 //! only if something below asks.
 
+mod aggregation;
 mod filter;
+mod group;
 mod map_values;
 mod old_rows;
 mod row;
@@ -12,6 +14,7 @@ mod to_table;
 
 use std::marker::PhantomData;
 
+pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::Row;
 pub(super) use source::plan_source;
