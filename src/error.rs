@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Closed,
     /// It was not done within the time given.
     TimedOut,
+    /// A reader was too slow, and what it had not read is gone. Begin again, with what there is now.
+    Lagged,
 }
 
 /// An application could not do what it was asked to, or stopped. Cheap to clone.

@@ -69,7 +69,7 @@
 //!     }
 //!     app.settled().await?; // everything sent so far has been processed and committed
 //!
-//!     let movements = app.reader(&MOVEMENTS)?.read()?;
+//!     let movements = app.subscribe(&MOVEMENTS)?.read()?;
 //!     assert_eq!(movements.len(), 4);
 //!     assert_eq!(movements[3].value.as_ref().and_then(|last| last.error.as_deref()), Some("insufficient funds"));
 //!     assert_eq!(app.table(&BALANCES).get("alice").await?, Some(0));
@@ -92,7 +92,7 @@
 //! | [`state`] | stores: [`Store`](state::Store), how they are kept ([`StoreSpec`](state::StoreSpec)), what changelogs get |
 //! | [`topology`] | the explicit graph below the verbs; its description, its pictures, its [faults](topology::Fault) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
-//! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Reader`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
 //! # Features
@@ -115,7 +115,11 @@ pub mod task;
 // Running an application.
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
-pub use runtime::{App, AppBuilder, AppState, Feed, FeedBatch, Posted, ReadRecord, Reader, Settings, TableQuery};
+pub use runtime::{
+    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, NoPosition, Position, Posted, Queryable, ReadRecord, Row,
+    RowsQuery, RowsWithTimes, Sent, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription, TableChange,
+    TableChanges, TableQuery, TableSnapshot, WatchQuery,
+};
 
 // Describing what it computes.
 pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology};

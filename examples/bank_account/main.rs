@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
     let inputs = Input::given_or(files, SAMPLE);
     running::run(app, async |app| {
         apply(app, &bank, &inputs).await?;
-        let (movements, balances) = (app.reader(&bank.movements)?, app.table(&bank.accounts).all().await?);
+        let (movements, balances) = (app.subscribe(&bank.movements)?, app.table(&bank.accounts).all().await?);
         aside(move || print::results(movements, balances, json)).await
     })
     .await

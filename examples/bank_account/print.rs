@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use tidemill::{ReadRecord, Reader};
+use tidemill::{ReadRecord, Subscription};
 
 use crate::model::{Account, Movement};
 use crate::support::Failure;
@@ -26,14 +26,18 @@ enum Line<'a> {
 
 /// Prints all movements, as they are read, and then the balances in the order of the accounts.
 pub(crate) fn results(
-    movements: Reader<String, Movement>,
+    movements: Subscription<String, Movement>,
     balances: Vec<(String, Account)>,
     json: bool,
 ) -> Result<(), Failure> {
     print(move |out| if json { as_json(out, movements, &balances) } else { as_text(out, movements, balances) })
 }
 
-fn as_json(out: &mut Out, movements: Reader<String, Movement>, balances: &[(String, Account)]) -> Result<(), Failure> {
+fn as_json(
+    out: &mut Out,
+    movements: Subscription<String, Movement>,
+    balances: &[(String, Account)],
+) -> Result<(), Failure> {
     each(movements, |account, Movement { amount, error }| {
         json_line(out, &Line::Movement { account, amount: *amount, error: error.as_deref() })
     })?;
@@ -44,7 +48,7 @@ fn as_json(out: &mut Out, movements: Reader<String, Movement>, balances: &[(Stri
 
 fn as_text(
     out: &mut Out,
-    movements: Reader<String, Movement>,
+    movements: Subscription<String, Movement>,
     balances: Vec<(String, Account)>,
 ) -> Result<(), Failure> {
     each(movements, |account, Movement { amount, error }| {
@@ -60,7 +64,7 @@ fn as_text(
 }
 
 fn each(
-    mut movements: Reader<String, Movement>,
+    mut movements: Subscription<String, Movement>,
     mut show: impl FnMut(&str, &Movement) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     loop {

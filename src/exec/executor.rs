@@ -1,6 +1,7 @@
 //! Tasks, their log, and the steps between two commits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -79,6 +80,8 @@ pub struct Executor {
     committed_at: Timestamp,
     purge: Purge,
     trace: Option<Box<dyn Trace>>,
+    /// Ends a step that processes records, when it becomes true.
+    interrupt: Arc<AtomicBool>,
 }
 
 impl Executor {
@@ -92,13 +95,30 @@ impl Executor {
     ) -> Self {
         let committed_at = clock.now();
         let (tasks, enabled) = (Vec::new(), Vec::new());
-        let purge = Purge::default();
-        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, purge, trace: None }
+        let (purge, interrupt) = (Purge::default(), Arc::default());
+        Executor {
+            log,
+            session,
+            committer,
+            clock,
+            settings,
+            tasks,
+            enabled,
+            committed_at,
+            purge,
+            trace: None,
+            interrupt,
+        }
     }
 
     /// Deletes the records of these topics when they were processed: nobody else reads them.
     pub fn purge(&mut self, topics: impl IntoIterator<Item = TopicName>) {
         self.purge.topics.extend(topics);
+    }
+
+    /// Ends a step that processes records behind the record during which `flag` became true.
+    pub fn interrupt(&mut self, flag: Arc<AtomicBool>) {
+        self.interrupt = flag;
     }
 
     /// Sends an event to `trace` for everything that happens from now on.
@@ -138,6 +158,20 @@ impl Executor {
         task.begin()?;
         self.tasks.push(Driven { task, ends, changelogs });
         Ok(restored)
+    }
+
+    /// The task of one sub-topology and partition, if it is here.
+    pub fn task(&mut self, subtopology: usize, partition: u32) -> Option<&mut Task> {
+        self.tasks().find(|task| task.id().partition == partition && task.id().subtopologies.contains(&subtopology))
+    }
+
+    /// The offset that is processed next of a partition, by the task that is behind the others; `None` when no task here
+    /// reads it.
+    pub fn position(&self, input: &TopicPartition) -> Option<Offset> {
+        let positions = self.tasks.iter().flat_map(|Driven { task, .. }| {
+            task.inputs().filter(|(_, read)| *read == input).map(|(queue, _)| task.position(queue))
+        });
+        positions.min()
     }
 
     /// The tasks.
@@ -231,7 +265,7 @@ impl Executor {
     fn process(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
         let Driven { task, ends, .. } = &mut self.tasks[number];
         task.state().set_now(now);
-        let (id, trace) = (task.id().clone(), &mut self.trace);
+        let (id, trace, interrupt) = (task.id().clone(), &mut self.trace, &*self.interrupt);
         // A queue that becomes empty on the way ends the step; so these stay all that can have news.
         let idle: SmallVec<[(&EndWatch, Offset); 4]> = ends
             .iter()
@@ -244,7 +278,9 @@ impl Executor {
                 trace.event(TraceEvent::processed(&id, address));
             }
             // The application's own records count from the next record on, so they go out before it is chosen.
-            state.outputs().has_own_input() || idle.iter().any(|(end, fetched)| *fetched < end.get())
+            state.outputs().has_own_input()
+                || interrupt.load(Ordering::Relaxed)
+                || idle.iter().any(|(end, fetched)| *fetched < end.get())
         })?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);

@@ -11,6 +11,7 @@ mod topic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
@@ -126,6 +127,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// The notes that `append` stored under `scope`.
     fn notes(&self, scope: &str) -> Result<Notes, LogError>;
+
+    /// Wakes `waker` once, after the next change of what is committed. Whoever waits calls this and then looks again.
+    fn wake_at_change(&self, waker: &Waker);
 
     /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].

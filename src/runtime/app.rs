@@ -8,16 +8,17 @@ use std::time::Duration;
 use tidemill_dsl::Topic;
 use tidemill_dsl::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicPartition, partition_of_record};
 use tidemill_dsl::serde::Data;
-use tidemill_dsl::state::Store;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{oneshot, watch};
 
 use super::housekeeping::Housekeeping;
 use super::posted::Posted;
-use super::reader::unknown_topic;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
-use super::{AppBuilder, AppState, Feed, Reader, TableQuery};
+use super::subscription::unknown_topic;
+use super::timer::Timer;
+use super::waiting::News;
+use super::{AppBuilder, AppState, Feed, Position, Queryable, Sent, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
 use crate::log::Progress;
 
@@ -32,6 +33,7 @@ pub(super) struct Handle {
     threads: Mutex<Vec<JoinHandle<()>>>,
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
+    pub(super) timer: Timer,
 }
 
 impl Handle {
@@ -44,7 +46,7 @@ impl Handle {
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
         let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
-        Arc::new(Handle { shared, outbox, threads, sender, housekeeping })
+        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer: Timer::default() })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -163,7 +165,7 @@ impl App {
         self.restored
     }
 
-    /// Sends a record with the clock's time; returns when the log's durability policy is met.
+    /// Sends a record with the clock's time; returns when the log's durability policy is met, with the place that it got.
     ///
     /// # Errors
     ///
@@ -173,7 +175,7 @@ impl App {
         topic: &Topic<K, V>,
         key: impl Into<K>,
         value: impl Into<V>,
-    ) -> Result<(), Error> {
+    ) -> Result<Sent, Error> {
         let now = self.handle.shared.clock.now();
         self.send_with(topic, key, value, now, &Headers::NONE).await
     }
@@ -186,9 +188,12 @@ impl App {
         value: impl Into<V>,
         timestamp: Timestamp,
         headers: &Headers,
-    ) -> Result<(), Error> {
+    ) -> Result<Sent, Error> {
         let record = self.handle.encode(topic, (&key.into(), &value.into()), timestamp, headers)?;
-        self.handle.post(vec![record], None)?.await
+        let partition = record.0.clone();
+        let behind = self.handle.post(vec![record], None)?.await?;
+        let next = behind.next(&partition).unwrap_or_default();
+        Ok(Sent { partition, offset: Offset::new(next.get().saturating_sub(1)) })
     }
 
     /// A named outside input whose position is stored together with the records sent from it.
@@ -196,14 +201,23 @@ impl App {
         Feed::new(self.handle.clone(), name)
     }
 
-    /// A store to be asked. The answers are committed, and have everything that was processed when they were asked.
-    pub fn table<K: 'static, V: Send + 'static>(&self, store: &Store<K, V>) -> TableQuery<K, V> {
-        TableQuery::new(self.handle.clone(), store)
+    /// A store to be asked; what can be asked depends on its kind: see [`TableQuery`](crate::TableQuery).
+    pub fn table<D: Queryable>(&self, store: &D) -> D::Query {
+        store.query(StoreQuery::new(self.handle.clone(), store))
     }
 
-    /// Reads the committed records of a topic from its beginning.
-    pub fn reader<K: Data, V: Data>(&self, topic: &Topic<K, V>) -> Result<Reader<K, V>, Error> {
-        Reader::new(self.handle.shared.log.clone(), topic)
+    /// Reads the committed records of a topic, from the first that is kept, and those that come later as they come.
+    ///
+    /// # Errors
+    ///
+    /// `Unknown` when there is no such topic, `Closed` or the application's own error when it has stopped.
+    pub fn subscribe<K: Data, V: Data>(&self, topic: &Topic<K, V>) -> Result<Subscription<K, V>, Error> {
+        Subscription::new(self.handle.shared.clone(), topic)
+    }
+
+    /// How far the application's inputs were at its last commit.
+    pub fn position(&self) -> Position {
+        (*self.handle.shared.committed.position()).clone()
     }
 
     /// The state now.
@@ -219,17 +233,18 @@ impl App {
     /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
     /// followed from it too.
     pub async fn settled(&self) -> Result<(), Error> {
-        let (done, settled) = oneshot::channel();
-        let shared = self.handle.shared.clone();
-        let wait = move || {
-            // Whoever waited may have gone.
-            let _ = done.send(wait_until_settled(&shared));
-        };
-        std::thread::Builder::new()
-            .name("tidemill-settle".into())
-            .spawn(wait)
-            .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
-        settled.await.map_err(|_| self.handle.shared.gone())?
+        let shared = &self.handle.shared;
+        let mut news = News::of(shared);
+        loop {
+            if news.look() {
+                return Err(shared.gone());
+            }
+            // The progress is read before the ends: where they are equal, nothing was left to do at that moment.
+            if backlog(shared, &shared.session.progress()?)? == 0 {
+                return Ok(());
+            }
+            news = news.next().await;
+        }
     }
 
     /// How many committed records lie in the topology's input topics and are not processed and committed yet; 0 when the
@@ -311,21 +326,6 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     match &*handle.shared.state.borrow() {
         AppState::Failed(error) => Err(error.clone()),
         _ => Ok(()),
-    }
-}
-
-fn wait_until_settled(shared: &Shared) -> Result<(), Error> {
-    let (mut seen, limit) = (0, Duration::from_millis(100));
-    loop {
-        if shared.state.borrow().is_over() {
-            return Err(shared.gone());
-        }
-        // The progress is read before the ends: where they are equal, nothing was left to do at that moment.
-        let progress = shared.session.progress()?;
-        if backlog(shared, &progress)? == 0 {
-            return Ok(());
-        }
-        seen = shared.session.wait(seen, limit);
     }
 }
 

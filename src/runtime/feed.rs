@@ -6,6 +6,7 @@ use tidemill_dsl::Topic;
 use tidemill_dsl::record::{Headers, Timestamp};
 use tidemill_dsl::serde::Data;
 
+use super::Position;
 use super::app::Handle;
 use super::posted::Posted;
 use crate::error::Error;
@@ -88,8 +89,9 @@ impl FeedBatch<'_> {
         Ok(())
     }
 
-    /// Sends the records and stores the position, all or nothing; returns when the log's durability policy is met.
-    pub async fn send(self, position: Vec<u8>) -> Result<(), Error> {
+    /// Sends the records and stores the position, all or nothing; returns when the log's durability policy is met, with
+    /// the place behind them in each partition.
+    pub async fn send(self, position: Vec<u8>) -> Result<Position, Error> {
         self.post(position)?.await
     }
 

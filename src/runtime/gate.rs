@@ -4,10 +4,11 @@
 //! it is committed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::shared::Shared;
 use crate::error::Error;
-use crate::log::{Progress, Session};
+use crate::log::Progress;
 
 pub(super) struct Gate {
     round: Mutex<Round>,
@@ -40,7 +41,7 @@ impl Gate {
     }
 
     /// Hands in what a worker did, and waits until the epoch is committed.
-    pub(super) fn commit(&self, session: &Arc<dyn Session>, progress: Progress) -> Result<(), Error> {
+    pub(super) fn commit(&self, shared: &Shared, progress: Progress) -> Result<(), Error> {
         let mut round = self.lock();
         if let Some(error) = &round.broken {
             return Err(error.clone());
@@ -49,10 +50,10 @@ impl Gate {
         round.progress.notes.extend(progress.notes);
         round.arrived += 1;
         if round.arrived == round.members {
-            return self.turn(round, session);
+            return self.turn(round, shared);
         }
         self.requested.store(true, Ordering::Release);
-        session.wake();
+        shared.session.wake();
         let number = round.number;
         while round.number == number && round.broken.is_none() {
             round = self.turned.wait(round).unwrap_or_else(PoisonError::into_inner);
@@ -61,9 +62,12 @@ impl Gate {
     }
 
     /// Commits for all, and lets them go on.
-    fn turn(&self, mut round: MutexGuard<'_, Round>, session: &Arc<dyn Session>) -> Result<(), Error> {
+    fn turn(&self, mut round: MutexGuard<'_, Round>, shared: &Shared) -> Result<(), Error> {
         let progress = std::mem::take(&mut round.progress);
-        let committed = session.commit(&progress).map_err(Error::from);
+        let committed = shared.session.commit(&progress).map_err(Error::from);
+        if committed.is_ok() {
+            shared.committed.commit(&progress);
+        }
         round.number += 1;
         round.arrived = 0;
         round.broken = committed.as_ref().err().cloned();
@@ -73,10 +77,10 @@ impl Gate {
     }
 
     /// A worker has made its last commit and leaves; those that wait for it go on.
-    pub(super) fn leave(&self, session: &Arc<dyn Session>) -> Result<(), Error> {
+    pub(super) fn leave(&self, shared: &Shared) -> Result<(), Error> {
         let mut round = self.lock();
         round.members -= 1;
-        if round.arrived > 0 && round.arrived == round.members { self.turn(round, session) } else { Ok(()) }
+        if round.arrived > 0 && round.arrived == round.members { self.turn(round, shared) } else { Ok(()) }
     }
 
     /// Nothing is committed any more; whoever waits gets the error.

@@ -4,25 +4,33 @@
 
 mod app;
 mod builder;
+mod committed;
 mod feed;
 mod gate;
 mod housekeeping;
 mod message;
+mod position;
 mod posted;
-mod reader;
+mod query;
 mod sender;
 mod settings;
 mod shared;
 mod start;
 mod state;
-mod table;
+mod subscription;
+mod timer;
+mod waiting;
 mod worker;
 
 pub use app::App;
 pub use builder::AppBuilder;
 pub use feed::{Feed, FeedBatch};
+pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
-pub use reader::{ReadRecord, Reader};
+pub use query::{
+    DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SnapshotRows, StoreQuery, StoreSnapshot, TableChange,
+    TableChanges, TableQuery, TableSnapshot, WatchQuery,
+};
 pub use settings::Settings;
 pub use state::AppState;
-pub use table::TableQuery;
+pub use subscription::{ReadRecord, Subscription};

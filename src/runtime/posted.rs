@@ -7,25 +7,26 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
+use super::Position;
 use super::shared::Shared;
 use crate::error::Error;
 
-/// Records that were posted. Await it to know that they are stored as the log's durability policy says; dropped, it
-/// changes nothing about them.
+/// Records that were posted. Await it to know that they are stored as the log's durability policy says, and where they lie:
+/// the position behind them. Dropped, it changes nothing about them.
 #[must_use = "an error shows only here"]
 pub struct Posted {
     shared: Arc<Shared>,
-    sent: oneshot::Receiver<Result<(), Error>>,
+    sent: oneshot::Receiver<Result<Position, Error>>,
 }
 
 impl Posted {
-    pub(super) fn new(shared: Arc<Shared>, sent: oneshot::Receiver<Result<(), Error>>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, sent: oneshot::Receiver<Result<Position, Error>>) -> Self {
         Posted { shared, sent }
     }
 }
 
 impl Future for Posted {
-    type Output = Result<(), Error>;
+    type Output = Result<Position, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(Pin::new(&mut self.sent).poll(context));

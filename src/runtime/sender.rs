@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
 use tokio::sync::oneshot;
 
+use super::Position;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Append, Log, Notes};
 
@@ -15,7 +16,7 @@ pub(super) struct Parcel {
     pub(super) records: Vec<(TopicPartition, Batch)>,
     /// Where the feed that they come from is after them.
     pub(super) position: Option<(String, Vec<u8>)>,
-    pub(super) done: oneshot::Sender<Result<(), Error>>,
+    pub(super) done: oneshot::Sender<Result<Position, Error>>,
 }
 
 /// The way to the sender's thread.
@@ -43,27 +44,38 @@ fn run(log: &dyn Log, scope: &str, parcels: &Receiver<Parcel>) {
     while let Ok(first) = parcels.recv() {
         let mut waiting = vec![first];
         waiting.extend(parcels.try_iter());
-        let result = append(log, scope, &waiting);
+        let mut positions = append(log, scope, &waiting).map(Vec::into_iter);
         for parcel in waiting {
+            let position = positions.as_mut().map(|all| all.next().unwrap_or_default()).map_err(|error| error.clone());
             // A sender that did not wait for the answer is no fault.
-            let _ = parcel.done.send(result.clone());
+            let _ = parcel.done.send(position);
         }
     }
 }
 
-fn append(log: &dyn Log, scope: &str, parcels: &[Parcel]) -> Result<(), Error> {
+/// Appends everything, and says for each parcel where it lies: the offset behind its last record in each partition.
+fn append(log: &dyn Log, scope: &str, parcels: &[Parcel]) -> Result<Vec<Position>, Error> {
     let mut builders: BTreeMap<&TopicPartition, BatchBuilder> = BTreeMap::new();
     let mut notes = Notes::new();
+    // How many records of a partition there are, up to the last one of each parcel.
+    let mut ends: Vec<BTreeMap<&TopicPartition, u64>> = Vec::with_capacity(parcels.len());
     for parcel in parcels {
+        let mut parcel_ends = BTreeMap::new();
         for (to, records) in &parcel.records {
-            builders.entry(to).or_default().extend(records);
+            let builder = builders.entry(to).or_default();
+            builder.extend(records);
+            parcel_ends.insert(to, u64::from(builder.count()));
         }
+        ends.push(parcel_ends);
         notes.extend(parcel.position.clone());
     }
+    let partitions: Vec<&TopicPartition> = builders.keys().copied().collect();
     let append = |(to, mut builder): (&TopicPartition, BatchBuilder)| Append {
         to: to.clone(),
         records: builder.finish(Offset::ZERO),
     };
-    log.append(builders.into_iter().map(append).collect(), scope, notes)?;
-    Ok(())
+    let firsts = log.append(builders.into_iter().map(append).collect(), scope, notes)?;
+    let firsts: BTreeMap<&TopicPartition, Offset> = partitions.into_iter().zip(firsts).collect();
+    let behind = |(to, count): (&TopicPartition, u64)| ((*to).clone(), firsts[to].plus(count));
+    Ok(ends.into_iter().map(|ends| ends.into_iter().map(behind).collect()).collect())
 }

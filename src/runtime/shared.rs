@@ -8,9 +8,10 @@ use tidemill_dsl::record::{TopicName, TopicPartition};
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
-use super::AppState;
+use super::committed::Committed;
 use super::gate::Gate;
-use super::message::Inbox;
+use super::message::{Inbox, Query};
+use super::{AppState, Position};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Log, Session};
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     pub(super) session: Arc<dyn Session>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) gate: Gate,
+    /// What queries see.
+    pub(super) committed: Committed,
     /// One per worker.
     pub(super) inboxes: Vec<Inbox>,
     /// Number of tasks of each sub-topology.
@@ -61,6 +64,29 @@ impl Shared {
             AppState::Failed(error) => error.clone(),
             state => Error::new(ErrorKind::Closed, format!("application `{}` is {state}", self.application)),
         }
+    }
+
+    /// The error that ended the application, if one did.
+    pub(super) fn failure(&self) -> Option<Error> {
+        match &*self.state.borrow() {
+            AppState::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives a worker something to do between two records.
+    pub(super) fn tell(&self, worker: usize, query: Query) -> Result<(), Error> {
+        if !self.inboxes[worker].ask(query) {
+            return Err(self.gone());
+        }
+        self.session.wake();
+        Ok(())
+    }
+
+    /// Lets workers commit as soon as they have processed everything before a position.
+    pub(super) fn want(&self, position: &Position) {
+        self.inboxes.iter().for_each(|inbox| inbox.want(position));
+        self.session.wake();
     }
 
     /// Which worker runs a task, by the order in which tasks are given out.

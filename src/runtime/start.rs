@@ -7,21 +7,22 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
-use tidemill_dsl::record::{TopicName, name_fault};
+use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
 use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
+use super::committed::Committed;
 use super::gate::Gate;
 use super::housekeeping::Housekeeping;
 use super::message::Inbox;
 use super::sender::Outbox;
 use super::shared::{LogTopics, Shared};
-use super::{App, AppState, worker};
+use super::{App, AppState, Position, worker};
 use crate::error::{Error, ErrorKind};
 use crate::exec;
-use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, TopicConfig, TopicSpec};
+use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
 use crate::store::FjallStores;
 use crate::task::Task;
 
@@ -47,6 +48,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
     let housekeeping = Housekeeping::start(log.clone(), builder.clock.clone(), builder.settings.clean_interval)?;
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
+    let inputs: Vec<TopicPartition> = tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect();
+    let committed = Committed::new(position(&inputs, &session.progress()?, &*log)?);
     let shared = Arc::new(Shared {
         application: builder.application,
         topology: builder.topology,
@@ -54,11 +57,12 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         session,
         clock: builder.clock,
         gate: Gate::new(workers),
+        committed,
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
         repartition: plan.internal.iter().filter(|need| !need.compacted).map(|need| need.name.clone()).collect(),
-        inputs: tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect(),
+        inputs,
         state: builder.state,
     });
     let settings = exec::Settings {
@@ -69,6 +73,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let (threads, restored) = start_workers(&shared, tasks, settings)?;
     shared.enter(AppState::Running);
     Ok(App::new(Handle::new(shared, outbox, sender, threads, housekeeping), restored))
+}
+
+/// How far the application has read its inputs.
+fn position(inputs: &[TopicPartition], progress: &Progress, log: &dyn Log) -> Result<Position, Error> {
+    let next = |input: &TopicPartition| match progress.inputs.get(input) {
+        Some(at) => Ok((input.clone(), at.next)),
+        None => Ok((input.clone(), log.bounds(input)?.start)),
+    };
+    inputs.iter().map(next).collect()
 }
 
 fn check(builder: &AppBuilder) -> Result<(), Error> {

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidemill_dsl::record::{Offset, TopicPartition};
+
 use super::AppState;
-use super::message::Query;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Committer, EagerChooser, Executor, Settings};
@@ -20,7 +21,7 @@ struct AtGate(Arc<Shared>);
 
 impl Committer for AtGate {
     fn commit(&self, progress: Progress) -> Result<(), Error> {
-        self.0.gate.commit(&self.0.session, progress)
+        self.0.gate.commit(&self.0, progress)
     }
 
     fn requested(&self) -> bool {
@@ -37,6 +38,7 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
     let mut executor =
         Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
     executor.purge(shared.repartition.iter().cloned());
+    executor.interrupt(shared.inboxes[number].interrupt());
     let restored = caught(|| restore(&shared, &mut executor, tasks));
     ready(restored.clone());
     let result = restored.and_then(|_| caught(|| work(&shared, number, &mut executor)));
@@ -63,10 +65,12 @@ fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 
 /// Runs the tasks until the application is closed or fails.
 fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), Error> {
-    let (mut chooser, mut seen) = (EagerChooser::default(), 0);
+    let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, Vec::new());
     loop {
         let messages = shared.inboxes[number].take();
-        answer(executor, messages.queries)?;
+        messages.queries.into_iter().try_for_each(|query| query(executor))?;
+        wanted.extend(messages.wanted);
+        commit_wanted(executor, &mut wanted)?;
         if messages.close {
             return close(shared, executor);
         }
@@ -86,19 +90,22 @@ fn restore(shared: &Shared, executor: &mut Executor, tasks: Vec<Task>) -> Result
     tasks.into_iter().map(|task| executor.add_task(task, &shared.application, &progress)).sum()
 }
 
-/// Answers what users asked, from committed state: so a commit comes first.
-fn answer(executor: &mut Executor, queries: impl IntoIterator<Item = Query>) -> Result<(), Error> {
-    let mut queries = queries.into_iter().peekable();
-    if queries.peek().is_some() && executor.commit_due_in().is_some() {
-        executor.commit()?;
-    }
-    queries.for_each(|query| query(executor));
-    Ok(())
+/// Commits when something is processed whose commit is waited for. What this worker does not read is another's.
+fn commit_wanted(executor: &mut Executor, wanted: &mut Vec<(TopicPartition, Offset)>) -> Result<(), Error> {
+    let mut reached = false;
+    wanted.retain(|(input, next)| match executor.position(input) {
+        Some(position) if position < *next => true,
+        position => {
+            reached |= position.is_some();
+            false
+        }
+    });
+    if reached && executor.commit_due_in().is_some() { executor.commit() } else { Ok(()) }
 }
 
 /// The last commit; then the stores are flushed, so that the next start has nothing to restore.
 fn close(shared: &Shared, executor: &mut Executor) -> Result<(), Error> {
     executor.commit()?;
-    shared.gate.leave(&shared.session)?;
+    shared.gate.leave(shared)?;
     executor.flush_all()
 }

@@ -114,6 +114,11 @@ impl Task {
         self.queues[queue].fetched
     }
 
+    /// The offset of a queue's record that is processed next.
+    pub fn position(&self, queue: usize) -> Offset {
+        self.queues[queue].head_offset()
+    }
+
     /// How many records wait in a queue.
     pub fn buffered(&self, queue: usize) -> u64 {
         self.queues[queue].buffered()

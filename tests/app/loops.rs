@@ -40,7 +40,7 @@ async fn met(topology: Topology, times: [i64; 3], sum: i64) -> Vec<i64> {
     batch.send(vec![]).await.unwrap();
     app.settled().await.unwrap();
     assert_eq!(app.table(&BALANCES).get("alice").await.unwrap(), Some(sum));
-    let decided = app.reader(&DECIDED).unwrap().read().unwrap();
+    let decided = app.subscribe(&DECIDED).unwrap().read().unwrap();
     app.close().await.unwrap();
     decided.into_iter().map(|record| record.value.unwrap()).collect()
 }

@@ -1,12 +1,16 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
+mod committed_reads;
 mod failures;
 mod housekeeping;
 mod loops;
+mod positions;
 mod queries;
 mod restarts;
 mod starts;
 mod states;
+mod subscriptions;
 mod support;
 mod threads;
 mod times;
+mod watching;

@@ -15,6 +15,9 @@ pub(crate) const IN: Topic<String, i64> = Topic::of("in");
 pub(crate) const OUT: Topic<String, i64> = Topic::of("out");
 pub(crate) const SUMS: Store<String, i64> = Store::of("sums");
 
+/// Long enough for anything that happens at all.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
 /// Nothing is committed before something asks for it.
 pub(crate) fn never() -> Settings {
     Settings { commit_interval: Duration::from_secs(3_600), ..soon() }
@@ -67,7 +70,7 @@ pub(crate) async fn start(topology: Topology, log: &Arc<dyn Log>, settings: Sett
 
 /// The committed values of `OUT`.
 pub(crate) fn out(app: &App) -> Vec<i64> {
-    app.reader(&OUT).unwrap().read().unwrap().into_iter().map(|record| record.value.unwrap()).collect()
+    app.subscribe(&OUT).unwrap().read().unwrap().into_iter().map(|record| record.value.unwrap()).collect()
 }
 
 /// Waits until something has happened in another thread.

@@ -59,7 +59,7 @@ async fn counts_through_a_repartition_topic_are_right() {
 
 /// Each word's counts go up by one, from 1 to the last.
 fn assert_every_update_came_out(app: &App, expected: &BTreeMap<String, i64>) {
-    let (mut updates, mut seen) = (app.reader(&UPDATES).unwrap(), BTreeMap::<String, i64>::new());
+    let (mut updates, mut seen) = (app.subscribe(&UPDATES).unwrap(), BTreeMap::<String, i64>::new());
     loop {
         let records = updates.read().unwrap();
         if records.is_empty() {

@@ -19,7 +19,7 @@ async fn a_record_without_time_gets_the_greatest_of_those_before_it_in_the_same_
     batch.send(vec![]).await.unwrap();
     app.settled().await.unwrap();
     let times: Vec<i64> =
-        app.reader(&OUT).unwrap().read().unwrap().iter().map(|record| record.timestamp.as_millis()).collect();
+        app.subscribe(&OUT).unwrap().read().unwrap().iter().map(|record| record.timestamp.as_millis()).collect();
     assert_eq!(times, [5, 9, 7, 9]);
     app.close().await.unwrap();
 }

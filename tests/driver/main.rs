@@ -14,3 +14,4 @@ mod groups;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod tables;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{
     Address, DropReason, Edge, FixedKeyOf, FixedKeyRecord, Flow, Nowhere, Outlet, ProcessError, PunctuationType,
-    Schedule, StreamOf, TaskState,
+    RowContext, Schedule, StreamOf, TaskState,
 };
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::state::Descriptor;
 
 /// A node's name, and what it is connected to.
@@ -18,6 +18,29 @@ pub(crate) struct NodeHead {
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
     /// The children, as the outlet has them.
     pub(crate) children: Box<[Arc<str>]>,
+}
+
+impl NodeHead {
+    /// A store that the node is connected to.
+    pub(crate) fn open<'t, D: Descriptor>(
+        &self,
+        task: &'t mut TaskState,
+        store: &D,
+    ) -> Result<D::Access<'t>, ProcessError> {
+        let found = self.stores.iter().find(|(name, _)| **name == *store.name());
+        let Some((_, slot)) = found else {
+            let connected: Vec<&str> = self.stores.iter().map(|(name, _)| &**name).collect();
+            let (node, wanted) = (&self.name, store.name());
+            return Err(format!(
+                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
+                 the processor is added"
+            )
+            .into());
+        };
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        task.make_room(*slot)?;
+        task.open_at(*slot, store)
+    }
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -158,19 +181,12 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
 
     /// A store that this node is connected to.
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let found = self.node.stores.iter().find(|(name, _)| **name == *store.name());
-        let Some((_, slot)) = found else {
-            let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
-            let (node, wanted) = (&self.node.name, store.name());
-            return Err(format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into());
-        };
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
-        self.task.make_room(*slot)?;
-        self.task.open_at(*slot, store)
+        self.node.open(self.task, store)
+    }
+
+    /// The context of a function that is given a row of a table.
+    pub(crate) fn row_context<'c>(&'c mut self, timestamp: Timestamp, headers: &'c Headers) -> RowContext<'c> {
+        RowContext::of_change(self.node, self.task, timestamp, headers)
     }
 }
 

@@ -16,6 +16,7 @@ mod journal;
 mod operator;
 mod outlet;
 mod outputs;
+mod row_context;
 mod task_state;
 mod timers;
 
@@ -35,6 +36,7 @@ pub use operator::Operator;
 pub(crate) use operator::OperatorNode;
 pub use outlet::{Outlet, Push};
 pub use outputs::{Outputs, PartitionCounts};
+pub use row_context::RowContext;
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
 pub use timers::PunctuationType;

@@ -185,7 +185,7 @@ impl StoreSpec {
     }
 
     /// Whether the store is of this kind, with these types.
-    pub(crate) fn is<S: StateStore>(&self) -> bool {
+    pub fn is<S: StateStore>(&self) -> bool {
         self.state == TypeId::of::<S>()
     }
 

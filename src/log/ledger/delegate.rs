@@ -42,6 +42,9 @@ macro_rules! log_by_ledger {
             fn notes(&self, scope: &str) -> Result<Notes, LogError> {
                 self.0.notes(scope)
             }
+            fn wake_at_change(&self, waker: &std::task::Waker) {
+                self.0.wake_at_change(waker);
+            }
             fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
                 self.0.session(application)
             }

@@ -19,6 +19,7 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
@@ -26,7 +27,7 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use super::{Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec};
 use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
-use signal::Signal;
+use signal::{Signal, Wakers};
 use staging::{SessionId, Slot};
 use waiting::Waiting;
 
@@ -84,6 +85,8 @@ struct Shared<K> {
     /// Something became of a waiting append, or the log broke.
     answered: Condvar,
     signal: Signal,
+    /// Those who wait for a change of what is committed.
+    wakers: Wakers,
     keep: K,
 }
 
@@ -127,8 +130,8 @@ impl<K: Keep> Ledger<K> {
             next_id: 0,
         };
         state.add_slots();
-        let (answered, signal) = (Condvar::new(), Signal::new());
-        Ledger { shared: Arc::new(Shared { state: Mutex::new(state), answered, signal, keep }) }
+        let (answered, signal, wakers) = (Condvar::new(), Signal::new(), Wakers::default());
+        Ledger { shared: Arc::new(Shared { state: Mutex::new(state), answered, signal, wakers, keep }) }
     }
 
     pub(super) fn keep(&self) -> &K {
@@ -164,6 +167,7 @@ impl<K: Keep> Shared<K> {
             state.slots[partition.index()].tell(state.book.bounds(*partition).end);
         }
         self.signal.raise();
+        self.wakers.wake();
         Ok(ticket)
     }
 
@@ -290,6 +294,10 @@ impl<K: Keep> Log for Ledger<K> {
 
     fn notes(&self, scope: &str) -> Result<Notes, LogError> {
         Ok(self.shared.lock().book.notes(scope))
+    }
+
+    fn wake_at_change(&self, waker: &Waker) {
+        self.shared.wakers.add(waker);
     }
 
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {

@@ -1,7 +1,8 @@
-//! Tells sleeping readers that something changed, and costs next to nothing while nobody sleeps.
+//! Tells those who wait that something changed, and costs next to nothing while nobody sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 /// A count of changes that can be waited for.
@@ -42,5 +43,29 @@ impl Signal {
         };
         drop(self.changed.wait_timeout_while(gate, limit, asleep).unwrap_or_else(PoisonError::into_inner));
         self.version.load(Ordering::SeqCst)
+    }
+}
+
+/// Readers of other programs' making, to be woken once each.
+#[derive(Default)]
+pub(super) struct Wakers {
+    any: AtomicBool,
+    all: Mutex<Vec<Waker>>,
+}
+
+impl Wakers {
+    pub(super) fn add(&self, waker: &Waker) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|known| known.will_wake(waker)) {
+            all.push(waker.clone());
+        }
+        self.any.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn wake(&self) {
+        if self.any.load(Ordering::SeqCst) && self.any.swap(false, Ordering::SeqCst) {
+            let all = std::mem::take(&mut *self.all.lock().unwrap_or_else(PoisonError::into_inner));
+            all.into_iter().for_each(Waker::wake);
+        }
     }
 }

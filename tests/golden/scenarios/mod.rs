@@ -12,6 +12,7 @@ mod names;
 mod processors;
 mod stateless;
 mod table_aggregations;
+mod table_joins;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -129,6 +130,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),

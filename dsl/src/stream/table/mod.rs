@@ -6,26 +6,29 @@
 mod aggregation;
 mod filter;
 mod group;
+mod join;
+mod join_plan;
 mod map_values;
 mod old_rows;
 mod row;
 mod source;
 mod to_table;
+mod transform_values;
 
 use std::marker::PhantomData;
 
 pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::Row;
-pub(super) use source::plan_source;
+pub(super) use source::{plan_source, plan_store};
 
 use super::plan::{StepId, StoreId};
 use super::stream_type::Sources;
-use super::{Stream, StreamsBuilder};
+use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::ToStream;
-use crate::processor::{StreamOf, TableOf};
+use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
-use crate::topology::TopologyBuilder;
+use crate::topology::{RowSlot, TopologyBuilder};
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
 pub struct Table<'b, K: 'static, V: 'static> {
@@ -123,5 +126,36 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         });
         drop(plan);
         Table::new(self.builder, step, self.sources.clone(), (row, old_rows))
+    }
+
+    /// Plans a table that keeps its rows in the store of this name; `operator` gets the store. Its node is connected to
+    /// `used` as well.
+    fn kept<V2, O>(
+        &self,
+        prefix: &str,
+        (name, materialized): (String, Materialized<K, V2>),
+        used: &[&str],
+        operator: impl FnOnce(RowSlot<K, V2>) -> O + 'static,
+    ) -> Table<'b, K, V2>
+    where
+        V2: Data<Plain = V2>,
+        O: Operator<TableOf<K, V>, TableOf<K, V2>>,
+    {
+        let mut plan = self.builder.plan();
+        let store_name = plan.names.fixed(&name);
+        let (store, spec) = plan_store(&mut plan, store_name, materialized, true);
+        let (parent, node) = (self.step, plan.names.numbered(prefix));
+        let used: Vec<String> = used.iter().map(|store| (*store).to_owned()).collect();
+        let step = plan.add(node, &[parent], move |plan, builder| {
+            let (node, parent, sends_old) = (plan.name(node), plan.node(parent), plan.sends_old(store));
+            let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
+            let opened = name.clone();
+            builder.add_operator_with::<TableOf<K, V>, TableOf<K, V2>, _>(&node, &[&parent], &stores, move |wiring| {
+                operator(wiring.rows(&opened, sends_old))
+            });
+            builder.add_state_store(spec(&name), &[&node]);
+        });
+        drop(plan);
+        Table::stored(self.builder, step, self.sources.clone(), store)
     }
 }

@@ -1,0 +1,121 @@
+//! What readers in any thread get: the published rows of all tasks, and how far the inputs were, as of one commit.
+//!
+//! Rule: all parts go on to a commit in one step, so whoever holds the lock sees no two parts of different commits.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use tidemill_dsl::state::{CommittedRows, PublishedRows, StoreError, Watcher};
+use tokio::sync::watch;
+
+use super::Position;
+use crate::log::Progress;
+
+pub(super) struct Committed {
+    state: RwLock<State>,
+    /// The number of the last commit.
+    news: watch::Sender<u64>,
+}
+
+struct State {
+    commit: u64,
+    position: Arc<Position>,
+    /// By store and partition.
+    parts: BTreeMap<Arc<str>, Vec<Option<Arc<PublishedRows>>>>,
+}
+
+/// Rows of several partitions, all as one commit left them.
+pub(super) struct Snapshot {
+    pub(super) parts: Vec<CommittedRows>,
+    pub(super) position: Arc<Position>,
+}
+
+/// Rows of several partitions, all as one commit left them, and who follows what comes after.
+type Watched = Vec<(CommittedRows, Watcher)>;
+
+impl Committed {
+    /// Begins where the application was at its last commit.
+    pub(super) fn new(position: Position) -> Self {
+        let state = State { commit: 0, position: Arc::new(position), parts: BTreeMap::new() };
+        Committed { state: RwLock::new(state), news: watch::Sender::new(0) }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A commit was made that contributed `progress`.
+    pub(super) fn commit(&self, progress: &Progress) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.commit += 1;
+        let number = state.commit;
+        if !progress.inputs.is_empty() {
+            // A reader may hold the old one.
+            let position = Arc::make_mut(&mut state.position);
+            progress.inputs.iter().for_each(|(input, at)| position.reach(input, at.next));
+        }
+        let parts = state.parts.values().flatten().flatten();
+        let superseded: Vec<_> = parts.filter_map(|part| part.commit(number)).collect();
+        drop(state);
+        drop(superseded);
+        self.news.send_replace(number);
+    }
+
+    /// Adds the rows of one task. They are those of the last commit: the task's worker has made none since.
+    pub(super) fn add(&self, store: &Arc<str>, partition: u32, part: Arc<PublishedRows>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let parts = state.parts.entry(store.clone()).or_default();
+        let place = partition as usize;
+        if parts.len() <= place {
+            parts.resize(place + 1, None);
+        }
+        parts[place] = Some(part);
+    }
+
+    /// The rows of these partitions of a store; `None` when not all are published.
+    pub(super) fn snapshot(
+        &self,
+        store: &str,
+        partitions: std::ops::Range<u32>,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let state = self.read();
+        let Some(parts) = state.parts_of(store, partitions) else { return Ok(None) };
+        let parts = parts.into_iter().map(|part| part.rows()).collect::<Result<_, _>>()?;
+        Ok(Some(Snapshot { parts, position: state.position.clone() }))
+    }
+
+    /// The same with watchers that miss nothing that comes after.
+    pub(super) fn watch(
+        &self,
+        store: &str,
+        partitions: std::ops::Range<u32>,
+        bytes_max: usize,
+    ) -> Result<Option<Watched>, StoreError> {
+        let state = self.read();
+        let Some(parts) = state.parts_of(store, partitions) else { return Ok(None) };
+        parts.into_iter().map(|part| part.watch(bytes_max)).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Does something while no commit comes in between.
+    pub(super) fn between_commits<T>(&self, act: impl FnOnce() -> T) -> T {
+        let _no_commit = self.read();
+        act()
+    }
+
+    /// How far the inputs were at the last commit.
+    pub(super) fn position(&self) -> Arc<Position> {
+        self.read().position.clone()
+    }
+
+    /// The number of the last commit, now and whenever there is another.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+}
+
+impl State {
+    fn parts_of(&self, store: &str, partitions: std::ops::Range<u32>) -> Option<Vec<&Arc<PublishedRows>>> {
+        let known = self.parts.get(store);
+        partitions.map(|partition| known?.get(partition as usize)?.as_ref()).collect()
+    }
+}

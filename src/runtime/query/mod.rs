@@ -1,0 +1,257 @@
+//! Queries of a store, from any thread.
+//!
+//! Rule: a committed read takes the rows of the last commit and waits for nobody; only the first one of a store waits, for
+//! the commit from which on its rows are published. A dirty read is a message to the worker that owns the rows, answered
+//! between two records. All kinds of store are read by the same two ways, as bytes; the handles of a kind know its types.
+
+mod dirty;
+mod rows;
+mod snapshot;
+mod table;
+mod watch;
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_dsl::record::{Timestamp, partition_of};
+use tidemill_dsl::state::{Descriptor, Direction, KeyRange, RowBytes, StoreSpec};
+use tokio::sync::oneshot;
+
+use super::app::Handle;
+use super::shared::Shared;
+use super::waiting::reach;
+use super::{AppState, Position};
+use crate::error::{Error, ErrorKind};
+use crate::exec::Executor;
+
+pub use dirty::DirtyTable;
+pub use rows::{Row, RowsQuery, RowsWithTimes};
+pub use snapshot::{SnapshotRows, StoreSnapshot, TableSnapshot};
+pub use table::TableQuery;
+pub use watch::{TableChange, TableChanges, WatchQuery};
+
+/// A kind of store that a running application can be asked for, by [`App::table`](crate::App::table).
+pub trait Queryable: Descriptor {
+    /// What can be asked of it.
+    type Query;
+
+    /// Puts a store into the hands of whoever asks.
+    fn query(&self, store: StoreQuery) -> Self::Query;
+}
+
+/// A store of a running application, as bytes: what the queries of every kind are made of.
+#[derive(Clone)]
+pub struct StoreQuery {
+    handle: Arc<Handle>,
+    store: Arc<str>,
+    /// Whether a store of the topology is of the descriptor's kind and types.
+    fits: fn(&StoreSpec) -> bool,
+    bound: Option<(Position, Duration)>,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Committed,
+    Dirty,
+}
+
+/// Where the rows of a store lie.
+struct Place {
+    store: Arc<str>,
+    /// The sub-topology that has it.
+    subtopology: usize,
+    /// How many tasks that has.
+    tasks: u32,
+    /// How many of their partitions its keys are spread over.
+    partitions: u32,
+}
+
+impl Place {
+    /// The partition that records with a key's bytes go to by default; `None` where there is none at all: a source by
+    /// pattern may have found no topic.
+    fn partition_of(&self, key: &[u8]) -> Option<u32> {
+        (self.partitions > 0).then(|| partition_of(key, self.partitions))
+    }
+}
+
+impl StoreQuery {
+    pub(super) fn new<D: Descriptor>(handle: Arc<Handle>, store: &D) -> Self {
+        let fits = |spec: &StoreSpec| spec.is::<D::State>();
+        StoreQuery { handle, store: store.name().into(), fits, bound: None, mode: Mode::Committed }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    /// The same store, asked only once the application has committed everything before `position` and what follows from
+    /// it on the way to this store; waits for it at most `limit`, by the application's clock.
+    #[must_use]
+    pub fn at_least(&self, position: &Position, limit: Duration) -> Self {
+        StoreQuery { bound: Some((position.clone(), limit)), ..self.clone() }
+    }
+
+    /// The same store, asked for rows as they are now, whether they are committed or not.
+    #[must_use]
+    pub fn dirty(&self) -> Self {
+        StoreQuery { mode: Mode::Dirty, ..self.clone() }
+    }
+
+    /// The row of a key, asked of the partition that records with its bytes go to by default.
+    pub async fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
+        let place = self.ready().await?;
+        let Some(partition) = place.partition_of(key) else { return Ok(None) };
+        match self.mode {
+            Mode::Committed => self.snapshot_of(&place, partition..partition + 1).await?.get_at(0, key),
+            Mode::Dirty => {
+                use std::ops::Bound::Included;
+                let range = KeyRange { from: Included(key.to_vec()), to: Included(key.to_vec()) };
+                let rows = self.ask(&place, partition, range, Direction::Forward, 1).await?;
+                Ok(rows.into_iter().next().map(|row| (row.value, row.timestamp)))
+            }
+        }
+    }
+
+    /// The first `limit` rows of a range over all partitions, in the order of their keys' bytes.
+    pub async fn rows(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<RowBytes>, Error> {
+        let place = self.ready().await?;
+        if self.mode == Mode::Committed {
+            let snapshot = self.snapshot_of(&place, 0..place.tasks).await?;
+            return snapshot.rows(range, direction).take(limit).collect();
+        }
+        let mut rows = Vec::new();
+        for partition in 0..place.tasks {
+            rows.extend(self.ask(&place, partition, range.clone(), direction, limit).await?);
+        }
+        // Each partition is in order; together they are only after this.
+        match direction {
+            Direction::Forward => rows.sort_by(|a, b| a.key.cmp(&b.key)),
+            Direction::Backward => rows.sort_by(|a, b| b.key.cmp(&a.key)),
+        }
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// The rows of all partitions, all as one commit left them.
+    pub async fn snapshot(&self) -> Result<StoreSnapshot, Error> {
+        let place = self.ready().await?;
+        self.snapshot_of(&place, 0..place.tasks).await
+    }
+
+    async fn snapshot_of(&self, place: &Place, partitions: Range<u32>) -> Result<StoreSnapshot, Error> {
+        loop {
+            let found = self.shared().committed.snapshot(&place.store, partitions.clone())?;
+            match found {
+                Some(found) => return Ok(StoreSnapshot::new(found, place.partitions)),
+                None => self.publish(place).await?,
+            }
+        }
+    }
+
+    /// Where the store is, once the position that was asked for is reached.
+    async fn ready(&self) -> Result<Place, Error> {
+        let place = self.place()?;
+        if let Some((position, limit)) = &self.bound {
+            reach(&self.handle, position, place.subtopology, *limit).await?;
+        }
+        Ok(place)
+    }
+
+    fn place(&self) -> Result<Place, Error> {
+        let (shared, name) = (self.shared(), &*self.store);
+        if matches!(&*shared.state.borrow(), AppState::Closing | AppState::Closed | AppState::Failed(_)) {
+            return Err(shared.gone());
+        }
+        let Some(spec) = shared.topology.stores().iter().find(|spec| **spec.name() == *name) else {
+            let known: Vec<&str> = shared.topology.stores().iter().map(|spec| &**spec.name()).collect();
+            let message = format!("the topology has no store `{name}`; its stores are {known:?}");
+            return Err(Error::new(ErrorKind::Unknown, message));
+        };
+        if !(self.fits)(spec) {
+            let message = format!(
+                "store `{name}` is of another kind or has other types than the descriptor that it was asked with ({}): use \
+                 the one that the store was made with",
+                spec.shape()
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let Some(subtopology) = shared.topology.subtopology_of_store(name) else {
+            let message = format!("no processor is connected to store `{name}`, so no task has it");
+            return Err(Error::new(ErrorKind::Unknown, message));
+        };
+        let (subtopology, partitions) = (subtopology.id, shared.stores[name]);
+        Ok(Place { store: spec.name().clone(), subtopology, tasks: shared.tasks[subtopology], partitions })
+    }
+
+    /// Lets the workers publish the rows from their next commit on, which they make at once.
+    async fn publish(&self, place: &Place) -> Result<(), Error> {
+        let mut answers: Vec<oneshot::Receiver<Result<(), Error>>> = Vec::new();
+        for worker in 0..self.shared().inboxes.len() {
+            let own = |partition: &u32| self.shared().worker_of(place.subtopology, *partition) == worker;
+            let partitions: Vec<u32> = (0..place.tasks).filter(own).collect();
+            if partitions.is_empty() {
+                continue;
+            }
+            let (done, published) = oneshot::channel();
+            let (shared, store, subtopology) = (self.shared().clone(), place.store.clone(), place.subtopology);
+            let publish = move |executor: &mut Executor| {
+                executor.commit()?;
+                let each = |partition: &u32| {
+                    let task = executor.task(subtopology, *partition).and_then(|task| task.state().store_named(&store));
+                    let part = task.map(|store| store.publish()).transpose()?;
+                    part.into_iter().for_each(|part| shared.committed.add(&store, *partition, part));
+                    Ok(())
+                };
+                // Whoever asked may have gone.
+                let _ = done.send(partitions.iter().try_for_each(each));
+                Ok(())
+            };
+            self.shared().tell(worker, Box::new(publish))?;
+            answers.push(published);
+        }
+        for published in answers {
+            published.await.map_err(|_| self.shared().gone())??;
+        }
+        Ok(())
+    }
+
+    /// Asks the worker of a partition for rows as they are now.
+    async fn ask(
+        &self,
+        place: &Place,
+        partition: u32,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<RowBytes>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let (store, subtopology) = (place.store.clone(), place.subtopology);
+        let ask = move |executor: &mut Executor| {
+            // Whoever asked may have gone.
+            let _ = answer.send(rows_now(executor, (subtopology, partition), &store, (&range, direction, limit)));
+            Ok(())
+        };
+        self.shared().tell(self.shared().worker_of(place.subtopology, partition), Box::new(ask))?;
+        answered.await.map_err(|_| self.shared().gone())?
+    }
+}
+
+/// Copies rows of a task's store, in the order of their keys.
+fn rows_now(
+    executor: &mut Executor,
+    (subtopology, partition): (usize, u32),
+    store: &str,
+    (range, direction, limit): (&KeyRange, Direction, usize),
+) -> Result<Vec<RowBytes>, Error> {
+    let mut rows = Vec::new();
+    let found = executor.task(subtopology, partition).and_then(|task| task.state().store_named(store));
+    if let Some(store) = found.filter(|_| limit > 0) {
+        store.visit(range, direction, &mut |key, value, timestamp| {
+            rows.push(RowBytes { key: key.to_vec(), value: value.to_vec(), timestamp });
+            if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+    }
+    Ok(rows)
+}

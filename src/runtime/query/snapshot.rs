@@ -1,0 +1,199 @@
+//! Rows of all partitions as one commit left them.
+
+use std::collections::VecDeque;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use tidemill_dsl::record::{Timestamp, partition_of};
+use tidemill_dsl::state::{CommittedRows, Direction, KeyRange, RowBytes, Store};
+
+use super::rows::{Row, range_of, typed};
+use crate::error::Error;
+use crate::runtime::Position;
+use crate::runtime::committed::Snapshot;
+
+/// How many rows of a partition are copied at a time.
+const PAGE: usize = 256;
+
+/// The rows of a store as one commit left them, in all partitions, as bytes. What happens later does not change it; held
+/// long, it keeps memory and old rows on disk from being freed.
+#[derive(Clone)]
+pub struct StoreSnapshot {
+    parts: Arc<[CommittedRows]>,
+    position: Arc<Position>,
+    /// How many partitions the keys are spread over.
+    spread: u32,
+}
+
+impl StoreSnapshot {
+    pub(super) fn new(found: Snapshot, spread: u32) -> Self {
+        StoreSnapshot { parts: found.parts.into(), position: found.position, spread }
+    }
+
+    /// How far the application's inputs were at that commit.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The row of a key, from the partition that records with its bytes go to by default.
+    pub fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
+        if self.spread == 0 { Ok(None) } else { self.get_at(partition_of(key, self.spread) as usize, key) }
+    }
+
+    pub(super) fn get_at(&self, part: usize, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
+        let mut value = Vec::new();
+        let found = self.parts[part].get(key, &mut value)?;
+        Ok(found.map(|timestamp| (value, timestamp)))
+    }
+
+    /// The rows of a range in the order of their keys' bytes. They are read from the snapshot page by page, as they are
+    /// asked for.
+    pub fn rows(&self, range: KeyRange, direction: Direction) -> impl Iterator<Item = Result<RowBytes, Error>> + use<> {
+        MergedRows::new(&self.parts, range, direction)
+    }
+
+    /// About how many rows there are: exact in memory; on disk, rows that were changed or deleted may count twice.
+    pub fn approximate_count(&self) -> u64 {
+        self.parts.iter().map(CommittedRows::approximate_count).sum()
+    }
+}
+
+/// A key-value store as one commit left it, in all partitions. Reading waits for nobody; rows on disk may wait for the disk.
+///
+/// What happens later does not change it; held long, it keeps memory and old rows on disk from being freed.
+pub struct TableSnapshot<K: 'static, V: 'static> {
+    rows: StoreSnapshot,
+    store: Store<K, V>,
+}
+
+impl<K: 'static, V: Send + 'static> TableSnapshot<K, V> {
+    pub(super) fn new(rows: StoreSnapshot, store: &Store<K, V>) -> Self {
+        TableSnapshot { rows, store: store.clone() }
+    }
+
+    /// How far the application's inputs were at that commit.
+    pub fn position(&self) -> &Position {
+        self.rows.position()
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: impl Into<K>) -> Result<Option<V>, Error> {
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a key and the time of its last update.
+    pub fn get_with_time(&self, key: impl Into<K>) -> Result<Option<(V, Timestamp)>, Error> {
+        let mut bytes = Vec::new();
+        self.store.key_serde().write(&key.into(), &mut bytes)?;
+        let row = self.rows.get(&bytes)?;
+        row.map(|(value, time)| Ok((self.store.value_serde().read(&value)?, time))).transpose()
+    }
+
+    /// The rows from `from` to `to`, both included, in the order of the keys' bytes; an absent bound is open.
+    pub fn range(&self, from: Option<K>, to: Option<K>, direction: Direction) -> Result<SnapshotRows<K, V>, Error> {
+        Ok(self.walk(range_of(&self.store, from, to)?, direction))
+    }
+
+    /// The rows whose key's bytes begin with `prefix`, in the order of the keys' bytes.
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>, direction: Direction) -> SnapshotRows<K, V> {
+        self.walk(KeyRange::prefix(prefix.as_ref()), direction)
+    }
+
+    /// All rows in the order of the keys' bytes.
+    pub fn all(&self, direction: Direction) -> SnapshotRows<K, V> {
+        self.walk(KeyRange::ALL, direction)
+    }
+
+    /// About how many rows there are: exact in memory; on disk, rows that were changed or deleted may count twice.
+    pub fn approximate_count(&self) -> u64 {
+        self.rows.approximate_count()
+    }
+
+    fn walk(&self, range: KeyRange, direction: Direction) -> SnapshotRows<K, V> {
+        SnapshotRows { rows: MergedRows::new(&self.rows.parts, range, direction), store: self.store.clone() }
+    }
+}
+
+/// Rows of a [`TableSnapshot`], one after another. It can be sent on, and outlives the snapshot that it came from.
+pub struct SnapshotRows<K: 'static, V: 'static> {
+    rows: MergedRows,
+    store: Store<K, V>,
+}
+
+impl<K: 'static, V: 'static> Iterator for SnapshotRows<K, V> {
+    type Item = Result<Row<K, V>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.rows.next()?.and_then(|row| typed(&self.store, row)))
+    }
+}
+
+/// The rows of several partitions in one order.
+pub(super) struct MergedRows {
+    parts: Vec<Cursor>,
+    direction: Direction,
+}
+
+impl MergedRows {
+    pub(super) fn new(parts: &[CommittedRows], range: KeyRange, direction: Direction) -> Self {
+        let cursor = |rows: &CommittedRows| Cursor {
+            rows: rows.clone(),
+            page: VecDeque::new(),
+            left: (!range.is_empty()).then(|| range.clone()),
+        };
+        MergedRows { parts: parts.iter().map(cursor).collect(), direction }
+    }
+}
+
+impl Iterator for MergedRows {
+    type Item = Result<RowBytes, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let direction = self.direction;
+        let mut first: Option<usize> = None;
+        for place in 0..self.parts.len() {
+            if let Err(error) = self.parts[place].fill(direction) {
+                self.parts.clear();
+                return Some(Err(error));
+            }
+            let key = |place: usize| self.parts[place].page.front().map(|row| row.key.as_slice());
+            let Some(own) = key(place) else { continue };
+            let comes_first = match (first.and_then(key), direction) {
+                (None, _) => true,
+                (Some(best), Direction::Forward) => own < best,
+                (Some(best), Direction::Backward) => own > best,
+            };
+            if comes_first {
+                first = Some(place);
+            }
+        }
+        self.parts[first?].page.pop_front().map(Ok)
+    }
+}
+
+/// Where a walk through one partition is.
+struct Cursor {
+    rows: CommittedRows,
+    page: VecDeque<RowBytes>,
+    /// What was not copied yet.
+    left: Option<KeyRange>,
+}
+
+impl Cursor {
+    /// Copies the next page when the last one is used up.
+    fn fill(&mut self, direction: Direction) -> Result<(), Error> {
+        let Some(left) = self.left.take_if(|_| self.page.is_empty()) else { return Ok(()) };
+        let page = self.rows.page(&left, direction, PAGE)?;
+        if page.len() == PAGE
+            && let Some(last) = page.last()
+        {
+            let behind = Bound::Excluded(last.key.clone());
+            self.left = Some(match direction {
+                Direction::Forward => KeyRange { from: behind, to: left.to },
+                Direction::Backward => KeyRange { from: left.from, to: behind },
+            });
+        }
+        self.page = page.into();
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! What can be asked of a key-value store.
+
+use std::time::Duration;
+
+use tidemill_dsl::record::Timestamp;
+use tidemill_dsl::state::{KeyRange, Store};
+
+use super::rows::range_of;
+use super::{DirtyTable, Queryable, RowsQuery, StoreQuery, TableSnapshot, WatchQuery};
+use crate::error::Error;
+use crate::runtime::Position;
+
+impl<K: 'static, V: Send + 'static> Queryable for Store<K, V> {
+    type Query = TableQuery<K, V>;
+
+    fn query(&self, store: StoreQuery) -> TableQuery<K, V> {
+        TableQuery { query: store, store: self.clone() }
+    }
+}
+
+/// A key-value store, ready to be asked. See [`App::table`](crate::App::table).
+///
+/// Answers are committed: they are the rows of the last commit, and no crash takes them back. They are read in the calling
+/// thread and wait for no worker, except the first one of a store in an application's life, which waits for a commit.
+/// What was sent or processed but not committed is not in them: wait for it with [`at_least`](Self::at_least), or ask
+/// [`dirty`](Self::dirty).
+///
+/// # Errors
+///
+/// Of all questions: `Unknown` for a store that the topology does not have, `Invalid` for one of another kind or with other
+/// types than the descriptor, `Closed` or the application's own error when it is over, `Unavailable` or `Corrupt` when rows
+/// on disk cannot be read, `TimedOut` when a position was not reached in time.
+pub struct TableQuery<K: 'static, V: 'static> {
+    query: StoreQuery,
+    store: Store<K, V>,
+}
+
+impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
+    /// The row of a key, asked of the partition that records with its bytes go to by default: rows that a partitioner of
+    /// one's own placed elsewhere are found by [`range`](Self::range).
+    pub async fn get(&self, key: impl Into<K>) -> Result<Option<V>, Error> {
+        Ok(self.get_with_time(key).await?.map(|(value, _)| value))
+    }
+
+    /// The row of a key and the time of its last update; a store without times says 0.
+    pub async fn get_with_time(&self, key: impl Into<K>) -> Result<Option<(V, Timestamp)>, Error> {
+        let mut bytes = Vec::new();
+        self.store.key_serde().write(&key.into(), &mut bytes)?;
+        let row = self.query.get(&bytes).await?;
+        row.map(|(value, time)| Ok((self.store.value_serde().read(&value)?, time))).transpose()
+    }
+
+    /// The rows from `from` to `to`, both included, in the order of the keys' bytes; an absent bound is open. Await it, or
+    /// say first how many and in which direction. The rows of all partitions are of one commit.
+    pub fn range(&self, from: Option<K>, to: Option<K>) -> RowsQuery<K, V> {
+        RowsQuery::new(self.query.clone(), self.store.clone(), range_of(&self.store, from, to))
+    }
+
+    /// The rows whose key's bytes begin with `prefix`.
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> RowsQuery<K, V> {
+        RowsQuery::new(self.query.clone(), self.store.clone(), Ok(KeyRange::prefix(prefix.as_ref())))
+    }
+
+    /// All rows in the order of the keys' bytes.
+    pub fn all(&self) -> RowsQuery<K, V> {
+        RowsQuery::new(self.query.clone(), self.store.clone(), Ok(KeyRange::ALL))
+    }
+
+    /// About how many rows there are: exact in memory; on disk, rows that were changed or deleted may count twice.
+    pub async fn approximate_count(&self) -> Result<u64, Error> {
+        Ok(self.query.snapshot().await?.approximate_count())
+    }
+
+    /// The rows of all partitions as the last commit left them, to be read again and again, or walked without having all in
+    /// memory.
+    pub async fn snapshot(&self) -> Result<TableSnapshot<K, V>, Error> {
+        Ok(TableSnapshot::new(self.query.snapshot().await?, &self.store))
+    }
+
+    /// What commits change from now on, in one row, in rows with a prefix, or in all.
+    pub fn watch(&self) -> WatchQuery<K, V> {
+        WatchQuery::new(self.query.clone(), self.store.clone())
+    }
+
+    /// The same store, asked only once the application has committed everything before `position`, and what followed from it
+    /// on the way to this store; waits at most `limit` by the application's clock, then gives `TimedOut`. So what was sent
+    /// is seen:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{App, Topic, state::Store, stream::StreamsBuilder};
+    /// # const WORDS: Topic<String, i64> = Topic::of("words");
+    /// # const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&WORDS).group_by_key().count_with(&COUNTS);
+    /// # let app = App::builder("app", builder.build()?).memory().start().await?;
+    /// let sent = app.send(&WORDS, "tide", 1).await?;
+    /// let counts = app.table(&COUNTS).at_least(sent, Duration::from_secs(5));
+    /// assert_eq!(counts.get("tide").await?, Some(1));
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The workers commit as soon as they are there, so this is quick however long the commit interval is. Records that an
+    /// operator holds back on purpose, such as `suppress`, are not waited for.
+    #[must_use]
+    pub fn at_least(&self, position: impl Into<Position>, limit: Duration) -> Self {
+        TableQuery { query: self.query.at_least(&position.into(), limit), store: self.store.clone() }
+    }
+
+    /// The same store, asked for rows as they are now, whether they are committed or not.
+    #[must_use]
+    pub fn dirty(&self) -> DirtyTable<K, V> {
+        DirtyTable::new(self.query.dirty(), &self.store)
+    }
+}
