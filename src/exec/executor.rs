@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
-use tidemill_dsl::state::{Changelog, StateStore};
-use tidemill_dsl::topology::changelog_topic;
 
+use super::origin::Origin;
 use super::purge::Purge;
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
@@ -64,8 +63,8 @@ struct Driven {
     task: Task,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
-    /// Changelog of each store, by the store's number; `None` for a store without one.
-    changelogs: Vec<(usize, Option<TopicPartition>)>,
+    /// What each store is restored from, by the store's number; `None` for a store without.
+    origins: Vec<(usize, Option<Origin>)>,
 }
 
 /// Drives tasks against a log.
@@ -129,21 +128,6 @@ impl Executor {
     /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit. Gives the
     /// number of changelog records restored.
     pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
-        let partition = task.id().partition;
-        let logged = |store: &dyn StateStore| store.changelog() != Changelog::Off;
-        let changelogs: Vec<(usize, Option<TopicPartition>)> = task
-            .state()
-            .stores()
-            .map(|(number, store)| {
-                let topic = || TopicPartition::new(changelog_topic(application, store.name()), partition);
-                (number, logged(store).then(topic))
-            })
-            .collect();
-        let mut restored = 0;
-        for (number, changelog) in &changelogs {
-            let (Some(store), Some(changelog)) = (task.state().store_mut(*number), changelog) else { continue };
-            restored += restore(&mut **store, &*self.log, changelog, self.settings.fetch_bytes)?;
-        }
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
         let mut ends = Vec::new();
@@ -154,9 +138,18 @@ impl Executor {
             ends.resize(queue, None);
             ends.push(Some(self.session.end_watch(&input)?));
         }
+        let (mut origins, mut restored) = (Vec::new(), 0);
+        let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
+        for number in stores {
+            let origin = Origin::of(&mut task, number, application);
+            if let Some(origin) = &origin {
+                restored += restore(&mut task, number, origin, &*self.log, self.settings.fetch_bytes)?;
+            }
+            origins.push((number, origin));
+        }
         task.state().set_now(self.clock.now());
         task.begin()?;
-        self.tasks.push(Driven { task, ends, changelogs });
+        self.tasks.push(Driven { task, ends, origins });
         Ok(restored)
     }
 
@@ -335,16 +328,16 @@ impl Executor {
     }
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
-        for Driven { task, changelogs, .. } in &mut self.tasks {
-            for (number, changelog) in changelogs {
-                let Some(store) = task.state().store_mut(*number) else { continue };
-                if store.unflushed() >= rows {
-                    let next = match changelog {
-                        Some(changelog) => self.session.end(changelog)?,
-                        None => Offset::ZERO,
-                    };
-                    store.flush(next)?;
+        for Driven { task, origins, .. } in &mut self.tasks {
+            for (number, origin) in origins {
+                if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
+                    continue;
                 }
+                let next = match origin {
+                    Some(origin) => origin.reached(task, &*self.session)?,
+                    None => Offset::ZERO,
+                };
+                task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 mod chooser;
 mod executor;
+mod origin;
 mod purge;
 mod restore;
 mod trace;

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
-use tidemill_dsl::record::{Batch, Offset, TimeHeap, Timestamp, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
@@ -64,6 +64,8 @@ pub struct Task {
     id: TaskId,
     state: TaskState,
     queues: Vec<Queue>,
+    /// By a store's number the queue of the topic that it restores from, where that takes the place of a changelog.
+    sources: Vec<Option<usize>>,
     choice: TimeHeap<usize>,
     /// The queue that the state's address names.
     addressed: Option<usize>,
@@ -77,15 +79,20 @@ impl Task {
     pub fn new(topology: &Topology, spec: TaskSpec<'_>) -> Result<Task, InstantiateError> {
         let id = TaskId { subtopologies: spec.subtopologies.to_vec(), partition: spec.partition };
         let counts: Arc<dyn PartitionCounts> = spec.counts.clone();
-        let (state, sources) = topology.instantiate(spec)?;
+        let (state, read) = topology.instantiate(spec)?;
+        let source_of = |store: &tidemill_dsl::state::StoreSpec| {
+            let topic = store.source_topic()?;
+            read.iter().position(|source| *source.topic == *topic)
+        };
+        let sources = topology.stores().iter().map(source_of).collect();
         let partition = id.partition;
         let queue = |source: tidemill_dsl::topology::SourceQueue| {
             let read = counts.partitions(&source.topic).is_none_or(|count| partition < count);
             Queue::new(TopicPartition { topic: source.topic, partition }, source.runner, read)
         };
-        let queues = sources.into_iter().map(queue).collect();
+        let queues = read.into_iter().map(queue).collect();
         let choice = TimeHeap::default();
-        Ok(Task { id, state, queues, choice, addressed: None, punctuated: false, failed: false })
+        Ok(Task { id, state, queues, sources, choice, addressed: None, punctuated: false, failed: false })
     }
 
     /// Which task it is.
@@ -107,6 +114,17 @@ impl Task {
     /// Says where a queue begins: what an earlier task of the same number had committed.
     pub fn resume(&mut self, queue: usize, progress: InputProgress) {
         self.queues[queue].resume(progress);
+    }
+
+    /// The queue that a store's rows come from and are restored from, where that takes the place of a changelog.
+    pub fn source_of(&self, store: usize) -> Option<usize> {
+        self.sources[store].filter(|queue| self.queues[*queue].read)
+    }
+
+    /// Whether a record of a queue made a row when it was processed: not without a key, and not when a handler skipped it
+    /// because it cannot be read.
+    pub fn makes_row(&self, queue: usize, record: &StoredRecord<'_>) -> bool {
+        record.key.is_some() && (!self.state.may_skip_unreadable() || self.queues[queue].runner.can_read(record))
     }
 
     /// The offset that a queue fetches next.
@@ -273,8 +291,10 @@ impl Task {
         TaskError::processing(&self.id, error)
     }
 
+    /// Fires the stream-time timers that are due, each once. Processing does it after each record. Gives whether there were
+    /// any.
     #[inline]
-    fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
+    pub fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
         if self.state.is_stream_time_due() { self.punctuate(PunctuationType::StreamTime) } else { Ok(false) }
     }
 

@@ -1,16 +1,19 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
 mod committed_reads;
+mod dead_letters;
 mod failures;
 mod housekeeping;
 mod loops;
 mod positions;
 mod queries;
 mod restarts;
+mod source_as_changelog;
 mod starts;
 mod states;
 mod subscriptions;
 mod support;
 mod threads;
+mod timers;
 mod times;
 mod watching;

@@ -8,4 +8,5 @@ mod faults;
 mod names;
 mod optimization;
 mod plan;
+mod source_topics;
 mod typed_faults;

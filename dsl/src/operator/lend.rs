@@ -179,7 +179,9 @@ impl<K: 'static, V: Send + 'static> RowFlusher<K, V> {
         task.set_address(cause.address);
         let old = self.slot.sends_old.then(|| before.value());
         let changed = Changed { row, old, timestamp: row_time.unwrap_or(cause.timestamp) };
-        let store = task.take_state::<KeyValueState<K, V>>(slot);
-        push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
+        task.attempt_to_tell(cause.timestamp, |task| {
+            let store = task.take_state::<KeyValueState<K, V>>(slot);
+            push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
+        })
     }
 }

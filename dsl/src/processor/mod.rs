@@ -19,6 +19,7 @@ mod outputs;
 mod row_context;
 mod task_state;
 mod timers;
+mod wrapper;
 
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext, SilentContext};
@@ -39,5 +40,7 @@ pub use outputs::{Outputs, PartitionCounts};
 pub use row_context::RowContext;
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
-pub use timers::PunctuationType;
+pub use timers::{PunctuationType, TimerView};
 pub(crate) use timers::{Schedule, Timers};
+pub(crate) use wrapper::Wrapped;
+pub use wrapper::{CallReason, ProcessorCall, ProcessorWrapper};

@@ -91,6 +91,7 @@ pub struct StoreSpec {
     name: Arc<str>,
     persistence: Persistence,
     changelog: Option<Changelog>,
+    source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
     state: TypeId,
@@ -132,6 +133,7 @@ impl StoreSpec {
             state: TypeId::of::<S>(),
             persistence: Persistence::default(),
             changelog: None,
+            source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
             make: Arc::new(move |kept| Box::new(make(kept))),
@@ -164,6 +166,13 @@ impl StoreSpec {
         StoreSpec { emit, ..self }
     }
 
+    /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
+    /// serdes of that topic.
+    #[must_use]
+    pub(crate) fn restored_from(self, topic: &str) -> Self {
+        StoreSpec { source: Some(topic.into()), changelog: Some(Changelog::Off), ..self }
+    }
+
     /// The name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -179,6 +188,11 @@ impl StoreSpec {
         self.changelog
     }
 
+    /// The topic that the rows are read from and restored from, where that takes the place of a changelog.
+    pub fn source_topic(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
     /// Kind and serdes in words: `timestamped key-value string -> json`.
     pub fn shape(&self) -> &str {
         &self.shape
@@ -192,7 +206,8 @@ impl StoreSpec {
     /// Whether both describe the same store: of one name, kind and types, kept the same way.
     pub(crate) fn is_same(&self, other: &StoreSpec) -> bool {
         let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit);
-        self.name == other.name && self.shape == other.shape && of(self) == of(other)
+        let named = |spec: &StoreSpec| (spec.name.clone(), spec.shape.clone(), spec.source.clone());
+        named(self) == named(other) && of(self) == of(other)
     }
 
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{BoxError, Outputs, PartitionCounts, TaskParts, TaskState};
+use crate::processor::{BoxError, ErrorSettings, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
 use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec};
 
@@ -45,6 +45,7 @@ impl Topology {
         let subtopologies: Vec<&Subtopology> = spec.subtopologies.iter().map(|id| &self.subtopologies()[*id]).collect();
         let in_task = |node: usize| subtopologies.iter().any(|sub| sub.nodes.contains(&node));
         let queues = self.queues(&spec, &subtopologies);
+        self.check_restores(&spec).map_err(fail)?;
         let mut stores: Vec<Option<Box<dyn StateStore>>> = Vec::new();
         for (number, store) in self.stores().iter().enumerate() {
             let belongs =
@@ -70,7 +71,8 @@ impl Topology {
         let (topology, application) = (self.clone(), spec.application.to_owned());
         let reads = Box::new(move |topic: &str| topology.reads(topic, &application));
         // The program numbers all sinks' topics, also those of other tasks, so they all get buffers here.
-        let outputs = Outputs::new(topics, spec.counts.clone(), reads).map_err(|error| fail(error.into()))?;
+        let outputs = Outputs::new(topics, spec.counts.clone(), reads, spec.settings.record_bytes_max)
+            .map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
         let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());
@@ -88,6 +90,22 @@ impl Topology {
             errors: spec.settings.errors.clone(),
         };
         Ok((TaskState::new(parts), queues))
+    }
+
+    /// A topic that a store restores from has every record; a row whose change was taken back would come again.
+    fn check_restores(&self, spec: &TaskSpec<'_>) -> Result<(), BoxError> {
+        let ErrorSettings { processing, production, partial_effects, .. } = &spec.settings.errors;
+        let undoes = *partial_effects == PartialEffects::Undo && (processing.may_skip() || production.may_skip());
+        match self.stores().iter().find(|store| undoes && store.source_topic().is_some()) {
+            Some(store) => Err(format!(
+                "store `{}` is restored from topic `{}`, which still has the records that a handler skips and whose changes \
+                 are undone: keep partial effects, or name what the store's changelog gets, so that it has one of its own",
+                store.name(),
+                store.source_topic().unwrap_or_default()
+            )
+            .into()),
+            None => Ok(()),
+        }
     }
 
     fn queues(&self, spec: &TaskSpec<'_>, subtopologies: &[&Subtopology]) -> Vec<SourceQueue> {

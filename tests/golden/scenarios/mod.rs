@@ -7,6 +7,7 @@ mod aggregations;
 mod applications;
 mod caching;
 mod errors;
+mod foreign_keys;
 mod joins;
 mod names;
 mod processors;
@@ -130,6 +131,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        foreign_keys::scenarios(),
         table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),

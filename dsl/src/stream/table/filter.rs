@@ -60,7 +60,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         });
         // Where they cost nothing but a copy, old rows save tombstones for rows that never were.
         table.want_old(Demand::IfKept);
-        table
+        table.with_serdes(self.serdes.clone())
     }
 
     /// As [`filter`](Self::filter), with the rows that pass kept in the store that `materialized` names, for queries and

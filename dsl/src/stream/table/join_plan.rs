@@ -54,6 +54,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             return self.unjoined();
         }
         let mut plan = self.builder.plan();
+        let value = materialized.value.clone();
         let name = match &materialized.name {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered("KTABLE-MERGE-STATE-STORE-"),
@@ -72,12 +73,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             builder.add_state_store(spec(&name), &[merge]);
         };
         let step = self.plan_join(other, merge, required, old_rows.clone(), Arc::new(join), keep);
-        self.join_result(step, other, (Row::stored(store), old_rows))
+        let table = self.join_result(step, other, (Row::stored(store), old_rows));
+        table.with_serdes((self.serdes.0.clone(), value))
     }
 
     /// Stands for a join with a table of another builder, whose places mean nothing here: the plan has a fault now and is
     /// never built.
-    fn unjoined<R: Data<Plain = R>>(&self) -> Table<'b, K, R> {
+    pub(super) fn unjoined<R: Data<Plain = R>>(&self) -> Table<'b, K, R> {
         let row = Row::new([], |_| Box::new(|_| unreachable!("a plan with a fault is not built")));
         Table::new(self.builder, self.step, self.sources.clone(), (row, OldRows::computed(&self.old_rows)))
     }
@@ -88,7 +90,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         other: &Table<'b, K, V2>,
         rows: (Row<K, R>, OldRows),
     ) -> Table<'b, K, R> {
-        Table::new(self.builder, step, self.sources.and(&other.sources), rows)
+        let table = Table::new(self.builder, step, self.sources.and(&other.sources), rows);
+        table.with_serdes((self.serdes.0.clone(), None))
     }
 
     /// Plans the node of each side, and with `keep` the one that brings them together.

@@ -5,6 +5,8 @@
 
 mod aggregation;
 mod filter;
+mod foreign_key;
+mod foreign_key_plan;
 mod group;
 mod join;
 mod join_plan;
@@ -23,7 +25,7 @@ pub(super) use row::Row;
 pub(super) use source::{plan_source, plan_store};
 
 use super::plan::{StepId, StoreId};
-use super::stream_type::Sources;
+use super::stream_type::{KnownSerdes, Sources};
 use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::ToStream;
 use crate::processor::{Operator, StreamOf, TableOf};
@@ -37,12 +39,15 @@ pub struct Table<'b, K: 'static, V: 'static> {
     pub(super) sources: Sources,
     pub(super) row: Row<K, V>,
     pub(super) old_rows: OldRows,
+    /// Serdes that are known because a topic, an option or a store named them.
+    pub(super) serdes: KnownSerdes<K, V>,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Clone for Table<'_, K, V> {
     fn clone(&self) -> Self {
-        Table { sources: self.sources.clone(), row: self.row.clone(), old_rows: self.old_rows.clone(), ..*self }
+        let (sources, row, old_rows) = (self.sources.clone(), self.row.clone(), self.old_rows.clone());
+        Table { sources, row, old_rows, serdes: self.serdes.clone(), ..*self }
     }
 }
 
@@ -62,7 +67,11 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         sources: Sources,
         (row, old_rows): (Row<K, V>, OldRows),
     ) -> Self {
-        Table { builder, step, sources, row, old_rows, types: PhantomData }
+        Table { builder, step, sources, row, old_rows, serdes: (None, None), types: PhantomData }
+    }
+
+    pub(super) fn with_serdes(self, serdes: KnownSerdes<K, V>) -> Self {
+        Table { serdes, ..self }
     }
 
     /// Asks this table for rows as they were before a change; says whether they will come.
@@ -125,7 +134,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             lower(builder, &plan.name(name), &plan.node(parent), sends_old.told());
         });
         drop(plan);
-        Table::new(self.builder, step, self.sources.clone(), (row, old_rows))
+        let table = Table::new(self.builder, step, self.sources.clone(), (row, old_rows));
+        table.with_serdes((self.serdes.0.clone(), None))
     }
 
     /// Plans a table that keeps its rows in the store of this name; `operator` gets the store. Its node is connected to
@@ -141,6 +151,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         V2: Data<Plain = V2>,
         O: Operator<TableOf<K, V>, TableOf<K, V2>>,
     {
+        let serdes = (materialized.key.clone().or(self.serdes.0.clone()), materialized.value.clone());
         let mut plan = self.builder.plan();
         let store_name = plan.names.fixed(&name);
         let (store, spec) = plan_store(&mut plan, store_name, materialized, true);
@@ -156,6 +167,6 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             builder.add_state_store(spec(&name), &[&node]);
         });
         drop(plan);
-        Table::stored(self.builder, step, self.sources.clone(), store)
+        Table::stored(self.builder, step, self.sources.clone(), store).with_serdes(serdes)
     }
 }

@@ -56,15 +56,15 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered("KSTREAM-TOTABLE-STATE-STORE-"),
         };
-        let named = materialized.name.is_some();
+        let (named, serdes) = (materialized.name.is_some(), (materialized.key.clone(), materialized.value.clone()));
         let (store, spec) = plan_store(&mut plan, store_name, materialized, named);
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
             parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
             sources = Sources::one(parent);
         }
-        let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
+        let step = plan_source::<K, V>(&mut plan, parent, name, (store, spec));
         drop(plan);
-        Table::stored(self.builder, step, sources, store)
+        Table::stored(self.builder, step, sources, store).with_serdes(serdes)
     }
 }
