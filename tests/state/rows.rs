@@ -130,6 +130,7 @@ impl Life {
             topics: &[],
             counts: Arc::new(OnePartition),
             settings,
+            globals: self.topology.global_stores(),
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()

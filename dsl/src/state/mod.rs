@@ -9,6 +9,7 @@ mod cache;
 mod cached_rows;
 mod cells;
 mod key_value;
+mod positions;
 mod published;
 mod scan;
 mod spec;
@@ -17,13 +18,15 @@ mod store;
 mod typed_rows;
 mod undo;
 
-pub use access::{Descriptor, StoreAccess, StoreName};
+pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
 pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
+pub(crate) use positions::PositionedStore;
+pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use scan::Scan;
 pub(crate) use scan::key_range;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
-use super::{Assembled, Fault, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
 use crate::processor::ProcessorWrapper;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
@@ -18,6 +18,8 @@ use crate::state::StoreSpec;
 pub(crate) struct DeclaredStore {
     pub(crate) spec: StoreSpec,
     pub(crate) users: Vec<Arc<str>>,
+    /// Set when a topic fills it.
+    pub(crate) filled: Option<Filled>,
 }
 
 /// Builds a [`Topology`] from named nodes. The typed builder, [`StreamsBuilder`](crate::stream::StreamsBuilder), lowers
@@ -233,7 +235,7 @@ impl TopologyBuilder {
         }
         check_name("store", spec.name(), &mut self.faults);
         let name = spec.name().clone();
-        self.stores.push(DeclaredStore { spec, users: Vec::new() });
+        self.stores.push(DeclaredStore { spec, users: Vec::new(), filled: None });
         for processor in processors {
             self.connect(processor, &[&name]);
         }
@@ -309,6 +311,7 @@ impl TopologyBuilder {
             faults.push(Fault::UnusedStore { store: store.spec.name().clone() });
         }
         self.check_topics(&mut faults);
+        self.check_filled(&mut faults);
         self.faults.append(&mut faults);
     }
 
