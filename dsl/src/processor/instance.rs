@@ -35,6 +35,10 @@ pub struct CannotSnapshot;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no processor of records with key `{KIn}` and value `{VIn}` that forwards `{KOut}` and `{VOut}`",
+    note = "`impl Processor<KeyIn, ValueIn, KeyOut, ValueOut>`: the first two are the stream's types, `Option`s included"
+)]
 pub trait Processor<KIn, VIn, KOut, VOut>: Send + 'static
 where
     KIn: 'static,
