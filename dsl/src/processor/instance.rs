@@ -253,7 +253,9 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
         let result = call(&mut typed.processor, &mut context);
         context.returned();
         task.return_instance(self.slot, instance);
-        result.or_else(|error| task.failed_in(&self.head.name, error))
+        result.or_else(|error| task.failed_in(&self.head.name, error))?;
+        // While it ran it held its stores; what it wrote leaves a full cache now.
+        self.head.stores.iter().try_for_each(|(_, slot)| task.make_room(*slot))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
     StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
-use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// How a kind of store lays out the keys of its changelog.
@@ -141,7 +141,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
             return self.rows.set(id, value, timestamp, out);
         }
         match self.rows.changelog() {
-            Changelog::EveryUpdate => self.rows.write_change(key, value.as_ref(), timestamp, out),
+            Changelog::EveryUpdate => self.rows.write_change(key, value.as_ref(), (timestamp, &Headers::NONE), out),
             Changelog::LastPerCommit | Changelog::Off => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
 use super::cells::KeyBytes;
-use super::typed_rows::TypedRows;
+use super::typed_rows::{TypedRows, VisitWholeRow};
 use super::{Direction, KeyRange, StoreError, VisitRow};
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -14,6 +14,16 @@ impl<V: Send + 'static> TypedRows<V> {
         range: &KeyRange,
         direction: Direction,
         visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        self.walk_whole(range, direction, &mut |key, value, (timestamp, _)| visit(key, value, timestamp))
+    }
+
+    /// As `walk`, with the rows' headers.
+    pub(super) fn walk_whole(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitWholeRow<'_, V>,
     ) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
@@ -46,12 +56,12 @@ impl<V: Send + 'static> TypedRows<V> {
             if side == Ordering::Greater {
                 if let Some((key, bytes)) = &next_below {
                     let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, timestamp);
+                    flow = visit(key, &value, (timestamp, &self.format.headers(bytes)?));
                 }
-            } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
+            } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
                 && let Some(value) = &cell.value
             {
-                flow = visit(&cell.key, value, self.row_time(cell));
+                flow = visit(&cell.key, value, (self.row_time(cell), self.cell_headers(id)));
             }
             if flow.is_break() {
                 return Ok(());

@@ -27,7 +27,7 @@ mod stream_type;
 mod table;
 mod windowed;
 
-pub use builder::{Naming, StreamsBuilder};
+pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
 pub use fits::Fits;
 pub use global::GlobalTable;
