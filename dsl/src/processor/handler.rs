@@ -41,7 +41,8 @@ pub enum Verdict {
     Fail,
     /// The record is left out and counted.
     Skip,
-    /// The record is left out and counted, and written to this topic, in the same commit as everything else.
+    /// The record is left out and counted, and written to this topic, in the same commit as everything else. A record for a
+    /// global table or store is only counted, as in Kafka Streams: every process reads it anew at each start.
     DeadLetter(TopicName),
 }
 
@@ -187,6 +188,11 @@ impl ErrorSettings {
             production: handler,
             partial_effects: PartialEffects::Undo,
         }
+    }
+
+    /// Whether a record may be left out that had effects already.
+    pub(crate) fn may_skip_halfway(&self) -> bool {
+        self.processing.may_skip() || self.production.may_skip()
     }
 
     /// The handler for failures at a stage.

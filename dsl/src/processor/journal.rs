@@ -55,7 +55,7 @@ struct Before {
 
 impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
-        let on = errors.processing.may_skip() || errors.production.may_skip();
+        let on = errors.may_skip_halfway();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
         let (record, timestamp, instances, timers) = (None, Timestamp::ZERO, Vec::new(), None);
         Journal { errors, on, undo, in_step: false, record, timestamp, instances, timers }
@@ -178,7 +178,8 @@ impl TaskState {
 
     fn leave_out(&mut self, left_out: &LeftOut) -> Flow {
         self.drop_record(left_out.reason);
-        left_out.write(&mut self.parts.outputs)
+        // Every process fills its global stores anew at each start, and would write the same letters again.
+        if self.is_global() { Ok(()) } else { left_out.write(&mut self.parts.outputs) }
     }
 
     /// Takes back what the step did.

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{
-    BoxError, ErrorSettings, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState,
-};
+use crate::processor::{BoxError, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState};
 use crate::record::TopicName;
 use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
 
@@ -138,7 +136,9 @@ impl Topology {
                 (below, positions) = (Some(positioned), Some(places));
             }
             let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
-            opened.stores.push(Some(store.open(&spec.settings, keeps_old, below)));
+            let mut state = store.open(&spec.settings, keeps_old, below);
+            state.journal(spec.settings.errors.may_skip_halfway());
+            opened.stores.push(Some(state));
             opened.positions.push(positions);
         }
         Ok(opened)
@@ -146,8 +146,8 @@ impl Topology {
 
     /// A topic that a store restores from has every record; a row whose change was taken back would come again.
     fn check_restores(&self, spec: &TaskSpec<'_>) -> Result<(), BoxError> {
-        let ErrorSettings { processing, production, partial_effects, .. } = &spec.settings.errors;
-        let undoes = *partial_effects == PartialEffects::Undo && (processing.may_skip() || production.may_skip());
+        let errors = &spec.settings.errors;
+        let undoes = errors.partial_effects == PartialEffects::Undo && errors.may_skip_halfway();
         match self.stores().iter().find(|store| undoes && store.source_topic().is_some()) {
             Some(store) => Err(format!(
                 "store `{}` is restored from topic `{}`, which still has the records that a handler skips and whose changes \
