@@ -178,8 +178,7 @@ impl TaskState {
 
     fn leave_out(&mut self, left_out: &LeftOut) -> Flow {
         self.drop_record(left_out.reason);
-        // Every process fills its global stores anew at each start, and would write the same letters again.
-        if self.is_global() { Ok(()) } else { left_out.write(&mut self.parts.outputs) }
+        left_out.write(&mut self.parts.outputs)
     }
 
     /// Takes back what the step did.

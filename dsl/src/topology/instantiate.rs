@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{BoxError, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState};
+use crate::processor::{
+    BoxError, ErrorSettings, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState,
+};
 use crate::record::TopicName;
 use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
 
@@ -65,12 +67,13 @@ impl Topology {
         let in_task = |node: usize| subtopologies.iter().any(|sub| sub.nodes.contains(&node));
         let queues = self.queues(&spec, &subtopologies);
         self.check_restores(&spec).map_err(fail)?;
-        let OpenedStores { mut stores, positions } = self.open_stores(&mut spec).map_err(fail)?;
         let global = subtopologies.iter().any(|sub| sub.is_global());
         assert!(
             !global || subtopologies.iter().all(|sub| sub.is_global()),
             "a task is global as a whole or not at all"
         );
+        let errors = if global { spec.settings.errors.of_globals() } else { spec.settings.errors.clone() };
+        let OpenedStores { mut stores, positions } = self.open_stores(&mut spec, &errors).map_err(fail)?;
         let mut topics: Vec<TopicName> =
             self.program.outputs.iter().map(|topic| topic.resolve(spec.application)).collect();
         let mut changelogs = Vec::new();
@@ -113,12 +116,12 @@ impl Topology {
             processors: self.program.processors.clone(),
             heads,
             outputs,
-            errors: spec.settings.errors.clone(),
+            errors,
         };
         Ok((TaskState::new(parts), queues))
     }
 
-    fn open_stores(&self, spec: &mut TaskSpec<'_>) -> Result<OpenedStores, BoxError> {
+    fn open_stores(&self, spec: &mut TaskSpec<'_>, errors: &ErrorSettings) -> Result<OpenedStores, BoxError> {
         let mut opened = OpenedStores::default();
         for (number, (store, filled)) in self.stores().iter().zip(&self.program.filled).enumerate() {
             let of_task =
@@ -137,7 +140,7 @@ impl Topology {
             }
             let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
             let mut state = store.open(&spec.settings, keeps_old, below);
-            state.journal(spec.settings.errors.may_skip_halfway());
+            state.journal(errors.may_skip_halfway());
             opened.stores.push(Some(state));
             opened.positions.push(positions);
         }

@@ -14,6 +14,8 @@ const G: Store<String, String> = Store::of("g");
 const REF_STORE: Store<String, String> = Store::of("ref-store");
 const RO: Store<String, String> = Store::of("ro");
 
+const CONTINUE: &str = "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler";
+
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::streams("global_store_processor", global_store_processor).plain_store(&REF_STORE),
@@ -25,9 +27,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("global_error_fail", global_error),
         Scenario::streams("global_error_continue", global_error)
             .plain_store(&G)
-            .set("processing.exception.handler", super::errors::CONTINUE_PROCESSING)
+            .set("processing.exception.handler", CONTINUE)
             .set("processing.exception.handler.global.enabled", "true")
-            .errors(|errors| errors.processing = ErrorHandler::skip()),
+            .errors(|errors| {
+                errors.processing = ErrorHandler::skip();
+                errors.global = ErrorHandler::skip();
+            }),
     ]
 }
 
