@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cache::{CacheLimit, CacheSpec};
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
-use crate::record::Timestamp;
-use crate::serde::{SerdeError, SerdeRef};
+use super::{ByteStore, Kept, KeyValueState, RowFormat, StateStore, Store};
 use crate::topology::TaskSettings;
 
 /// What a store writes to its changelog.
@@ -29,45 +27,6 @@ pub enum Persistence {
     Disk,
     /// In memory; after a start the whole changelog is restored.
     Memory,
-}
-
-/// How the bytes of a row are laid out below a store. The changelog has the bare value, with the row's time as the record's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RowFormat {
-    /// The value.
-    Plain,
-    /// The row's time (8 bytes, big-endian), then the value: Kafka's timestamped stores.
-    Timestamped,
-}
-
-impl RowFormat {
-    /// Appends the bytes of a row.
-    pub(super) fn write<V: 'static>(
-        self,
-        values: &SerdeRef<V>,
-        value: &V,
-        time: Timestamp,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SerdeError> {
-        if self == RowFormat::Timestamped {
-            out.extend_from_slice(&time.as_millis().to_be_bytes());
-        }
-        values.write(value, out)
-    }
-
-    /// Time and value of a row as it lies below a store.
-    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
-        match self {
-            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
-            RowFormat::Timestamped => {
-                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
-                    StoreError::new(StoreErrorKind::Corrupt, message)
-                })?;
-                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
-            }
-        }
-    }
 }
 
 /// When the nodes below a store, and its changelog, get a change of a row.
@@ -94,6 +53,7 @@ pub struct StoreSpec {
     source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
+    headers: bool,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -113,8 +73,8 @@ impl StoreSpec {
 
     fn key_value<K: 'static, V: Send + 'static>(store: &Store<K, V>, format: RowFormat) -> Self {
         let kind = match format {
-            RowFormat::Plain => "key-value",
             RowFormat::Timestamped => "timestamped key-value",
+            _ => "key-value",
         };
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
@@ -136,6 +96,7 @@ impl StoreSpec {
             source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
+            headers: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -164,6 +125,14 @@ impl StoreSpec {
     #[must_use]
     pub fn emit(self, emit: Emit) -> Self {
         StoreSpec { emit, ..self }
+    }
+
+    /// Keeps the headers of the record that wrote a row with the row, as Kafka Streams' stores with headers do (KIP-1271).
+    /// The changelog has them as the headers of its records.
+    #[must_use]
+    pub fn with_headers(self) -> Self {
+        let shape = format!("{} with headers", self.shape);
+        StoreSpec { headers: true, shape, ..self }
     }
 
     /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
@@ -227,6 +196,7 @@ impl StoreSpec {
             changelog: self.changelog.unwrap_or(settings.changelog),
             below,
             rows_in_memory: self.rows_in_memory,
+            headers: self.headers,
             cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
         })
     }

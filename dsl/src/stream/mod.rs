@@ -26,7 +26,7 @@ mod stateless;
 mod stream_type;
 mod table;
 
-pub use builder::{Naming, StreamsBuilder};
+pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
 pub use fits::Fits;
 pub use global::GlobalTable;

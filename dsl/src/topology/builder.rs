@@ -83,6 +83,8 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: None,
             output: Some(EdgeType::of::<StreamOf<K, V>>()),
+            side: None,
+            takes_side: false,
             assemble: Box::new(move |wiring| {
                 let outlet = wiring.outlet();
                 Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, outlet }))
@@ -204,6 +206,8 @@ impl TopologyBuilder {
             stores: stores.iter().map(|store| (*store).into()).collect(),
             input: Some(EdgeType::of::<In>()),
             output: Some(EdgeType::of::<Out>()),
+            side: None,
+            takes_side: false,
             assemble: Box::new(assemble),
         })
     }
@@ -217,6 +221,8 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: Some(EdgeType::of::<StreamOf<K, V>>()),
             output: None,
+            side: None,
+            takes_side: false,
             assemble: Box::new(|wiring| {
                 let output = match &sink.to {
                     Target::Fixed(topic) => Some(wiring.output(topic)),
@@ -225,6 +231,23 @@ impl TopologyBuilder {
                 Assembled::node(SinkNode { name: wiring.node.clone(), output, sink })
             }),
         })
+    }
+
+    /// Adds a sink of what an operator drops. The operator asked for it by `Wiring::side`.
+    pub(crate) fn add_side_sink<K: 'static, V: 'static>(
+        &mut self,
+        name: &str,
+        parent: &str,
+        sink: Sink<K, V>,
+    ) -> &mut Self {
+        self.add_sink(name, &[parent], sink);
+        if let Some(parent) = self.nodes.iter_mut().find(|node| *node.name == *parent) {
+            parent.side = Some(EdgeType::of::<StreamOf<K, V>>());
+        }
+        if let Some(sink) = self.nodes.last_mut() {
+            sink.takes_side = true;
+        }
+        self
     }
 
     /// Adds a store and connects it to processors that were added before.
@@ -325,7 +348,8 @@ impl TopologyBuilder {
                 faults.push(Fault::UnknownParent { node: node.name.clone(), parent: parent.clone() });
                 continue;
             };
-            match (&found.output, &node.input) {
+            let gives = if node.takes_side { &found.side } else { &found.output };
+            match (gives, &node.input) {
                 (None, _) => faults.push(Fault::SinkAsParent { node: node.name.clone(), parent: parent.clone() }),
                 (Some(gives), Some(takes)) if gives != takes => faults.push(Fault::EdgeType {
                     parent: parent.clone(),

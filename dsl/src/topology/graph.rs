@@ -101,15 +101,18 @@ impl Topology {
         let flush_order = flush_order(&views, &specs);
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
+        let takes_side: Vec<bool> = nodes.iter().map(|node| node.takes_side).collect();
         // Children are added after their parents, so backwards every node finds its children ready.
         for (number, node) in nodes.into_iter().enumerate().rev() {
-            let children = children(&graph, number);
+            let (side, children): (Vec<usize>, Vec<usize>) =
+                children(&graph, number).into_iter().partition(|child| takes_side[*child]);
             let child_names = children.iter().map(|child| views[*child].name.clone()).collect();
             let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
             let mut wiring = Wiring {
                 node: &node.name,
                 node_number: number,
                 children,
+                side: side.first().and_then(|sink| built[*sink].as_deref()),
                 child_names,
                 stores: &specs,
                 filled: &filled,

@@ -115,7 +115,7 @@ impl Topology {
             processors: self.program.processors.clone(),
             heads,
             outputs,
-            errors: spec.settings.errors.clone(),
+            errors: if global { spec.settings.errors.of_globals() } else { spec.settings.errors.clone() },
         };
         Ok((TaskState::new(parts), queues))
     }

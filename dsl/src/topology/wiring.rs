@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Filled, FilledBy, SourceRunner, TopicRef};
 use crate::operator::RowFlusher;
 use crate::processor::{
-    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, TableOf,
-    TaskState, Wrapped,
+    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutput,
+    StreamOf, TableOf, TaskState, Wrapped,
 };
 use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
 
@@ -82,7 +82,9 @@ pub struct Wiring<'a> {
     pub(crate) node: &'a Arc<str>,
     pub(crate) node_number: usize,
     pub(crate) children: Vec<&'a dyn Any>,
-    /// Their names, in the same order.
+    /// The sink of what the node drops.
+    pub(crate) side: Option<&'a dyn Any>,
+    /// The children's names, in the same order.
     pub(crate) child_names: Vec<Arc<str>>,
     /// All stores of the topology.
     pub(crate) stores: &'a [StoreSpec],
@@ -126,6 +128,12 @@ impl Wiring<'_> {
             readable: readable.into(),
             children: self.child_names.clone().into(),
         }
+    }
+
+    /// Where the node's dropped records go besides being counted.
+    pub(crate) fn side<K: 'static, V: 'static>(&self) -> SideOutput<K, V> {
+        let sink = self.side.map(|sink| sink.downcast_ref::<Arc<dyn Push<StreamOf<K, V>>>>());
+        SideOutput::new(sink.map(|sink| sink.expect("edge types are checked").clone()))
     }
 
     pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
