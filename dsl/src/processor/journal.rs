@@ -55,7 +55,7 @@ struct Before {
 
 impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
-        let on = errors.processing.may_skip() || errors.production.may_skip();
+        let on = errors.may_skip_halfway();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
         let (record, timestamp, instances, timers) = (None, Timestamp::ZERO, Vec::new(), None);
         Journal { errors, on, undo, in_step: false, record, timestamp, instances, timers }

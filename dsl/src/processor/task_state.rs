@@ -106,9 +106,6 @@ pub struct TaskState {
 impl TaskState {
     pub(crate) fn new(mut parts: TaskParts) -> Self {
         let journal = Journal::new(parts.errors.clone());
-        for store in parts.stores.iter_mut().flatten() {
-            store.journal(journal.is_on());
-        }
         parts.outputs.journal(journal.is_on());
         TaskState {
             parts,
