@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::{Store, StoreSpec};
+use tidemill::state::{Store, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
+use tidemill::window::Hopping;
 
+use super::windows::ms;
 use super::{Scenario, Text, documents, longs, texts};
 
 const ACCOUNTS: Store<String, Value> = Store::of("accounts-store");
@@ -19,6 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("bank_account_batch", bank_account_batch).store(&ACCOUNTS),
         Scenario::streams("bank_account_batch_times", bank_account_batch_times).store(&ACCOUNTS),
         Scenario::streams("word_count", word_count).store(&COUNTS),
+        Scenario::streams("page_views_by_region", page_views_by_region),
         Scenario::streams("inventory_reservation", inventory_reservation).plain_store(&AVAILABLE),
     ]
 }
@@ -77,6 +80,25 @@ impl Processor<Text, Option<Value>, Text, Option<Value>> for OneMillisecondApart
         }
         Ok(())
     }
+}
+
+fn page_views_by_region(b: &StreamsBuilder) {
+    const PROFILES: Topic<String, Value> = Topic::of("profiles");
+    const REGION_COUNTS: WindowStore<String, i64> = WindowStore::of("region-counts");
+    let views = b.stream(&texts("views"));
+    views
+        .left_join(&b.table_with(&PROFILES, &Store::of("profiles")), |page, profile| {
+            let region = profile.map_or(Value::from("UNKNOWN"), |profile| profile["region"].clone());
+            json!({"page": page, "region": region})
+        })
+        .map(|_, v| (v["region"].as_str().map(str::to_owned), v.clone()))
+        .group_by_key()
+        .named("by-region")
+        .windowed_by(Hopping::of(ms(1000), ms(500)).with_grace(ms(500)))
+        .count_with(&REGION_COUNTS)
+        .to_stream()
+        .select_key(|wk, _| format!("{}@{}", wk.key, wk.window.start.as_millis()))
+        .to(&Topic::<String, i64>::of("out"));
 }
 
 fn word_count(b: &StreamsBuilder) {
