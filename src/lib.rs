@@ -139,6 +139,7 @@ mod guides {
     page!(groups, "docs/guide/groups.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
+    page!(queries, "docs/guide/queries.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
