@@ -492,13 +492,10 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key: &cell.key, value }
         });
-        if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_begins()?;
-        }
         below.write(&mut writes, next)?;
         drop(writes);
         if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_ended();
+            publishing.rows.flushed();
         }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
