@@ -137,9 +137,11 @@ mod guides {
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
     page!(groups, "docs/guide/groups.md");
+    page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
     page!(queries, "docs/guide/queries.md");
+    page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");

@@ -6,7 +6,7 @@
 pub use crate::{App, Settings};
 
 pub use tidemill_dsl::Topic;
-pub use tidemill_dsl::processor::{Context, Flow, ProcessError, Processor};
+pub use tidemill_dsl::processor::{Context, Flow, ProcessError, Processor, PunctuationType, SilentContext};
 pub use tidemill_dsl::record::{Headers, Record, Timestamp};
 pub use tidemill_dsl::serde::{Data, SerdeRef};
 pub use tidemill_dsl::state::{Changelog, Direction, Store, StoreSpec};

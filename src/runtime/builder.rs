@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidemill_dsl::Topic;
+use tidemill_dsl::processor::ErrorSettings;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{oneshot, watch};
 
@@ -73,6 +74,26 @@ impl AppBuilder {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.settings.threads = threads;
+        self
+    }
+
+    /// Says what becomes of records that cannot be read, processed or written. By default they stop the application.
+    ///
+    /// ```
+    /// use tidemill::processor::{ErrorHandler, ErrorSettings};
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).to(&OUT);
+    /// # let topology = builder.build()?;
+    ///
+    /// let app = App::builder("orders", topology).memory().errors(ErrorSettings::all(ErrorHandler::dead_letter("dead")));
+    /// # Ok::<(), tidemill::topology::TopologyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn errors(mut self, errors: ErrorSettings) -> Self {
+        self.settings.tasks.errors = errors;
         self
     }
 

@@ -120,13 +120,16 @@ fn open_folder(builder: &AppBuilder, folder: &Path) -> Result<Opened, Error> {
     Ok((Arc::new(log), stores))
 }
 
-/// Creates the topics that the topology reads and writes, and those that were asked for, where they are missing.
+/// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
+/// are missing.
 fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
     let mut wanted: BTreeMap<TopicName, u32> = BTreeMap::new();
     if builder.settings.create_topics {
         let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
         let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
-        wanted.extend(external.map(|topic| (topic.name().clone(), builder.settings.partitions)));
+        let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
+        let missing = external.map(|topic| topic.name().clone()).chain(dead_letters);
+        wanted.extend(missing.map(|name| (name, builder.settings.partitions)));
     }
     // What was asked for must be so: a topic that is there with another number of partitions is an error.
     for (name, partitions) in &builder.topics {
@@ -135,6 +138,14 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
     for (name, partitions) in wanted {
         if log.topic(&name)?.is_none() {
             log.create_topic(&TopicSpec::new(name, partitions))?;
+        }
+    }
+    for name in builder.settings.tasks.errors.dead_letter_topics() {
+        // The first dead letter may come after months: it should not find out then.
+        if log.topic(name)?.is_none() {
+            let message =
+                format!("topic `{name}` for dead letters does not exist: create it, or leave `create_topics` on");
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
     }
     Ok(())

@@ -273,8 +273,10 @@ impl Task {
         TaskError::processing(&self.id, error)
     }
 
+    /// Fires the stream-time timers that are due, each once. Processing does it after each record. Gives whether there were
+    /// any.
     #[inline]
-    fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
+    pub fn punctuate_stream_time(&mut self) -> Result<bool, TaskError> {
         if self.state.is_stream_time_due() { self.punctuate(PunctuationType::StreamTime) } else { Ok(false) }
     }
 

@@ -31,5 +31,7 @@
 pub mod conformance;
 mod driver;
 pub mod fault;
+mod mock;
 
 pub use driver::{Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
+pub use mock::{Forwarded, MockContext};

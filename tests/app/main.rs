@@ -1,6 +1,7 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
 mod committed_reads;
+mod dead_letters;
 mod failures;
 mod loops;
 mod positions;
@@ -11,5 +12,6 @@ mod states;
 mod subscriptions;
 mod support;
 mod threads;
+mod timers;
 mod times;
 mod watching;

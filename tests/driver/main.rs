@@ -5,12 +5,17 @@ mod bank;
 #[path = "../common/delete.rs"]
 mod delete;
 
+mod alone;
 mod capture;
 mod commits;
 mod emission;
 mod errors;
+mod foreign_keys;
 mod forwards;
 mod groups;
+mod handlers;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod tables;
+mod wrappers;

@@ -72,7 +72,12 @@ fn same_config(vector: &Vector, scenario: &Scenario) -> Result<(), String> {
 fn settings_of(vector: &Vector, scenario: &Scenario) -> Result<TaskSettings, String> {
     let cache = vector.config.get(CONFIG_DEFAULT.0).map_or(CONFIG_DEFAULT.1, String::as_str);
     let cache_bytes = cache.parse().map_err(|error| format!("`{}`: {error}", CONFIG_DEFAULT.0))?;
-    Ok(TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes, errors: scenario.error_settings() })
+    Ok(TaskSettings {
+        changelog: Changelog::EveryUpdate,
+        cache_bytes,
+        errors: scenario.error_settings(),
+        ..TaskSettings::default()
+    })
 }
 
 struct Replay<'a> {

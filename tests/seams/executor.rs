@@ -6,7 +6,8 @@ use std::time::Duration;
 use tidemill::Topic;
 use tidemill::exec::{EagerChooser, Executor, Settings, Step, TraceEvent};
 use tidemill::log::Log;
-use tidemill::record::{Offset, TopicPartition};
+use tidemill::processor::{Context, Flow, Processor, PunctuationType, SilentContext};
+use tidemill::record::{Offset, Record, Timestamp, TopicPartition};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, TaskId};
@@ -182,5 +183,57 @@ fn an_executor_goes_on_where_another_stopped() {
         run(&mut executor, &mut chooser);
         assert_eq!(house.last_values("totals"), expected_sums(), "stopped after {stop_after} steps");
         assert_eq!(house.last_values("app-sums-changelog"), expected_sums(), "stopped after {stop_after} steps");
+    }
+}
+
+/// Forwards the time at each tick of the clock.
+struct Tick;
+
+impl Processor<String, i64, String, i64> for Tick {
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("tick", Duration::from_millis(1_000), PunctuationType::WallClock)
+    }
+
+    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
+        if *record.value < 0 {
+            ctx.request_commit();
+        }
+        Ok(())
+    }
+
+    fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut Context<'_, String, i64>) -> Flow {
+        ctx.forward(Record::new(&timer.to_owned(), &time.as_millis(), time))
+    }
+}
+
+#[test]
+fn the_clock_says_when_to_punctuate_and_what_was_forwarded_is_work_to_commit() {
+    let builder = StreamsBuilder::new();
+    builder.stream(&SALES).process(|| Tick, &[]).to(&BONUSES);
+    let house = House::new(&builder.build().unwrap(), &[("sales", 1), ("bonuses", 1)]);
+    let (mut executor, _) = house.executor(Settings::default());
+    let mut chooser = EagerChooser::default();
+    assert_eq!(executor.timer_due_in(), Some(Duration::from_secs(1)));
+    house.clock.advance(Duration::from_millis(999));
+    assert_eq!(run(&mut executor, &mut chooser), []);
+    assert_eq!(executor.timer_due_in(), Some(Duration::from_millis(1)));
+
+    house.clock.advance(Duration::from_millis(1_001));
+    assert_eq!(run(&mut executor, &mut chooser), [Step::Punctuate { task: 0 }, Step::Commit { due: true }]);
+    assert_eq!(executor.timer_due_in(), Some(Duration::from_secs(1)), "the tick at 1000 is not made up for");
+    let ticks = BTreeMap::from([(b"tick".to_vec(), Some(2_000_i64.to_be_bytes().to_vec()))]);
+    assert_eq!(house.last_values("bonuses"), ticks);
+}
+
+#[test]
+fn a_commit_that_a_processor_asks_for_is_due_at_once() {
+    let builder = StreamsBuilder::new();
+    builder.stream(&SALES).process(|| Tick, &[]).to(&BONUSES);
+    let house = House::new(&builder.build().unwrap(), &[("sales", 1), ("bonuses", 1)]);
+    let (mut executor, _) = house.executor(Settings::default());
+    for (value, last) in [(1, Step::Process { task: 0 }), (-1, Step::Commit { due: true })] {
+        house.send(&SALES, "key", value, 0);
+        let steps = run(&mut executor, &mut EagerChooser::default());
+        assert_eq!(steps.last(), Some(&last), "after {value}");
     }
 }

@@ -12,6 +12,7 @@ mod tasks;
 mod commit;
 mod executor;
 mod explorer;
+mod failures;
 mod fingerprint;
 mod house;
 mod restore;

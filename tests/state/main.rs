@@ -7,3 +7,4 @@ mod home;
 mod model;
 mod published;
 mod rows;
+mod scans;

@@ -51,6 +51,18 @@ fn a_given_name_uses_up_its_number_all_the_same() {
 }
 
 #[test]
+fn the_nodes_of_a_join_of_tables_are_called_after_it() {
+    let builder = StreamsBuilder::new();
+    let (left, right) = (builder.table(&IN), builder.table(&PRICES));
+    left.join(&right, |left, right| left + right).named("sum").to_stream().to(&OUT).named("end");
+    let topology = builder.build().unwrap();
+    assert_eq!(
+        node_names(&topology)[4..],
+        ["sum-join-this", "sum-join-other", "sum", "KTABLE-TOSTREAM-0000000009", "end"]
+    );
+}
+
+#[test]
 fn an_operator_upstream_moves_a_numbered_name() {
     let store = |filters: usize| {
         let builder = StreamsBuilder::new();

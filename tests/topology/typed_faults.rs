@@ -5,7 +5,7 @@ use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::Record;
 use tidemill::serde::Data;
 use tidemill::state::{Store, StoreSpec};
-use tidemill::stream::{Consumed, StreamsBuilder};
+use tidemill::stream::{Consumed, StreamsBuilder, Table};
 use tidemill::topology::{Fault, TimestampExtractor};
 
 const IN: Topic<String, i64> = Topic::of("in");
@@ -140,6 +140,31 @@ fn a_join_of_two_builders() {
         };
         joined.to(&OUT);
         let verb = if left { "left_join" } else { "join" };
+        assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb }]);
+    }
+}
+
+#[test]
+fn a_join_of_tables_of_two_builders() {
+    const SUMS: Store<String, i64> = Store::of("sums");
+    type Join = fn(&Table<'_, String, i64>, &Table<'_, String, i64>);
+    let joins: [(Join, &str); 3] = [
+        (|left, right| drop(left.join(right, |left, right| Some(left + right))), "join"),
+        (|left, right| drop(left.left_join_with(right, &SUMS, |left, _| Some(*left))), "left_join"),
+        (
+            |left, right| {
+                // What goes on from there brings no fault of its own.
+                let joined = left.outer_join(right, |_, right| right.copied());
+                joined.join(left, |_, left| *left).to_stream().to(&OUT);
+            },
+            "outer_join",
+        ),
+    ];
+    for (join, verb) in joins {
+        let (other, builder) = (StreamsBuilder::new(), StreamsBuilder::new());
+        // The other one has more places than this one.
+        (0..9).for_each(|_| drop(other.table(&IN)));
+        join(&builder.table(&IN), &other.table(&OTHER));
         assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb }]);
     }
 }

@@ -37,6 +37,23 @@ pub(super) fn change_row<'c, K: 'static, V: Send + 'static>(
     }
 }
 
+/// Stores a row that a change brings, and hands that change on with the old row that it has: that of a join is not always the
+/// one in the store. A cache tells of the row that it had.
+pub(super) fn store_change<K: 'static, V: Clone + Send + 'static>(
+    slot: &RowSlot<K, V>,
+    change: Change<'_, K, V>,
+    ctx: &mut NodeContext<'_, TableOf<K, V>>,
+) -> Flow {
+    let (store, changelog) = ctx.task().state::<KeyValueState<K, V>>(slot.index);
+    if store.rows().is_cached() {
+        let row = |_| Ok((change.new.clone(), change.timestamp));
+        return hold_row(slot, change.key, change.into(), ctx.task(), row);
+    }
+    let row = store.claim(change.key)?;
+    store.set(row, change.new.clone(), change.timestamp, &mut changelog.caused_by(change.into()))?;
+    ctx.push(change)
+}
+
 /// A row's place after a change, and what it was before, if somebody wants to know.
 struct Changed<V> {
     row: CellId,
@@ -162,7 +179,9 @@ impl<K: 'static, V: Send + 'static> RowFlusher<K, V> {
         task.set_address(cause.address);
         let old = self.slot.sends_old.then(|| before.value());
         let changed = Changed { row, old, timestamp: row_time.unwrap_or(cause.timestamp) };
-        let store = task.take_state::<KeyValueState<K, V>>(slot);
-        push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
+        task.attempt_to_tell(cause.timestamp, |task| {
+            let store = task.take_state::<KeyValueState<K, V>>(slot);
+            push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
+        })
     }
 }

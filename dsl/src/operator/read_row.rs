@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::KeyValueState;
+use crate::state::{CellId, KeyValueState};
 use crate::topology::RowSlot;
 
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
+
+/// A row of one's own with its time, if it is there.
+pub(crate) type Fetched<V> = Option<(V, Timestamp)>;
 
 /// Finds the row of a key.
 pub(crate) trait ReadRow<K, V>: Send + Sync {
@@ -21,6 +24,9 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError>;
+
+    /// As `read`, with a row of one's own: made for this call, or a copy. For what has to read on while it holds the row.
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError>;
 }
 
 /// A row of a store.
@@ -34,17 +40,37 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
-        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
         if !store.rows().is_cached() {
             return visit(store.get(key)?);
         }
-        // Reading can push other rows out of a full cache, which comes before what is done with this one.
-        let Some(row) = store.place(key)? else { return visit(None) };
-        store.rows().touch(row, &mut out)?;
-        task.make_room(self.0.index)?;
+        let Some(row) = place(&self.0, key, task)? else { return visit(None) };
         let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
         visit(store.row(row))
     }
+
+    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let Some(row) = place(&self.0, key, task)? else { return Ok(None) };
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+        Ok(store.row(row).map(copy).transpose()?)
+    }
+}
+
+/// Where the row of a key lies. Reading can push other rows out of a full cache, which comes before what is done with this
+/// one.
+pub(super) fn place<K: 'static, V: Send + 'static>(
+    slot: &RowSlot<K, V>,
+    key: &K,
+    task: &mut TaskState,
+) -> Result<Option<CellId>, ProcessError> {
+    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let Some(row) = store.place(key)? else { return Ok(None) };
+    if store.rows().is_cached() {
+        store.rows().touch(row, &mut out)?;
+        task.make_room(slot.index)?;
+    }
+    Ok(Some(row))
 }
 
 /// A row that passes a filter.
@@ -69,6 +95,11 @@ where
             visit(row.filter(|_| passes))
         })
     }
+
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let Some((value, timestamp)) = self.above.fetch(key, as_of, task)? else { return Ok(None) };
+        Ok((self.predicate)(key, &value)?.then_some((value, timestamp)))
+    }
 }
 
 /// A row with its value mapped.
@@ -92,5 +123,15 @@ where
             let Some((value, timestamp)) = row else { return visit(None) };
             visit((self.map)(key, value)?.as_ref().map(|mapped| (mapped, timestamp)))
         })
+    }
+
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V2>, ProcessError> {
+        let mut fetched = None;
+        self.above.read(key, as_of, task, &mut |row| {
+            let Some((value, timestamp)) = row else { return Ok(()) };
+            fetched = (self.map)(key, value)?.map(|mapped| (mapped, timestamp));
+            Ok(())
+        })?;
+        Ok(fetched)
     }
 }

@@ -1,10 +1,15 @@
-//! A table's `filter` without a store: a row that does not pass is a row that is gone.
+//! A table's `filter`: a row that does not pass is a row that is gone.
 
 use std::sync::Arc;
 
-use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf};
+use super::lend::change_row;
+use super::read_row::place;
+use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf, TaskState};
 use crate::record::Change;
+use crate::state::KeyValueState;
+use crate::topology::RowSlot;
 
+/// A filter without a store.
 pub(crate) struct TableFilter<F> {
     pub(crate) predicate: Arc<F>,
     /// Whether it looks at the row before the change, where the table above tells it.
@@ -18,7 +23,7 @@ where
     F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Flow {
-        let passing = |row| self.passing(change.key, row);
+        let passing = |row| passing(&*self.predicate, change.key, row);
         let new = passing(change.new)?;
         let old = change.old.filter(|_| self.sends_old).map(passing).transpose()?;
         // Without the old row nobody knows whether it had passed, so the tombstone goes out then.
@@ -29,13 +34,44 @@ where
     }
 }
 
-impl<F> TableFilter<F> {
-    /// The row if it passes.
-    fn passing<'a, K, V>(&self, key: &K, row: &'a Option<V>) -> Result<&'a Option<V>, ProcessError>
-    where
-        F: Fn(&K, &V) -> Result<bool, ProcessError>,
-    {
-        let passes = row.as_ref().map(|value| (self.predicate)(key, value)).transpose()?.unwrap_or(false);
-        Ok(if passes { row } else { &None })
+/// A filter that keeps the rows that pass.
+pub(crate) struct StoredTableFilter<K: 'static, V: 'static, F> {
+    pub(crate) predicate: Arc<F>,
+    pub(crate) store: RowSlot<K, V>,
+    /// Whether a row that does not pass makes no change where none was kept.
+    pub(crate) drops_absent: bool,
+}
+
+impl<K, V, F> Operator<TableOf<K, V>, TableOf<K, V>> for StoredTableFilter<K, V, F>
+where
+    K: 'static,
+    V: Clone + Send + 'static,
+    F: Fn(&K, &V) -> Result<bool, ProcessError> + Send + Sync + 'static,
+{
+    fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Flow {
+        let Change { key, timestamp, .. } = change;
+        let new = passing(&*self.predicate, key, change.new)?;
+        if new.is_none() && self.drops_absent && !self.is_kept(key, ctx.task())? {
+            return Ok(());
+        }
+        change_row(&self.store, key, change, ctx, |_| Ok((new.clone(), timestamp)))
     }
+}
+
+impl<K: 'static, V: Send + 'static, F> StoredTableFilter<K, V, F> {
+    fn is_kept(&self, key: &K, task: &mut TaskState) -> Result<bool, ProcessError> {
+        let row = place(&self.store, key, task)?;
+        let (store, _) = task.state::<KeyValueState<K, V>>(self.store.index);
+        Ok(row.is_some_and(|row| store.row(row).is_some()))
+    }
+}
+
+/// The row if it passes.
+fn passing<'a, K, V>(
+    predicate: &impl Fn(&K, &V) -> Result<bool, ProcessError>,
+    key: &K,
+    row: &'a Option<V>,
+) -> Result<&'a Option<V>, ProcessError> {
+    let passes = row.as_ref().map(|value| predicate(key, value)).transpose()?.unwrap_or(false);
+    Ok(if passes { row } else { &None })
 }

@@ -1,14 +1,15 @@
 //! What a node may do while it runs: forward, use its stores, set timers, ask for times.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
     Address, DropReason, Edge, FixedKeyOf, FixedKeyRecord, Flow, Nowhere, Outlet, ProcessError, PunctuationType,
-    Schedule, StreamOf, TaskState,
+    RowContext, Schedule, StreamOf, TaskState,
 };
-use crate::record::{Record, Timestamp};
-use crate::state::Descriptor;
+use crate::record::{Headers, Record, Timestamp};
+use crate::state::{Descriptor, KeyRange, Scan, Store, key_range};
 
 /// A node's name, and what it is connected to.
 pub(crate) struct NodeHead {
@@ -18,6 +19,34 @@ pub(crate) struct NodeHead {
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
     /// The children, as the outlet has them.
     pub(crate) children: Box<[Arc<str>]>,
+}
+
+impl NodeHead {
+    /// A store that the node is connected to.
+    pub(crate) fn open<'t, D: Descriptor>(
+        &self,
+        task: &'t mut TaskState,
+        store: &D,
+    ) -> Result<D::Access<'t>, ProcessError> {
+        let slot = self.slot_of_store(store.name())?;
+        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        task.make_room(slot)?;
+        task.open_at(slot, store)
+    }
+
+    /// The place of a store that the node is connected to.
+    fn slot_of_store(&self, wanted: &str) -> Result<usize, ProcessError> {
+        let found = self.stores.iter().find(|(name, _)| **name == *wanted);
+        found.map(|(_, slot)| *slot).ok_or_else(|| {
+            let connected: Vec<&str> = self.stores.iter().map(|(name, _)| &**name).collect();
+            let node = &self.name;
+            format!(
+                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
+                 the processor is added"
+            )
+            .into()
+        })
+    }
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -158,19 +187,82 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
 
     /// A store that this node is connected to.
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
-        let found = self.node.stores.iter().find(|(name, _)| **name == *store.name());
-        let Some((_, slot)) = found else {
-            let connected: Vec<&str> = self.node.stores.iter().map(|(name, _)| &**name).collect();
-            let (node, wanted) = (&self.node.name, store.name());
-            return Err(format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into());
-        };
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
-        self.task.make_room(*slot)?;
-        self.task.open_at(*slot, store)
+        self.node.open(self.task, store)
+    }
+
+    /// Opens a cursor over the rows of a key-value store whose keys lie in a range, in the order of the keys' bytes. It shows
+    /// the rows as they are now, and does not borrow the context:
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// use tidemill_dsl::processor::{Context, Flow, Processor};
+    /// use tidemill_dsl::record::Record;
+    /// use tidemill_dsl::state::{Store, StoreSpec};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    ///
+    /// const OPEN: Store<String, i64> = Store::of("open");
+    ///
+    /// /// Collects values; 0 forwards and forgets all of them.
+    /// struct Collect;
+    ///
+    /// impl Processor<String, i64, String, i64> for Collect {
+    ///     fn stores(&self) -> Vec<StoreSpec> {
+    ///         vec![StoreSpec::plain(&OPEN)]
+    ///     }
+    ///
+    ///     fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
+    ///         if *record.value != 0 {
+    ///             return ctx.store(&OPEN)?.put(record.key, *record.value, record.timestamp);
+    ///         }
+    ///         let mut rows = ctx.scan(&OPEN, ..)?;
+    ///         while let Some((key, value)) = rows.next(ctx)? {
+    ///             ctx.forward(Record::new(&key, &value, record.timestamp))?;
+    ///             ctx.store(&OPEN)?.delete(&key, record.timestamp)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).process(|| Collect, &[]).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("b", 2).send("a", 1).send("", 0);
+    /// assert_eq!(driver.output(&OUT).key_values(), [("a".into(), 1), ("b".into(), 2)]);
+    /// assert_eq!(driver.store(&OPEN).all(), []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scan<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        range: impl RangeBounds<K>,
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        self.scan_keys(store, key_range(store, &range)?)
+    }
+
+    /// As [`scan`](Self::scan), over the rows whose key's bytes begin with `prefix`.
+    pub fn scan_prefix<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        prefix: &[u8],
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        self.scan_keys(store, KeyRange::prefix(prefix))
+    }
+
+    fn scan_keys<K: 'static, V: Clone + Send + 'static>(
+        &mut self,
+        store: &Store<K, V>,
+        range: KeyRange,
+    ) -> Result<Scan<'a, K, V>, ProcessError> {
+        let slot = self.node.slot_of_store(store.name())?;
+        self.task.open_at(slot, store)?;
+        Ok(Scan::open(self.task.state(slot).0, slot, range))
+    }
+
+    /// The context of a function that is given a row of a table.
+    pub(crate) fn row_context<'c>(&'c mut self, timestamp: Timestamp, headers: &'c Headers) -> RowContext<'c> {
+        RowContext::of_change(self.node, self.task, timestamp, headers)
     }
 }
 

@@ -24,11 +24,17 @@ pub enum DropReason {
     Late,
     /// It is older than what a store keeps.
     Expired,
+    /// A row of a versioned table came after a later one of its key, and the operator looks at the latest only.
+    OutOfOrder,
+    /// A row of a foreign-key join points nowhere.
+    NullForeignKey,
+    /// An answer of a foreign-key join is for a row that has changed since.
+    StaleAnswer,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 9] = [
+    pub const ALL: [DropReason; 12] = [
         DropReason::NullKey,
         DropReason::NullValue,
         DropReason::InvalidTimestamp,
@@ -38,6 +44,9 @@ impl DropReason {
         DropReason::Production,
         DropReason::Late,
         DropReason::Expired,
+        DropReason::OutOfOrder,
+        DropReason::NullForeignKey,
+        DropReason::StaleAnswer,
     ];
 }
 
@@ -53,6 +62,9 @@ impl fmt::Display for DropReason {
             DropReason::Production => "production",
             DropReason::Late => "late",
             DropReason::Expired => "expired",
+            DropReason::OutOfOrder => "out of order",
+            DropReason::NullForeignKey => "null foreign key",
+            DropReason::StaleAnswer => "stale answer",
         })
     }
 }

@@ -37,6 +37,7 @@ pub(super) struct Journal {
     on: bool,
     /// Whether the effects of such a record are taken back.
     undo: bool,
+    in_step: bool,
     record: Option<Records>,
     timestamp: Timestamp,
     /// Processors that the step entered, as they were before; `None` for one that cannot say.
@@ -56,12 +57,18 @@ impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
         let on = errors.processing.may_skip() || errors.production.may_skip();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
-        Journal { errors, on, undo, record: None, timestamp: Timestamp::ZERO, instances: Vec::new(), timers: None }
+        let (record, timestamp, instances, timers) = (None, Timestamp::ZERO, Vec::new(), None);
+        Journal { errors, on, undo, in_step: false, record, timestamp, instances, timers }
     }
 
     /// Whether stores and outputs are to remember what they were.
     pub(super) fn is_on(&self) -> bool {
         self.on
+    }
+
+    /// Whether what is done now may be taken back.
+    pub(super) fn may_undo(&self) -> bool {
+        self.undo && self.in_step
     }
 }
 
@@ -74,7 +81,20 @@ impl TaskState {
         origin: Origin<'_>,
         step: impl FnOnce(&mut TaskState) -> Flow,
     ) -> Result<Attempt, ProcessError> {
-        if self.journal.on { self.attempt_journalled(origin, step) } else { step(self).map(|()| Attempt::Done) }
+        if !self.journal.on {
+            return step(self).map(|()| Attempt::Done);
+        }
+        let attempt = self.attempt_journalled(origin, step)?;
+        self.make_room_late()?;
+        Ok(attempt)
+    }
+
+    /// Tells the nodes below of something that a cache let out: a step of its own, unless it is part of one.
+    pub(crate) fn attempt_to_tell(&mut self, timestamp: Timestamp, tell: impl FnOnce(&mut TaskState) -> Flow) -> Flow {
+        if !self.journal.on || self.journal.in_step {
+            return tell(self);
+        }
+        self.attempt_journalled(Origin { record: None, timestamp }, tell).map(|_| ())
     }
 
     fn attempt_journalled(
@@ -84,8 +104,9 @@ impl TaskState {
     ) -> Result<Attempt, ProcessError> {
         let Self { dropped, stream_time, commit_requested, .. } = *self;
         let before = Before { dropped, stream_time, commit_requested };
-        (self.journal.record, self.journal.timestamp) = (origin.record.cloned(), origin.timestamp);
-        self.parts.outputs.begin();
+        self.keep();
+        (self.journal.in_step, self.journal.timestamp) = (true, origin.timestamp);
+        self.journal.record = origin.record.cloned();
         let attempt = match step(self) {
             Ok(()) => Attempt::Done,
             Err(error) => {
@@ -95,7 +116,7 @@ impl TaskState {
                 attempt
             }
         };
-        self.keep();
+        (self.journal.in_step, self.journal.record) = (false, None);
         Ok(attempt)
     }
 
@@ -136,10 +157,8 @@ impl TaskState {
         if error.is_never_skipped() {
             return Err(error);
         }
-        let error = match self.firing() {
-            Some(timer) => error.at_timer(timer),
-            None => error,
-        };
+        let error = self.address().into_iter().fold(error, ProcessError::at_record);
+        let error = self.firing().into_iter().fold(error, ProcessError::at_timer);
         let stored = self.journal.record.as_ref().and_then(Records::peek);
         let headers = stored.and_then(|record| record.headers().ok()).unwrap_or(Headers::NONE);
         // Kafka Streams lets go of the bytes when it sends something, and they are null in dead letters from then on.
@@ -147,7 +166,7 @@ impl TaskState {
         let failed = FailedRecord {
             stage: error.stage(),
             error: &error,
-            address: stored.and(self.address()),
+            address: self.address(),
             timestamp: self.journal.timestamp,
             key: bytes.and_then(|record| record.key),
             value: bytes.and_then(|record| record.value),
@@ -173,6 +192,8 @@ impl TaskState {
             }
         }
         self.parts.outputs.undo();
+        let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
+        self.parts.cache_budget.set_used(cached);
         if let Some(timers) = self.journal.timers.take() {
             self.timers = timers;
         }
@@ -181,19 +202,19 @@ impl TaskState {
         Ok(Attempt::Undone)
     }
 
-    /// The step has finished: nothing of it is taken back any more.
-    pub(super) fn keep(&mut self) {
+    /// A step begins: nothing that was done before is taken back with it.
+    fn keep(&mut self) {
         for store in self.parts.stores.iter_mut().flatten() {
             store.keep();
         }
-        self.journal.instances.clear();
-        (self.journal.record, self.journal.timers) = (None, None);
         self.parts.outputs.keep();
+        self.journal.instances.clear();
+        self.journal.timers = None;
     }
 
     /// Timers are about to change: notes them, if they may have to be set back.
     pub(super) fn remember_timers(&mut self) {
-        if self.journal.undo && self.journal.timers.is_none() {
+        if self.journal.may_undo() && self.journal.timers.is_none() {
             self.journal.timers = Some(self.timers.clone());
         }
     }
@@ -201,7 +222,7 @@ impl TaskState {
     /// A processor is about to run: notes its fields, if they may have to be set back.
     #[inline]
     pub(super) fn remember_instance(&mut self, slot: usize) {
-        if self.journal.undo {
+        if self.journal.may_undo() {
             self.remember_fields(slot);
         }
     }

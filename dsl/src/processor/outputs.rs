@@ -27,6 +27,7 @@ pub struct Outputs {
     counts: Arc<dyn PartitionCounts>,
     reads: Box<OwnInput>,
     key_buffer: Vec<u8>,
+    record_bytes_max: usize,
     /// Whether a sink has sent something since the step began.
     sent: bool,
     /// What the buffers were before each record of the step, newest last; `None`: nothing is ever taken back.
@@ -55,6 +56,7 @@ impl Outputs {
         topics: impl IntoIterator<Item = TopicName>,
         counts: Arc<dyn PartitionCounts>,
         reads: Box<OwnInput>,
+        record_bytes_max: usize,
     ) -> Result<Self, UnknownTopic> {
         let mut outputs = Outputs {
             topics: Vec::new(),
@@ -64,6 +66,7 @@ impl Outputs {
             counts,
             reads,
             key_buffer: Vec::new(),
+            record_bytes_max,
             sent: false,
             journal: None,
         };
@@ -163,7 +166,13 @@ impl Outputs {
         self.sent = true;
         let name = self.topics[topic].name.clone();
         let has_key = key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", &name, e))?;
-        let write = |out: &mut Vec<u8>| value_serde.write_nullable(value, out);
+        let (key_bytes, max) = (bytes.len(), self.record_bytes_max);
+        let write = |out: &mut Vec<u8>| {
+            let start = out.len();
+            let present = value_serde.write_nullable(value, out)?;
+            let size = key_bytes + out.len() - start;
+            if size > max { Err(too_large(size, max)) } else { Ok(present) }
+        };
         let result = self.append_with(topic, partition, timestamp, has_key.then_some(&bytes[..]), headers, write);
         self.key_buffer = bytes;
         result.map_err(|e| Unwritable::new("value", &name, e).into())
@@ -218,10 +227,12 @@ impl Outputs {
         self.journal = on.then(Vec::new);
     }
 
-    /// A step begins. What was added before, as by a commit, is not taken back with it.
-    pub(super) fn begin(&mut self) {
+    /// A step begins: what was added so far stays.
+    pub(super) fn keep(&mut self) {
         self.sent = false;
-        self.keep();
+        if let Some(journal) = &mut self.journal {
+            journal.clear();
+        }
     }
 
     /// Whether a sink has sent something since the step began.
@@ -229,14 +240,7 @@ impl Outputs {
         self.sent
     }
 
-    /// Keeps what was added so far.
-    pub(super) fn keep(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            journal.clear();
-        }
-    }
-
-    /// Takes away what was added since then.
+    /// Takes away what was added since `keep`.
     pub(super) fn undo(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         for BufferLength { topic, partition, length } in journal.drain(..).rev() {
@@ -309,6 +313,13 @@ impl Outputs {
         self.looped |= *own_input;
         Ok(())
     }
+}
+
+#[cold]
+fn too_large(size: usize, max: usize) -> SerdeError {
+    SerdeError::new(format!(
+        "key and value have {size} bytes, and a record may have {max}: send less, or raise `record_bytes_max`"
+    ))
 }
 
 /// A record goes to a topic that does not exist.

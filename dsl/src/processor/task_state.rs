@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, Origin, Outputs, ProcessError,
-    ProcessorInstance, ProcessorRunner, PunctuationType, Timers,
+    ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
@@ -161,7 +161,6 @@ impl TaskState {
                 processor.init(self)?;
             }
         }
-        self.keep();
         Ok(())
     }
 
@@ -205,6 +204,11 @@ impl TaskState {
         let firing = self.timers.firing()?;
         let node = &**self.parts.processors[firing.slot].name();
         Some(FiredTimer { timer: (*firing.name).into(), node: node.into() })
+    }
+
+    /// The timers that are set, stream time first, by the time when they are due.
+    pub fn timers_set(&self) -> Vec<TimerView> {
+        self.timers.views(|slot| self.parts.processors[slot].name())
     }
 
     /// The timers, to be changed.
@@ -328,7 +332,19 @@ impl TaskState {
     /// others are left alone.
     #[inline]
     pub(crate) fn make_room(&mut self, slot: usize) -> Flow {
-        if self.parts.cache_budget.is_exceeded() { self.evict(slot) } else { Ok(()) }
+        if self.parts.cache_budget.is_exceeded() && !self.journal.may_undo() { self.evict(slot) } else { Ok(()) }
+    }
+
+    /// Lets changes out of the caches if they hold too much, where that could not be done in the middle of a step: what has
+    /// left cannot be taken back.
+    #[inline]
+    pub(super) fn make_room_late(&mut self) -> Flow {
+        if self.parts.cache_budget.is_exceeded() { self.evict_late() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn evict_late(&mut self) -> Flow {
+        (0..self.parts.cached.len()).try_for_each(|place| self.evict(self.parts.cached[place]))
     }
 
     #[cold]
@@ -389,7 +405,6 @@ impl TaskState {
                 logged?;
             }
         }
-        self.keep();
         Ok(())
     }
 

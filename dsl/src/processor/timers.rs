@@ -44,6 +44,21 @@ pub(crate) struct Firing {
     cancelled: bool,
 }
 
+/// A timer that is set, as one sees it from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimerView {
+    /// The node of its processor.
+    pub node: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Which time makes it fire.
+    pub kind: PunctuationType,
+    /// How far apart it fires.
+    pub interval: Duration,
+    /// When it is due next.
+    pub due: Timestamp,
+}
+
 /// When a timer is to fire.
 pub(crate) struct Schedule<'a> {
     pub(crate) name: &'a str,
@@ -65,6 +80,29 @@ impl Timers {
             PunctuationType::StreamTime => &mut self.stream,
             PunctuationType::WallClock => &mut self.wall,
         }
+    }
+
+    /// The timers that are set, stream time first, by the time when they are due. `node` names a slot's.
+    pub(crate) fn views<'a>(&self, node: impl Fn(usize) -> &'a Arc<str>) -> Vec<TimerView> {
+        let view = |kind| {
+            let node = &node;
+            move |(timer, due): &(Scheduled, Timestamp)| TimerView {
+                node: node(timer.slot).clone(),
+                name: timer.name.clone(),
+                kind,
+                interval: Duration::from_millis(timer.interval.unsigned_abs()),
+                due: *due,
+            }
+        };
+        let set = |heap: &TimeHeap<Scheduled>, kind| -> Vec<TimerView> {
+            let mut views: Vec<TimerView> =
+                heap.entries().iter().filter(|(timer, _)| !timer.cancelled).map(view(kind)).collect();
+            views.sort_by_key(|view| view.due);
+            views
+        };
+        let mut views = set(&self.stream, PunctuationType::StreamTime);
+        views.extend(set(&self.wall, PunctuationType::WallClock));
+        views
     }
 
     /// When the next timer is due; it may have been cancelled since.

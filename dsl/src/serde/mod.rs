@@ -21,6 +21,7 @@ mod list;
 mod nullable;
 mod raw;
 mod reference;
+mod subscription;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -35,6 +36,7 @@ pub use list::List;
 pub use nullable::Nullable;
 pub use raw::{Raw, Void};
 pub use reference::SerdeRef;
+pub(crate) use subscription::{Instruction, Response, ResponseSerde, Subscription, SubscriptionKey, SubscriptionSerde};
 pub use text::{StrictUtf8, Utf8, UuidText};
 pub use tidemill_derive::Data;
 

@@ -87,6 +87,15 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         Ok(self.state.set(row, Some(value), at, &mut self.out)?)
     }
 
+    /// Sets the value of a key that has none, as of the time `at`; gives the one that it had.
+    pub fn put_if_absent(&mut self, key: &K, value: V, at: Timestamp) -> Result<Option<&V>, ProcessError> {
+        if self.get(key)?.is_none() {
+            self.put(key, value, at)?;
+            return Ok(None);
+        }
+        self.get(key)
+    }
+
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
         let row = self.state.claim(key)?;

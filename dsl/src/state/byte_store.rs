@@ -31,6 +31,12 @@ impl KeyRange {
         KeyRange { from: Bound::Included(prefix.to_vec()), to }
     }
 
+    /// Whether a key lies between the bounds.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
+        std::ops::RangeBounds::<[u8]>::contains(&bounds, key)
+    }
+
     /// Whether no key can lie between the bounds: an inverted range, which is empty and no error.
     pub fn is_empty(&self) -> bool {
         match (&self.from, &self.to) {

@@ -38,11 +38,10 @@ pub trait StateStore: Any + Send {
     /// not told so remembers nothing.
     fn journal(&mut self, on: bool);
 
-    /// Keeps the changes since the last `keep` or `undo`: the record that made them has finished.
+    /// A step begins: what was done so far is never taken back.
     fn keep(&mut self);
 
-    /// Takes the changes since the last `keep` or `undo` back: the record that made them has failed. Only in a store that
-    /// remembers them, and not across `log_changes`.
+    /// Takes back what was done since `keep`: the record of the step has failed. Only in a store that remembers it.
     fn undo(&mut self) -> Result<(), StoreError>;
 
     /// Removes all rows.

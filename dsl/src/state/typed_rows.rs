@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
 use super::published::RowBlock;
+use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
@@ -60,6 +61,8 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
     emptied: Vec<u32>,
+    /// Cursors that are open.
+    pub(super) scans: OpenScans<V>,
     /// `None`: no record's changes are ever taken back.
     pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
@@ -89,6 +92,7 @@ impl<V: Send + 'static> TypedRows<V> {
             unlogged: Vec::new(),
             unflushed: Vec::new(),
             emptied: Vec::new(),
+            scans: OpenScans::default(),
             journal: None,
             publishing: None,
         }
@@ -138,6 +142,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Takes the value out of its place, to be given back changed by `set`.
     pub(crate) fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
+        self.keep_for_scans(id);
         if self.journal.is_some() {
             self.remember_bytes(id.0)?;
         }
@@ -153,6 +158,7 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
+        self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
         if value.is_none() {
             self.emptied.push(id.0);
@@ -176,6 +182,16 @@ impl<V: Send + 'static> TypedRows<V> {
             return self.hold(id.0, out);
         }
         self.owe_changelog(id.0, out)
+    }
+
+    /// Keeps a row that is about to change for open cursors.
+    #[inline]
+    fn keep_for_scans(&mut self, id: CellId) {
+        if !self.scans.is_empty() {
+            let mut scans = std::mem::take(&mut self.scans);
+            scans.keep(self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
+            self.scans = scans;
+        }
     }
 
     /// Writes a row to the changelog, now or at the commit.
@@ -513,15 +529,22 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn journal(&mut self, on: bool) {
         self.journal = on.then(RowJournal::new);
+        self.cache.iter_mut().for_each(|cache| cache.journal(on));
     }
 
     fn keep(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.clear();
         }
+        if let Some(cache) = &mut self.cache {
+            cache.keep();
+        }
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
+        for cell in self.cache.as_mut().map(RowCache::undo).unwrap_or_default() {
+            self.cells.get_mut(cell).entry = None;
+        }
         self.undo_to(UndoMark(0))
     }
 

@@ -1,7 +1,7 @@
 //! How a store takes back what it did for a record that failed.
 //!
-//! Rule: between two calls of `keep` or `undo` a store remembers what it was before each change, newest last; `undo` goes
-//! back through that list, so that the store is what it was, its debts to the changelog and to the bytes below included.
+//! Rule: from `keep` on a store remembers what it was before each change, newest last; `undo` goes back through that list, so
+//! that the store is what it was, its debts to the changelog and to the bytes below included.
 
 use super::StoreError;
 use super::typed_rows::TypedRows;
@@ -29,7 +29,7 @@ pub(super) enum RowChange<V> {
     Unlogged { id: u32 },
 }
 
-/// The changes of a store's rows since the last record that finished.
+/// The changes of a store's rows since a step began.
 pub(super) struct RowJournal<V> {
     pub(super) changes: Vec<RowChange<V>>,
     /// The bytes of values that were given away, one after another.
@@ -146,19 +146,19 @@ impl<T: Copy> Undoable<T> {
         self.now
     }
 
-    /// Sets the value; [`undo`](Self::undo) brings the one back that was kept last.
+    /// Sets the value; [`undo`](Self::undo) brings back the one that was kept last.
     #[inline]
     pub fn set(&mut self, value: T) {
         self.now = value;
     }
 
-    /// The record that set the value has finished.
+    /// A step begins: what was set so far stays.
     #[inline]
     pub fn keep(&mut self) {
         self.kept = self.now;
     }
 
-    /// The record that set the value has failed.
+    /// The record of the step has failed.
     pub fn undo(&mut self) {
         self.now = self.kept;
     }

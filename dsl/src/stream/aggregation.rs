@@ -242,9 +242,10 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         drop(plan);
         let (parent, sources) = self.placed(store);
+        let serdes = (key.clone(), value.clone());
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
         let step = self.plan_fold((node, store, kept), parent, spec, operator);
-        Table::stored(self.stream.builder, step, sources, kept)
+        Table::stored(self.stream.builder, step, sources, kept).with_serdes(serdes)
     }
 
     fn plan_fold<A, O>(

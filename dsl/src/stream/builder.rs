@@ -1,12 +1,14 @@
 //! Where streams and tables begin, and where the program ends.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::optimization::Optimization;
 use super::plan::Plan;
 use super::stream_type::Sources;
 use super::table::{self, Table};
 use super::{Consumed, Materialized, Stream};
+use crate::processor::ProcessorWrapper;
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
 use crate::topic::Topic;
@@ -39,6 +41,7 @@ pub enum Naming {
 pub struct StreamsBuilder {
     plan: RefCell<Plan>,
     naming: Naming,
+    wrapper: Option<Arc<dyn ProcessorWrapper>>,
 }
 
 impl StreamsBuilder {
@@ -73,6 +76,40 @@ impl StreamsBuilder {
     pub fn optimize(mut self, optimization: Optimization) -> Self {
         self.plan.get_mut().optimizations.add(optimization);
         self
+    }
+
+    /// Puts code of the application's own around every processor, those of the verbs included (KIP-1112): for logs,
+    /// measurements, checks. A builder has one wrapper.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// use std::collections::BTreeMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use tidemill_dsl::processor::{CallReason, Flow, ProcessorCall};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    ///
+    /// // How many records reach each node.
+    /// let counts = Arc::new(Mutex::new(BTreeMap::<String, u64>::new()));
+    /// let counted = counts.clone();
+    /// let count = move |call: &ProcessorCall<'_>, run: &mut dyn FnMut() -> Flow| {
+    ///     if call.reason == CallReason::Item {
+    ///         *counted.lock().unwrap().entry(call.node.to_owned()).or_default() += 1;
+    ///     }
+    ///     run()
+    /// };
+    /// let builder = StreamsBuilder::new().wrap_processors(count);
+    /// builder.stream(&IN).filter(|_, value| *value > 0).named("positive").map_values(|value| value * 2).named("double").to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1).send("a", -1);
+    /// assert_eq!(*counts.lock().unwrap(), BTreeMap::from([("double".into(), 1), ("positive".into(), 2)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn wrap_processors(self, wrapper: impl ProcessorWrapper) -> Self {
+        StreamsBuilder { wrapper: Some(Arc::new(wrapper)), ..self }
     }
 
     /// The records of a topic.
@@ -242,6 +279,7 @@ impl StreamsBuilder {
         let materialized = materialized.into();
         let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
         let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
+        let serdes = (Some(key.clone()), Some(value.clone()));
         let mut plan = self.plan.borrow_mut();
         let store_name = match &materialized.name {
             Some(name) => plan.names.fixed(name),
@@ -261,7 +299,7 @@ impl StreamsBuilder {
         let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
         let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
         drop(plan);
-        Table::stored(self, step, Sources::one(source), store)
+        Table::stored(self, step, Sources::one(source), store).with_serdes(serdes)
     }
 
     /// Adds a store for processors; connect it where they are added.
@@ -282,7 +320,9 @@ impl StreamsBuilder {
                 plan.faults.push(Fault::ExplicitNames { names });
             }
         }
-        plan.lower().build()
+        let mut builder = plan.lower();
+        builder.wrapper = self.wrapper;
+        builder.build()
     }
 
     /// Persistent names that are numbered: they move when an operator is added upstream.

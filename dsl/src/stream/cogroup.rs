@@ -280,10 +280,11 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         drop(plan);
+        let serdes = (key.clone(), value.clone());
         let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
         let initial: Initial<A> = Arc::new(initial);
         let (step, sources) =
             plan_members::<_, TableOf<K, A>>(self.builder, &self.members, (store, kept), initial, spec);
-        Table::stored(self.builder, step, sources, kept)
+        Table::stored(self.builder, step, sources, kept).with_serdes(serdes)
     }
 }

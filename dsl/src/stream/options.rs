@@ -122,6 +122,11 @@ impl<K, V: Send> Materialized<K, V> {
         Materialized { changelog: Some(changelog), ..self }
     }
 
+    /// The name with the rest, or `None` where there is none: a table that could compute its rows keeps them under a name only.
+    pub(super) fn under_name(self) -> Option<(String, Self)> {
+        self.name.clone().map(|name| (name, self))
+    }
+
     /// Says when changes come out, and when the changelog gets them. Reads see a change at once in any case.
     ///
     /// ```

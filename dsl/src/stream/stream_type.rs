@@ -112,12 +112,17 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
 
     /// Records a fault when another builder made the other side.
     pub(super) fn check_builder(&self, other: &StreamsBuilder, verb: &'static str) -> bool {
-        let same = std::ptr::eq(self.builder, other);
-        if !same {
-            self.builder.plan().faults.push(Fault::OtherBuilder { verb });
-        }
-        same
+        check_builder(self.builder, other, verb)
     }
+}
+
+/// Records a fault when the two sides of a verb come from different builders.
+pub(super) fn check_builder(this: &StreamsBuilder, other: &StreamsBuilder, verb: &'static str) -> bool {
+    let same = std::ptr::eq(this, other);
+    if !same {
+        this.plan().faults.push(Fault::OtherBuilder { verb });
+    }
+    same
 }
 
 /// The serde to write a type with: the one that is known, or the type's own. Without either the plan gets a fault.

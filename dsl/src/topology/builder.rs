@@ -6,6 +6,7 @@ use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use crate::processor::ProcessorWrapper;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
     ProcessorNode, StreamOf,
@@ -52,6 +53,8 @@ pub struct TopologyBuilder {
     pub(crate) copartitioned: Vec<Vec<Arc<str>>>,
     /// Topics of the application's own whose number of partitions is given.
     pub(crate) partitions: Vec<(Arc<str>, u32)>,
+    /// What stands around every processor.
+    pub(crate) wrapper: Option<Arc<dyn ProcessorWrapper>>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -180,7 +183,8 @@ impl TopologyBuilder {
     ) -> &mut Self {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
             let operator = make(wiring);
-            Assembled::node::<In>(OperatorNode::<O, Out> { head: wiring.head(None), operator, outlet: wiring.outlet() })
+            let (head, outlet) = (wiring.head(None), wiring.outlet());
+            wiring.wrapped::<In>(Arc::new(OperatorNode::<O, Out> { head, operator, outlet }))
         })
     }
 
@@ -262,6 +266,13 @@ impl TopologyBuilder {
             self.faults.push(Fault::DuplicateNode { name: node.name.clone() });
         }
         self.nodes.push(node);
+        self
+    }
+
+    /// Puts code of the application's own around every processor, those of the verbs included; as
+    /// [`StreamsBuilder::wrap_processors`](crate::stream::StreamsBuilder::wrap_processors).
+    pub fn wrap_processors(&mut self, wrapper: impl ProcessorWrapper) -> &mut Self {
+        self.wrapper = Some(Arc::new(wrapper));
         self
     }
 

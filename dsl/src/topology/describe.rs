@@ -95,7 +95,7 @@ fn describe_node(text: &mut String, node: &NodeView, links: &Links<'_>) {
             writeln!(text, "    Source: {name} (topics: [{}])", topics.join(", "))
         }
         NodeKind::Source(SourceTopics::Matching(pattern)) => writeln!(text, "    Source: {name} (topics: {pattern})"),
-        NodeKind::Processor => writeln!(text, "    Processor: {name} (stores: [{}])", node.stores.join(", ")),
+        NodeKind::Processor => writeln!(text, "    Processor: {name} (stores: [{}])", stores(node).join(", ")),
         NodeKind::Sink(SinkTopic::Fixed(topic)) => writeln!(text, "    Sink: {name} (topic: {})", topic.name()),
         NodeKind::Sink(SinkTopic::Chosen) => writeln!(text, "    Sink: {name} (extractor class: *)"),
     };
@@ -105,6 +105,12 @@ fn describe_node(text: &mut String, node: &NodeView, links: &Links<'_>) {
     if !matches!(node.kind, NodeKind::Source(_)) {
         let _ = writeln!(text, "      <-- {}", list(&links.parents));
     }
+}
+
+/// A node's stores, which Kafka Streams collects in a hash set too.
+fn stores(node: &NodeView) -> Vec<&str> {
+    let names: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
+    hash_map_order(&names)
 }
 
 fn list(names: &JavaTree<&str>) -> String {

@@ -79,7 +79,7 @@ pub(super) struct Program {
 impl Topology {
     /// Puts a checked program together.
     pub(super) fn assemble(builder: TopologyBuilder) -> Topology {
-        let TopologyBuilder { nodes, stores, copartitioned, partitions, .. } = builder;
+        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, .. } = builder;
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
@@ -102,6 +102,7 @@ impl Topology {
                 stores: &specs,
                 connected: &node.stores,
                 used_below: &below[number],
+                wrapper: wrapper.as_ref(),
                 parts: &mut parts,
             };
             match (node.assemble)(&mut wiring) {

@@ -70,7 +70,8 @@ impl Topology {
         let (topology, application) = (self.clone(), spec.application.to_owned());
         let reads = Box::new(move |topic: &str| topology.reads(topic, &application));
         // The program numbers all sinks' topics, also those of other tasks, so they all get buffers here.
-        let outputs = Outputs::new(topics, spec.counts.clone(), reads).map_err(|error| fail(error.into()))?;
+        let outputs = Outputs::new(topics, spec.counts.clone(), reads, spec.settings.record_bytes_max)
+            .map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
         let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());

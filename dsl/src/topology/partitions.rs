@@ -82,32 +82,41 @@ impl Topology {
         known
     }
 
-    /// Gives every repartition topic the greatest number upstream, until nothing more follows.
+    /// Gives every repartition topic the greatest number upstream, until nothing more follows. Where topics lie upstream of
+    /// each other, as in a table that is joined with itself by a foreign key, those decide that are known.
     fn derive_partitions(&self, known: &mut Known, existing: Existing<'_>, faults: &mut Vec<Fault>) {
         loop {
             let open: Vec<&TopicRef> =
                 self.source_topics().into_iter().filter(|topic| !known.contains_key(topic)).collect();
-            let found: Vec<(TopicRef, u32)> = open
-                .iter()
-                .filter_map(|topic| self.upstream(topic, known, existing).map(|count| ((*topic).clone(), count)))
-                .collect();
-            if found.is_empty() {
+            let found = |all: bool| -> Vec<(TopicRef, u32)> {
+                let count = |topic: &&TopicRef| self.upstream(topic, known, existing, all);
+                open.iter().filter_map(|topic| count(topic).map(|count| ((*topic).clone(), count))).collect()
+            };
+            let mut found_now = found(true);
+            if found_now.is_empty() {
+                found_now = found(false);
+            }
+            if found_now.is_empty() {
                 faults.extend(open.iter().map(|topic| Fault::NoPartitions { topic: topic.name().clone() }));
                 return;
             }
-            known.extend(found);
+            known.extend(found_now);
         }
     }
 
-    /// The greatest number among the topics that the writers of `topic` read, if all of them are known.
-    fn upstream(&self, topic: &TopicRef, known: &Known, existing: Existing<'_>) -> Option<u32> {
+    /// The greatest number among the topics that the writers of `topic` read, if `all` of them, or at least one, are known.
+    fn upstream(&self, topic: &TopicRef, known: &Known, existing: Existing<'_>, all: bool) -> Option<u32> {
         let writes = |sub: &&Subtopology| {
             self.nodes_of(sub).any(|node| matches!(&node.kind, NodeKind::Sink(SinkTopic::Fixed(to)) if to == topic))
         };
         let writers: Vec<&Subtopology> = self.subtopologies().iter().filter(writes).collect();
         let named = writers.iter().flat_map(|sub| self.topics_of(sub)).map(|source| known.get(source).copied());
         let matching = writers.iter().flat_map(|sub| self.matching(sub, existing)).map(Some);
-        named.chain(matching).collect::<Option<Vec<u32>>>()?.into_iter().max()
+        let counts: Vec<Option<u32>> = named.chain(matching).collect();
+        if all && counts.contains(&None) {
+            return None;
+        }
+        counts.into_iter().flatten().max()
     }
 
     fn topics_of<'a>(&'a self, sub: &'a Subtopology) -> impl Iterator<Item = &'a TopicRef> {

@@ -14,12 +14,20 @@ pub struct TaskSettings {
     pub cache_bytes: u64,
     /// What becomes of records that cannot be read, processed or written.
     pub errors: ErrorSettings,
+    /// How large key and value of a record that is written may be together, in bytes; a larger one fails, or goes where
+    /// `errors.production` says. The default is 1 GiB; logs of others may take less.
+    pub record_bytes_max: usize,
 }
 
 impl Default for TaskSettings {
     /// An application's: changelogs get the last value of a row per commit, nothing is cached, and a record that fails
     /// fails its task.
     fn default() -> Self {
-        TaskSettings { changelog: Changelog::LastPerCommit, cache_bytes: 0, errors: ErrorSettings::default() }
+        TaskSettings {
+            changelog: Changelog::LastPerCommit,
+            cache_bytes: 0,
+            errors: ErrorSettings::default(),
+            record_bytes_max: 1 << 30,
+        }
     }
 }

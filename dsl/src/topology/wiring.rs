@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{SourceRunner, TopicRef};
 use crate::operator::RowFlusher;
 use crate::processor::{
-    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, Push, TableOf, TaskState,
+    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, TableOf,
+    TaskState, Wrapped,
 };
 use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
 
@@ -89,6 +90,8 @@ pub struct Wiring<'a> {
     pub(crate) connected: &'a [Arc<str>],
     /// Stores that the nodes below it are connected to.
     pub(crate) used_below: &'a [Arc<str>],
+    /// What stands around every processor.
+    pub(crate) wrapper: Option<&'a Arc<dyn ProcessorWrapper>>,
     pub(crate) parts: &'a mut ProgramParts,
 }
 
@@ -142,8 +145,20 @@ impl Wiring<'_> {
         let slot = self.parts.suppliers.len();
         let node = Arc::new(node(self, slot));
         self.parts.suppliers.push((self.node_number, supplier));
-        self.parts.processors.push(node.clone());
-        let node: Arc<dyn Push<E>> = node;
+        let runner: Arc<dyn ProcessorRunner> = node.clone();
+        self.parts.processors.push(match self.wrapper {
+            Some(wrapper) => Arc::new(Wrapped { name: self.node.clone(), wrapper: wrapper.clone(), inner: runner }),
+            None => runner,
+        });
+        self.wrapped::<E>(node)
+    }
+
+    /// A processor's node for its parents, with the wrapper around it if there is one.
+    pub(crate) fn wrapped<E: Edge>(&self, node: Arc<dyn Push<E>>) -> Assembled {
+        let node: Arc<dyn Push<E>> = match self.wrapper {
+            Some(wrapper) => Arc::new(Wrapped { name: self.node.clone(), wrapper: wrapper.clone(), inner: node }),
+            None => node,
+        };
         Assembled::Node(Box::new(node))
     }
 

@@ -7,11 +7,13 @@ mod aggregations;
 mod applications;
 mod caching;
 mod errors;
+mod foreign_keys;
 mod joins;
 mod names;
 mod processors;
 mod stateless;
 mod table_aggregations;
+mod table_joins;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -129,6 +131,8 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        foreign_keys::scenarios(),
+        table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),

@@ -1,16 +1,16 @@
 //! Processors of one's own.
 
-use std::ops::ControlFlow;
+use std::ops::Bound;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tidemill::processor::ProcessError;
 use tidemill::processor::PunctuationType::{self, StreamTime, WallClock};
 use tidemill::processor::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Flow, Processor, SilentContext,
 };
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::StoreAccess;
-use tidemill::state::{Changelog, Direction, Store, StoreSpec};
+use tidemill::state::{Changelog, Scan, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Sink, Source, TopologyBuilder};
 
@@ -19,6 +19,7 @@ use super::{Scenario, Text, longs, str, texts};
 const SUMS: Store<String, i64> = Store::of("sums");
 const COUNTS: Store<String, i64> = Store::of("counts");
 const KV: Store<String, String> = Store::of("kv");
+const LAST: Store<String, String> = Store::of("last");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -34,6 +35,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::nodes("children_named_forward", children_named_forward),
         Scenario::nodes("topology_word_count", topology_word_count).plain_store(&COUNTS),
         Scenario::streams("store_range_reverse", store_range_reverse).plain_store(&KV),
+        Scenario::streams("store_ttl_expiry", store_ttl_expiry).store(&LAST),
     ]
 }
 
@@ -123,12 +125,10 @@ impl Processor<Text, Option<i64>, Text, Option<i64>> for Sums {
     }
 
     fn punctuate(&mut self, _: &str, time: Timestamp, ctx: &mut Context<'_, Text, Option<i64>>) -> Flow {
-        let mut rows = Vec::new();
-        ctx.store(&SUMS)?.all(Direction::Forward, |key, sum| {
-            rows.push((Some(key), Some(*sum)));
-            ControlFlow::Continue(())
-        })?;
-        rows.iter().try_for_each(|(key, sum)| ctx.forward(Record::new(key, sum, time)))?;
+        let mut rows = ctx.scan(&SUMS, ..)?;
+        while let Some((key, sum)) = rows.next(ctx)? {
+            ctx.forward(Record::new(&Some(key), &Some(sum), time))?;
+        }
         ctx.forward(Record::new(&Some("tick".into()), &Some(time.as_millis()), time))
     }
 }
@@ -293,69 +293,98 @@ fn store_range_reverse(b: &StreamsBuilder) {
 /// Obeys commands about a store.
 struct Commands;
 
-type Rows<'a> = StoreAccess<'a, String, String>;
-
 impl Processor<Text, Text, Text, Text> for Commands {
     fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
         let Some(key) = r.key else { return Ok(()) };
-        let mut store = ctx.store(&KV)?;
         let command = r.value.as_deref().map(|command| command.split_once(':').unwrap_or((command, "")));
         let answer = match command {
-            None => Some(format!("deleted {}", str(&store.delete(key, r.timestamp)?))),
-            Some(("put", value)) => return store.put(key, value.to_owned(), r.timestamp),
+            None => format!("deleted {}", str(&ctx.store(&KV)?.delete(key, r.timestamp)?)),
+            Some(("put", value)) => return ctx.store(&KV)?.put(key, value.to_owned(), r.timestamp),
             Some(("absent", value)) => {
-                let old = store.get(key)?.cloned();
-                if old.is_none() {
-                    store.put(key, value.to_owned(), r.timestamp)?;
-                }
-                Some(format!("absent {}", str(&old)))
+                let old = ctx.store(&KV)?.put_if_absent(key, value.to_owned(), r.timestamp)?.cloned();
+                format!("absent {}", str(&old))
             }
-            Some(("all", _)) => Some(listed(|list| store.all(Direction::Forward, list))?),
-            Some(("reverse", _)) => Some(listed(|list| store.all(Direction::Backward, list))?),
-            Some(("range", bounds)) => Some(range(&mut store, bounds, Direction::Forward)?),
-            Some(("rrange", bounds)) => Some(range(&mut store, bounds, Direction::Backward)?),
-            Some(("prefix", prefix)) => Some(listed(|list| store.prefix(prefix.as_bytes(), Direction::Forward, list))?),
+            Some(("all", _)) => list(ctx.scan(&KV, ..)?, ctx)?,
+            Some(("reverse", _)) => list(ctx.scan(&KV, ..)?.backward(), ctx)?,
+            Some(("range", keys)) => list(ctx.scan(&KV, bounds(keys)?)?, ctx)?,
+            Some(("rrange", keys)) => list(ctx.scan(&KV, bounds(keys)?)?.backward(), ctx)?,
+            Some(("prefix", prefix)) => list(ctx.scan_prefix(&KV, prefix.as_bytes())?, ctx)?,
             Some(("purge", _)) => {
-                purge(&mut store, r)?;
-                Some(listed(|list| store.all(Direction::Forward, list))?)
+                purge(r.timestamp, ctx)?;
+                list(ctx.scan(&KV, ..)?, ctx)?
             }
             Some((other, _)) => return Err(format!("no command: {other}").into()),
         };
-        ctx.forward(r.with_value(&answer))
+        ctx.forward(r.with_value(&Some(answer)))
     }
 }
 
-type List<'a> = &'a mut dyn FnMut(String, &String) -> ControlFlow<()>;
-
-/// The rows that `visit` sees, as text.
-fn listed(visit: impl FnOnce(List<'_>) -> Flow) -> Result<String, tidemill::processor::ProcessError> {
-    let mut rows = Vec::new();
-    visit(&mut |key, value| {
-        rows.push(format!("{key}={value}"));
-        ControlFlow::Continue(())
-    })?;
-    Ok(rows.join(","))
+/// The rows that a cursor shows, as text.
+fn list(mut rows: Scan<'_, String, String>, ctx: &mut Context<'_, Text, Text>) -> Result<String, ProcessError> {
+    let mut list = Vec::new();
+    while let Some((key, value)) = rows.next(ctx)? {
+        list.push(format!("{key}={value}"));
+    }
+    Ok(list.join(","))
 }
 
-/// The rows between two bounds; an empty bound is open.
-fn range(
-    store: &mut Rows<'_>,
-    bounds: &str,
-    direction: Direction,
-) -> Result<String, tidemill::processor::ProcessError> {
-    let (from, to) = bounds.split_once("..").ok_or("a range has two bounds")?;
-    let bound = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    listed(|list| store.range(bound(from).as_ref(), bound(to).as_ref(), direction, list))
+/// Two bounds of a range, both included; an empty one is open.
+fn bounds(text: &str) -> Result<(Bound<String>, Bound<String>), ProcessError> {
+    let (from, to) = text.split_once("..").ok_or("a range has two bounds")?;
+    let bound = |key: &str| if key.is_empty() { Bound::Unbounded } else { Bound::Included(key.to_owned()) };
+    Ok((bound(from), bound(to)))
 }
 
 /// Deletes the rows whose value is one character.
-fn purge(store: &mut Rows<'_>, r: Record<'_, Text, Text>) -> Flow {
-    let mut short = Vec::new();
-    store.all(Direction::Forward, |key, value| {
+fn purge(at: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
+    let mut rows = ctx.scan(&KV, ..)?;
+    while let Some((key, value)) = rows.next(ctx)? {
         if value.len() == 1 {
-            short.push(key);
+            ctx.store(&KV)?.delete(&key, at)?;
         }
-        ControlFlow::Continue(())
-    })?;
-    short.iter().try_for_each(|key| store.delete(key, r.timestamp).map(|_| ()))
+    }
+    Ok(())
+}
+
+fn store_ttl_expiry(b: &StreamsBuilder) {
+    b.stream(&texts("in")).process(|| Expire, &[]).to(&texts("out"));
+}
+
+/// Keeps the latest value of a key, and deletes what is older than three seconds.
+struct Expire;
+
+impl Processor<Text, Text, Text, Text> for Expire {
+    fn stores(&self) -> Vec<StoreSpec> {
+        vec![StoreSpec::timestamped(&LAST)]
+    }
+
+    fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow {
+        ctx.schedule("expire", Duration::from_millis(1000), StreamTime)
+    }
+
+    fn process(&mut self, r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        let Some(key) = r.key else { return Ok(()) };
+        let mut last = ctx.store(&LAST)?;
+        let old = last.get_with_time(key)?.map(|(value, time)| (value.clone(), time));
+        if old.as_ref().is_some_and(|(_, time)| r.timestamp < *time) {
+            return Ok(());
+        }
+        match r.value {
+            Some(value) => last.put(key, value.clone(), r.timestamp)?,
+            None => drop(last.delete(key, r.timestamp)?),
+        }
+        let old = old.map(|(value, _)| value);
+        ctx.forward(r.with_value(&Some(format!("{}>{}", str(&old), str(r.value)))))
+    }
+
+    fn punctuate(&mut self, _: &str, time: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
+        let mut rows = ctx.scan(&LAST, ..)?;
+        while let Some((key, _, at)) = rows.next_with_time(ctx)? {
+            if at.as_millis() + 3000 <= time.as_millis() {
+                ctx.store(&LAST)?.delete(&key, time)?;
+                ctx.forward(Record::new(&Some(key), &None, time))?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -5,10 +5,12 @@
 
 mod budget;
 mod order;
+mod undo;
 
 use std::num::NonZeroU32;
 
 use order::Order;
+use undo::EntryChange;
 
 pub(crate) use budget::CacheBudget;
 
@@ -131,12 +133,14 @@ pub(super) struct RowCache<V> {
     bytes: u64,
     /// What of it the task's budget knows.
     counted: u64,
+    /// `None`: nothing is ever taken back.
+    journal: Option<Vec<EntryChange>>,
 }
 
 impl<V> RowCache<V> {
     pub(super) fn new(spec: CacheSpec) -> Self {
         let (used, changed) = (Order::default(), Order::default());
-        RowCache { spec, entries: Vec::new(), free: Vec::new(), used, changed, bytes: 0, counted: 0 }
+        RowCache { spec, entries: Vec::new(), free: Vec::new(), used, changed, bytes: 0, counted: 0, journal: None }
     }
 
     /// Whether entries are measured, and rows that are only read have one too.
@@ -170,18 +174,21 @@ impl<V> RowCache<V> {
                 u32::try_from(self.entries.len() - 1).expect("a cache has no more entries than its store has cells")
             }
         };
+        self.remember_made(place);
         EntryId::new(place)
     }
 
     /// Says that an entry is used, and how large its row is now.
     pub(super) fn touch(&mut self, id: EntryId) {
         if self.is_limited() {
+            self.remember(id.place());
             self.used.move_to_end(id.place());
         }
     }
 
     /// Says how large key and row of an entry are.
     pub(super) fn measure(&mut self, id: EntryId, key_and_row: u64) {
+        self.remember(id.place());
         let entry = &mut self.entries[id.place() as usize];
         let bytes = ENTRY_BYTES + key_and_row + entry.cause.bytes();
         self.bytes = self.bytes - entry.bytes + bytes;
@@ -190,11 +197,13 @@ impl<V> RowCache<V> {
 
     /// The row as those below know it, if that is noted.
     pub(super) fn before(&mut self, id: EntryId) -> &mut Option<Before<V>> {
+        self.remember(id.place());
         &mut self.entries[id.place() as usize].before
     }
 
     /// Says that an entry's row changed. What it was before is noted already.
     pub(super) fn change(&mut self, id: EntryId, cause: HeldCause) {
+        self.remember(id.place());
         let entry = &mut self.entries[id.place() as usize];
         assert!(entry.before.is_some(), "what a cached row was is noted before it changes");
         entry.cause = cause;
@@ -284,6 +293,8 @@ impl<V> RowCache<V> {
     }
 
     pub(super) fn clear(&mut self) {
+        let journal = self.journal.is_some();
         *self = RowCache::new(self.spec);
+        self.journal(journal);
     }
 }

@@ -56,6 +56,26 @@ impl Order {
         }
     }
 
+    /// Where a number is: the number before it, if there is one; `None` when it is not in the order.
+    pub(super) fn place(&self, number: u32) -> Option<Option<u32>> {
+        self.links.get(number as usize)?.as_ref().map(|link| link.before)
+    }
+
+    /// Puts a number where it was when `place` was asked for. Everything that moved since is back already.
+    pub(super) fn put_back(&mut self, number: u32, place: Option<Option<u32>>) {
+        self.remove(number);
+        let Some(before) = place else { return };
+        let after = match before {
+            Some(before) => self.link(before).after.replace(number),
+            None => self.first.replace(number),
+        };
+        match after {
+            Some(after) => self.link(after).before = Some(number),
+            None => self.last = Some(number),
+        }
+        self.links[number as usize] = Some(Link { before, after });
+    }
+
     /// The numbers from the first to the last.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         let next = |number: &u32| self.links[*number as usize].and_then(|link| link.after);
@@ -74,6 +94,34 @@ mod tests {
     use super::Order;
 
     proptest! {
+        #[test]
+        fn moves_that_are_taken_back_newest_first_leave_no_trace(
+            steps in prop::collection::vec((any::<bool>(), 0..8_u32), 0..60),
+            kept in 0..60_usize,
+        ) {
+            let (mut order, mut undo, mut before) = (Order::default(), Vec::new(), Vec::new());
+            for (step, (stays, number)) in steps.into_iter().enumerate() {
+                if step == kept {
+                    undo.clear();
+                    before = order.iter().collect();
+                }
+                undo.push((number, order.place(number)));
+                if stays { order.move_to_end(number) } else { order.remove(number) }
+            }
+            let took_all = undo.len();
+            for (number, place) in undo.into_iter().rev() {
+                order.put_back(number, place);
+            }
+            // Without a step behind `kept` everything was taken back.
+            prop_assert_eq!(order.iter().collect::<Vec<_>>(), before, "{} steps", took_all);
+            let (mut back, mut number) = (Vec::new(), order.last);
+            while let Some(here) = number {
+                back.insert(0, here);
+                number = order.links[here as usize].and_then(|link| link.before);
+            }
+            prop_assert_eq!(order.iter().collect::<Vec<_>>(), back);
+        }
+
         #[test]
         fn it_is_a_list_whose_items_leave_or_go_to_the_end(steps in prop::collection::vec((any::<bool>(), 0..8_u32), 0..100)) {
             let (mut order, mut list) = (Order::default(), Vec::new());

@@ -259,6 +259,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
         let kept = plan.add_store(store, true);
         let key = serde_for(&mut plan, materialized.key.clone().or(self.serdes.borrow().0.clone()), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
+        let serdes = (key.clone(), value.clone());
         let table = plan.names.later();
         let source = self.placed(&mut plan, table, store);
         plan.names.number_now(table, prefix);
@@ -275,6 +276,6 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
             builder.add_state_store(materialized.spec(&store, key, value), &[&name]);
         });
         drop(plan);
-        Table::stored(self.builder, step, Sources::one(source), kept)
+        Table::stored(self.builder, step, Sources::one(source), kept).with_serdes(serdes)
     }
 }

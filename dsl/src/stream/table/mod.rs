@@ -5,27 +5,32 @@
 
 mod aggregation;
 mod filter;
+mod foreign_key;
+mod foreign_key_plan;
 mod group;
+mod join;
+mod join_plan;
 mod map_values;
 mod old_rows;
 mod row;
 mod source;
 mod to_table;
+mod transform_values;
 
 use std::marker::PhantomData;
 
 pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::Row;
-pub(super) use source::plan_source;
+pub(super) use source::{plan_source, plan_store};
 
 use super::plan::{StepId, StoreId};
-use super::stream_type::Sources;
-use super::{Stream, StreamsBuilder};
+use super::stream_type::{KnownSerdes, Sources};
+use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::ToStream;
-use crate::processor::{StreamOf, TableOf};
+use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
-use crate::topology::TopologyBuilder;
+use crate::topology::{RowSlot, TopologyBuilder};
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
 pub struct Table<'b, K: 'static, V: 'static> {
@@ -34,12 +39,15 @@ pub struct Table<'b, K: 'static, V: 'static> {
     pub(super) sources: Sources,
     pub(super) row: Row<K, V>,
     pub(super) old_rows: OldRows,
+    /// Serdes that are known because a topic, an option or a store named them.
+    pub(super) serdes: KnownSerdes<K, V>,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Clone for Table<'_, K, V> {
     fn clone(&self) -> Self {
-        Table { sources: self.sources.clone(), row: self.row.clone(), old_rows: self.old_rows.clone(), ..*self }
+        let (sources, row, old_rows) = (self.sources.clone(), self.row.clone(), self.old_rows.clone());
+        Table { sources, row, old_rows, serdes: self.serdes.clone(), ..*self }
     }
 }
 
@@ -59,7 +67,11 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         sources: Sources,
         (row, old_rows): (Row<K, V>, OldRows),
     ) -> Self {
-        Table { builder, step, sources, row, old_rows, types: PhantomData }
+        Table { builder, step, sources, row, old_rows, serdes: (None, None), types: PhantomData }
+    }
+
+    pub(super) fn with_serdes(self, serdes: KnownSerdes<K, V>) -> Self {
+        Table { serdes, ..self }
     }
 
     /// Asks this table for rows as they were before a change; says whether they will come.
@@ -122,6 +134,39 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             lower(builder, &plan.name(name), &plan.node(parent), sends_old.told());
         });
         drop(plan);
-        Table::new(self.builder, step, self.sources.clone(), (row, old_rows))
+        let table = Table::new(self.builder, step, self.sources.clone(), (row, old_rows));
+        table.with_serdes((self.serdes.0.clone(), None))
+    }
+
+    /// Plans a table that keeps its rows in the store of this name; `operator` gets the store. Its node is connected to
+    /// `used` as well.
+    fn kept<V2, O>(
+        &self,
+        prefix: &str,
+        (name, materialized): (String, Materialized<K, V2>),
+        used: &[&str],
+        operator: impl FnOnce(RowSlot<K, V2>) -> O + 'static,
+    ) -> Table<'b, K, V2>
+    where
+        V2: Data<Plain = V2>,
+        O: Operator<TableOf<K, V>, TableOf<K, V2>>,
+    {
+        let serdes = (materialized.key.clone().or(self.serdes.0.clone()), materialized.value.clone());
+        let mut plan = self.builder.plan();
+        let store_name = plan.names.fixed(&name);
+        let (store, spec) = plan_store(&mut plan, store_name, materialized, true);
+        let (parent, node) = (self.step, plan.names.numbered(prefix));
+        let used: Vec<String> = used.iter().map(|store| (*store).to_owned()).collect();
+        let step = plan.add(node, &[parent], move |plan, builder| {
+            let (node, parent, sends_old) = (plan.name(node), plan.node(parent), plan.sends_old(store));
+            let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
+            let opened = name.clone();
+            builder.add_operator_with::<TableOf<K, V>, TableOf<K, V2>, _>(&node, &[&parent], &stores, move |wiring| {
+                operator(wiring.rows(&opened, sends_old))
+            });
+            builder.add_state_store(spec(&name), &[&node]);
+        });
+        drop(plan);
+        Table::stored(self.builder, step, self.sources.clone(), store).with_serdes(serdes)
     }
 }

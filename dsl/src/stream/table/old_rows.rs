@@ -32,6 +32,8 @@ enum From {
     Store(StoreId),
     /// The table above: they are computed from that one's.
     Above(OldRows),
+    /// The tables of a join. It joins old rows of one with rows of the other, whether it keeps the results or not.
+    Both(OldRows, OldRows),
 }
 
 impl OldRows {
@@ -45,6 +47,11 @@ impl OldRows {
         OldRows::new(From::Above(above.clone()))
     }
 
+    /// Of a join of two tables.
+    pub(in crate::stream) fn joined(left: &OldRows, right: &OldRows) -> Self {
+        OldRows::new(From::Both(left.clone(), right.clone()))
+    }
+
     fn new(from: From) -> Self {
         OldRows(Rc::new(Node { from, told: Cell::new(false) }))
     }
@@ -55,6 +62,8 @@ impl OldRows {
             || match &self.0.from {
                 From::Store(store) => plan.want_old(*store, demand == Demand::Force),
                 From::Above(above) => above.want(plan, demand),
+                // Both tables have their rows kept anyway, because the other's changes are joined with them.
+                From::Both(left, right) => left.want(plan, Demand::Force) && right.want(plan, Demand::Force),
             };
         self.0.told.set(told);
         told

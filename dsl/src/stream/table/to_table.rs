@@ -1,10 +1,10 @@
 //! `to_table`: a stream as a table.
 
 use super::Table;
-use super::source::{MakeSpec, plan_source};
+use super::source::{plan_source, plan_store};
 use crate::serde::Data;
 use crate::stream::repartition::{Repartition, plan_repartition};
-use crate::stream::stream_type::{Sources, serde_for};
+use crate::stream::stream_type::Sources;
 use crate::stream::{Materialized, Stream};
 
 impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
@@ -56,21 +56,15 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered("KSTREAM-TOTABLE-STATE-STORE-"),
         };
-        let store = plan.add_store(store_name, materialized.name.is_some());
-        plan.persistent.push(store_name);
-        let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
-        let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
+        let (named, serdes) = (materialized.name.is_some(), (materialized.key.clone(), materialized.value.clone()));
+        let (store, spec) = plan_store(&mut plan, store_name, materialized, named);
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
             parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
             sources = Sources::one(parent);
         }
-        let spec: MakeSpec = match key.zip(value) {
-            Some((key, value)) => Box::new(move |name| materialized.spec(name, key, value)),
-            None => Box::new(|_| unreachable!("a plan with a fault is not built")),
-        };
         let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
         drop(plan);
-        Table::stored(self.builder, step, sources, store)
+        Table::stored(self.builder, step, sources, store).with_serdes(serdes)
     }
 }
