@@ -365,7 +365,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The rows of these cells, sorted; an empty cell is a deleted row.
     fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
-        ids.sort_unstable_by(|a, b| self.cells.get(*a).key.cmp(&self.cells.get(*b).key));
+        self.cells.sort(ids);
         let mut block = RowBlock::default();
         for id in ids {
             let cell = self.cells.get(*id);
@@ -488,7 +488,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let Some(below) = &mut self.below else { return Ok(()) };
         let mut ids = std::mem::take(&mut self.unflushed);
         let cells = &self.cells;
-        ids.sort_unstable_by(|a, b| cells.get(*a).key.cmp(&cells.get(*b).key));
+        cells.sort(&mut ids);
         // Values one after another in one buffer, so that the writes can be lent.
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ids.len()));
         for id in &ids {
