@@ -19,7 +19,7 @@ use tidemill::{App, TableQuery, Topic};
 const IN: Topic<u64, u64> = Topic::of("in");
 const COUNTS: Store<u64, i64> = Store::of("counts");
 const RECORDS: u64 = 6_000_000;
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 

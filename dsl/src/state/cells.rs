@@ -109,6 +109,11 @@ impl<V> Cells<V> {
         id
     }
 
+    /// The cells that have a value, in no order.
+    pub(super) fn filled(&self) -> Vec<u32> {
+        self.index.iter().copied().filter(|id| self.get(*id).value.is_some()).collect()
+    }
+
     /// Sorts cells by their keys. What is compared nearly always lies in the sorted list itself: looking at two cells for each
     /// comparison would be most of the time that a commit of many rows takes.
     pub(super) fn sort(&self, ids: &mut [u32]) {

@@ -378,6 +378,17 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(block)
     }
 
+    /// Visits the row of a key, without the index that a walk makes.
+    fn visit_one(&mut self, key: &[u8], visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        let Some(id) = self.find(key)? else { return Ok(()) };
+        let Some((value, timestamp)) = self.row(CellId(id)) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        self.encode_value(value, &mut bytes)?;
+        // It is the only one.
+        let _ = visit(key, &bytes, timestamp);
+        Ok(())
+    }
+
     /// All rows.
     fn pack_all(&mut self) -> Result<RowBlock, StoreError> {
         let (mut block, values, mut failure) = (RowBlock::default(), self.values.clone(), None);
@@ -630,6 +641,11 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        if let (Bound::Included(key), Bound::Included(to)) = (&range.from, &range.to)
+            && key == to
+        {
+            return self.visit_one(key, visit);
+        }
         let (mut bytes, values, mut failure) = (Vec::new(), self.values.clone(), None);
         self.walk(range, direction, &mut |key, value, timestamp| {
             bytes.clear();
@@ -651,6 +667,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let below = self.below.as_ref().and_then(|below| below.snapshots());
         let rows = match below {
             Some(_) => self.pack(&mut self.unflushed.clone())?,
+            // A walk would make an index that every new row goes into from then on.
+            None if self.below.is_none() => self.pack(&mut self.cells.filled())?,
             None => self.pack_all()?,
         };
         let rows = PublishedRows::new(&rows, self.format, below);

@@ -79,10 +79,12 @@ impl RowBlock {
         Ok(())
     }
 
-    /// The same without room for more rows.
+    /// The same without much room for more rows.
     pub(super) fn fitted(mut self) -> Self {
-        self.bytes.shrink_to_fit();
-        self.starts.shrink_to_fit();
+        if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 4 {
+            self.bytes.shrink_to_fit();
+            self.starts.shrink_to_fit();
+        }
         self
     }
 

@@ -206,7 +206,8 @@ impl Change<'_> {
 
     fn apply_to_block(&mut self, block: &RowBlock, changes: std::ops::Range<usize>) -> Vec<Child> {
         let total = block.size() + self.changes.size_of_rows(&changes);
-        let mut leaves = Leaves::new(total.div_ceil(total.div_ceil(BLOCK_BYTES).max(1)));
+        let blocks = total.div_ceil(BLOCK_BYTES).max(1);
+        let mut leaves = Leaves::new((block.len() + changes.len()).div_ceil(blocks), total.div_ceil(blocks));
         let mut old = 0;
         for place in changes {
             let change = self.changes.row(place);
@@ -227,27 +228,31 @@ impl Change<'_> {
 
 /// Blocks of about equal sizes.
 struct Leaves {
+    /// About how many rows each has.
+    rows: usize,
+    /// How many bytes each has at least.
     target: usize,
     block: RowBlock,
     made: Vec<Child>,
 }
 
 impl Leaves {
-    fn new(target: usize) -> Self {
-        Leaves { target, block: RowBlock::with_capacity(0, target), made: Vec::new() }
+    fn new(rows: usize, target: usize) -> Self {
+        Leaves { rows, target, block: RowBlock::with_capacity(rows, target), made: Vec::new() }
     }
 
     fn push_rows(&mut self, from: &RowBlock, mut rows: std::ops::Range<usize>) {
         while rows.start < rows.end {
             if !self.block.is_empty() && self.block.size() >= self.target {
                 self.end_block();
+                self.block = RowBlock::with_capacity(self.rows, self.target);
             }
             rows.start = self.block.push_rows(from, rows.clone(), self.target);
         }
     }
 
     fn end_block(&mut self) {
-        let block = std::mem::replace(&mut self.block, RowBlock::with_capacity(0, self.target));
+        let block = std::mem::take(&mut self.block);
         if !block.is_empty() {
             let block = block.fitted();
             self.made.push(Child { first: KeyBytes::from_slice(block.row(0).key), node: Arc::new(Node::Leaf(block)) });
