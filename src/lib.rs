@@ -138,6 +138,7 @@ mod guides {
     page!(first_topology, "docs/guide/first-topology.md");
     page!(groups, "docs/guide/groups.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
+    page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
     page!(queries, "docs/guide/queries.md");

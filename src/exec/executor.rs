@@ -1,14 +1,16 @@
 //! Tasks, their log, and the steps between two commits.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
-use tidemill_dsl::state::{Changelog, StateStore};
-use tidemill_dsl::topology::changelog_topic;
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
+use super::origin::Origin;
+use super::purge::Purge;
+use super::refill::{self, Filling};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
@@ -45,6 +47,10 @@ pub trait Committer: Send + Sync {
     /// Commits what the executor contributes; returns when the epoch is committed.
     fn commit(&self, progress: Progress) -> Result<(), Error>;
 
+    /// Says how far the global stores are: at the start, and after commits. That is no part of the application's progress,
+    /// because every process reads all of their topics.
+    fn reached(&self, _globals: &BTreeMap<TopicPartition, InputProgress>) {}
+
     /// Whether another executor waits for this one to commit.
     fn requested(&self) -> bool {
         false
@@ -63,8 +69,14 @@ struct Driven {
     task: Task,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
-    /// Changelog of each store, by the store's number; `None` for a store without one.
-    changelogs: Vec<(usize, Option<TopicPartition>)>,
+    /// What each store is restored from, by the store's number; `None` for a store without.
+    origins: Vec<(usize, Option<Origin>)>,
+}
+
+/// What connects a task to the log.
+struct Prepared {
+    ends: Vec<Option<EndWatch>>,
+    origins: Vec<(usize, Option<Origin>)>,
 }
 
 /// Drives tasks against a log.
@@ -77,6 +89,7 @@ pub struct Executor {
     tasks: Vec<Driven>,
     enabled: Vec<Step>,
     committed_at: Timestamp,
+    purge: Purge,
     trace: Option<Box<dyn Trace>>,
     /// Ends a step that processes records, when it becomes true.
     interrupt: Arc<AtomicBool>,
@@ -93,8 +106,25 @@ impl Executor {
     ) -> Self {
         let committed_at = clock.now();
         let (tasks, enabled) = (Vec::new(), Vec::new());
-        let interrupt = Arc::default();
-        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, trace: None, interrupt }
+        let (purge, interrupt) = (Purge::default(), Arc::default());
+        Executor {
+            log,
+            session,
+            committer,
+            clock,
+            settings,
+            tasks,
+            enabled,
+            committed_at,
+            purge,
+            trace: None,
+            interrupt,
+        }
+    }
+
+    /// Deletes the records of these topics when they were processed: nobody else reads them.
+    pub fn purge(&mut self, topics: impl IntoIterator<Item = TopicName>) {
+        self.purge.topics.extend(topics);
     }
 
     /// Ends a step that processes records behind the record during which `flag` became true.
@@ -107,38 +137,49 @@ impl Executor {
         self.trace = Some(Box::new(trace));
     }
 
-    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit. Gives the
-    /// number of changelog records restored.
+    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit; one that
+    /// maintains global stores fills them up to the ends that their topics have now. Gives the number of records that this
+    /// took.
     pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
-        let partition = task.id().partition;
-        let logged = |store: &dyn StateStore| store.changelog() != Changelog::Off;
-        let changelogs: Vec<(usize, Option<TopicPartition>)> = task
-            .state()
-            .stores()
-            .map(|(number, store)| {
-                let topic = || TopicPartition::new(changelog_topic(application, store.name()), partition);
-                (number, logged(store).then(topic))
-            })
-            .collect();
-        let mut restored = 0;
-        for (number, changelog) in &changelogs {
-            let (Some(store), Some(changelog)) = (task.state().store_mut(*number), changelog) else { continue };
-            restored += restore(&mut **store, &*self.log, changelog, self.settings.fetch_bytes)?;
+        task.state().set_now(self.clock.now());
+        let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
+        let Prepared { ends, origins } = driven;
+        task.begin()?;
+        if task.is_global() {
+            let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
+            self.committer.reached(&inputs.collect());
         }
+        self.tasks.push(Driven { task, ends, origins });
+        Ok(restored)
+    }
+
+    fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let mut ends = Vec::new();
+        let (mut ends, mut fillings) = (Vec::new(), Vec::new());
         for (queue, input) in inputs {
-            let committed = progress.inputs.get(&input).copied();
-            let start = self.log.bounds(&input)?.start;
-            task.resume(queue, committed.unwrap_or(InputProgress { next: start, partition_time: None }));
+            let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
             ends.resize(queue, None);
             ends.push(Some(self.session.end_watch(&input)?));
+            if let Some(store) = task.fills(queue) {
+                let committed = committed.map_or(bounds.start, |progress| progress.next);
+                let to = if task.is_global() { bounds.end } else { committed };
+                fillings.push(Filling { queue, input, store, bounds, to });
+            } else {
+                task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
+            }
         }
-        task.state().set_now(self.clock.now());
-        task.begin()?;
-        self.tasks.push(Driven { task, ends, changelogs });
-        Ok(restored)
+        let (mut origins, mut restored) = (Vec::new(), 0);
+        let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
+        for number in stores {
+            let origin = Origin::of(task, number, application);
+            if let Some(origin) = &origin {
+                restored += restore(task, number, origin, &*self.log, self.settings.fetch_bytes)?;
+            }
+            origins.push((number, origin));
+        }
+        restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        Ok((Prepared { ends, origins }, restored))
     }
 
     /// The task of one sub-topology and partition, if it is here.
@@ -289,22 +330,31 @@ impl Executor {
 
     /// Commits what all tasks have done: outputs, changelogs, progress.
     pub fn commit(&mut self) -> Result<(), Error> {
-        let mut progress = Progress::default();
+        let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
             task.prepare_commit()?;
             let Progress { inputs, notes } = task.take_progress();
-            progress.inputs.extend(inputs);
-            progress.notes.extend(notes);
+            if task.is_global() {
+                globals.extend(inputs);
+            } else {
+                progress.inputs.extend(inputs);
+                progress.notes.extend(notes);
+            }
             let (id, records) = (task.id().clone(), task.state().outputs().take_all());
             self.stage(&id, records)?;
         }
+        self.purge.note(&progress);
         let traced = self.trace.as_ref().map(|_| progress.clone());
         self.committer.commit(progress)?;
+        if !globals.is_empty() {
+            self.committer.reached(&globals);
+        }
         if let (Some(trace), Some(progress)) = (&mut self.trace, traced) {
             trace.event(TraceEvent::Committed { progress });
         }
         self.committed_at = self.clock.now();
+        self.purge.purge(&*self.log, self.committed_at)?;
         self.flush_stores(self.settings.flush_rows)
     }
 
@@ -314,18 +364,31 @@ impl Executor {
     }
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
-        for Driven { task, changelogs, .. } in &mut self.tasks {
-            for (number, changelog) in changelogs {
-                let Some(store) = task.state().store_mut(*number) else { continue };
-                if store.unflushed() >= rows {
-                    let next = match changelog {
-                        Some(changelog) => self.session.end(changelog)?,
-                        None => Offset::ZERO,
-                    };
-                    store.flush(next)?;
-                }
-            }
-        }
-        Ok(())
+        let session = &self.session;
+        self.tasks.iter_mut().try_for_each(|Driven { task, origins, .. }| {
+            task.with_stores(|task| flush_stores_of(task, origins, &**session, rows))
+        })
     }
+}
+
+/// Flushes the stores of a task that have this many changed rows.
+fn flush_stores_of(
+    task: &mut Task,
+    origins: &[(usize, Option<Origin>)],
+    session: &dyn Session,
+    rows: usize,
+) -> Result<(), Error> {
+    for (number, origin) in origins {
+        if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
+            continue;
+        }
+        match origin {
+            Some(origin) => {
+                let next = origin.reached(task, session)?;
+                task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
+            }
+            None => refill::flush(task, *number)?,
+        }
+    }
+    Ok(())
 }

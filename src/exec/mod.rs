@@ -5,6 +5,9 @@
 
 mod chooser;
 mod executor;
+mod origin;
+mod purge;
+mod refill;
 mod restore;
 mod trace;
 

@@ -1,4 +1,4 @@
-//! Brings a store up to its changelog.
+//! Brings a store up to its changelog, or to the topic that takes its place.
 //!
 //! Rule: a store is a checkpoint of its changelog. It is wiped only when the changelog can no longer have made it: when
 //! that was deleted, recreated or cut off behind the checkpoint; and that is said aloud.
@@ -6,43 +6,50 @@
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tidemill_dsl::state::{StateStore, StoreError};
 
+use super::origin::Origin;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, Log};
+use crate::task::Task;
 
 /// Changed rows that are kept in memory during a restore before they are flushed.
 const FLUSH_ROWS: usize = 100_000;
 
-/// Applies what the changelog has behind the store's checkpoint. Gives the number of records applied.
+/// Applies what the store's origin has behind its checkpoint. Gives the number of records read.
 pub(super) fn restore(
-    store: &mut dyn StateStore,
+    task: &mut Task,
+    store: usize,
+    origin: &Origin,
     log: &dyn Log,
-    changelog: &TopicPartition,
     fetch_bytes: usize,
 ) -> Result<u64, Error> {
-    let bounds = log.bounds(changelog)?;
-    let mut next = begin(store, bounds, changelog)?;
+    let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
+    let complete_from = log.complete_from(from)?;
+    let begun = store_of(task, store).map(|store| begin(store, bounds, complete_from, from)).transpose()?;
+    let Some(mut next) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
-        let batches = log.read(changelog, next, fetch_bytes)?;
+        let batches = log.read(from, next, fetch_bytes)?;
         if batches.is_empty() {
-            let message =
-                format!("`{changelog}` ends at {next}, and its log said {}: its files are damaged", bounds.end);
+            let message = format!("`{from}` ends at {next}, and its log said {}: its files are damaged", bounds.end);
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         for batch in batches {
             batch.for_each(|offset, record| {
-                // The first batch may begin before the checkpoint.
-                if offset < next {
+                // The first batch may begin before the checkpoint, and the last one end behind what was processed.
+                if offset < next || offset >= bounds.end {
                     return Ok(());
                 }
                 restored += 1;
-                store.apply(&record).map_err(|cause| {
-                    StoreError::new(cause.kind(), format!("record {offset} of `{changelog}`: {cause}"))
-                        .with_source(cause)
+                if !origin.changes(task, &record) {
+                    return Ok(());
+                }
+                store_of(task, store).map_or(Ok(()), |store| store.apply(&record)).map_err(|cause| {
+                    StoreError::new(cause.kind(), format!("record {offset} of `{from}`: {cause}")).with_source(cause)
                 })
             })?;
-            next = batch.end();
+            next = batch.end().min(bounds.end);
         }
+        let Some(store) = store_of(task, store) else { break };
         if store.unflushed() > FLUSH_ROWS {
             store.flush(next)?;
         }
@@ -50,10 +57,19 @@ pub(super) fn restore(
     Ok(restored)
 }
 
+fn store_of(task: &mut Task, store: usize) -> Option<&mut dyn StateStore> {
+    task.state().store_mut(store).map(|store| &mut **store)
+}
+
 /// The offset to begin at. A checkpoint that the changelog cannot have made wipes the store.
-fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition) -> Result<Offset, Error> {
+fn begin(
+    store: &mut dyn StateStore,
+    bounds: Bounds,
+    complete_from: Offset,
+    changelog: &TopicPartition,
+) -> Result<Offset, Error> {
     let Some(checkpoint) = store.checkpoint()? else { return Ok(bounds.start) };
-    if (bounds.start..=bounds.end).contains(&checkpoint) {
+    if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint) {
         return Ok(checkpoint);
     }
     tracing::warn!(
@@ -61,9 +77,10 @@ fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition)
         %changelog,
         %checkpoint,
         start = %bounds.start,
+        %complete_from,
         end = %bounds.end,
-        "the changelog was deleted, recreated or cut off, and does not reach the store's checkpoint any more: the store is \
-         wiped and restored from what the changelog has"
+        "the changelog was deleted, recreated or cut off, or it lost tombstones that the store has not seen, so it does not \
+         reach the store's checkpoint any more: the store is wiped and restored from what the changelog has"
     );
     store.wipe()?;
     Ok(bounds.start)

@@ -11,6 +11,7 @@ use tidemill_dsl::serde::Data;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{oneshot, watch};
 
+use super::housekeeping::Housekeeping;
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
@@ -31,6 +32,7 @@ pub(super) struct Handle {
     outbox: Mutex<Option<Outbox>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     sender: Mutex<Option<JoinHandle<()>>>,
+    housekeeping: Mutex<Option<Housekeeping>>,
     pub(super) timer: Timer,
 }
 
@@ -40,9 +42,11 @@ impl Handle {
         outbox: Outbox,
         sender: JoinHandle<()>,
         threads: Vec<JoinHandle<()>>,
+        housekeeping: Housekeeping,
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
-        Arc::new(Handle { shared, outbox, threads: Mutex::new(threads), sender, timer: Timer::default() })
+        let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
+        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer: Timer::default() })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -97,6 +101,7 @@ impl Handle {
 
     /// Waits for the threads.
     fn join(&self) {
+        drop(self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         for thread in sender.into_iter().chain(threads) {
@@ -324,12 +329,17 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the partitions that the tasks read behind `progress`.
+/// How many records lie in the partitions that the tasks read behind `progress`, and in those of the global stores behind
+/// what they have.
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
     let mut records = 0;
+    // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
+    // was left to do at that moment.
+    let position = shared.committed.position();
     for input in &shared.inputs {
         let bounds = shared.log.bounds(input)?;
-        let next = progress.inputs.get(input).map_or(bounds.start, |at| at.next);
+        let committed = progress.inputs.get(input).map(|at| at.next);
+        let next = committed.or_else(|| position.next(input)).unwrap_or(bounds.start);
         records += bounds.end.get().saturating_sub(next.get());
     }
     Ok(records)

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
-use tidemill_dsl::record::{Batch, Offset, TimeHeap, Timestamp, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
@@ -64,6 +64,8 @@ pub struct Task {
     id: TaskId,
     state: TaskState,
     queues: Vec<Queue>,
+    /// By a store's number the queue of the topic that it restores from, where that takes the place of a changelog.
+    sources: Vec<Option<usize>>,
     choice: TimeHeap<usize>,
     /// The queue that the state's address names.
     addressed: Option<usize>,
@@ -77,15 +79,20 @@ impl Task {
     pub fn new(topology: &Topology, spec: TaskSpec<'_>) -> Result<Task, InstantiateError> {
         let id = TaskId { subtopologies: spec.subtopologies.to_vec(), partition: spec.partition };
         let counts: Arc<dyn PartitionCounts> = spec.counts.clone();
-        let (state, sources) = topology.instantiate(spec)?;
-        let partition = id.partition;
-        let queue = |source: tidemill_dsl::topology::SourceQueue| {
-            let read = counts.partitions(&source.topic).is_none_or(|count| partition < count);
-            Queue::new(TopicPartition { topic: source.topic, partition }, source.runner, read)
+        let (state, read) = topology.instantiate(spec)?;
+        let source_of = |store: &tidemill_dsl::state::StoreSpec| {
+            let topic = store.source_topic()?;
+            read.iter().position(|source| *source.topic == *topic)
         };
-        let queues = sources.into_iter().map(queue).collect();
+        let sources = topology.stores().iter().map(source_of).collect();
+        let queue = |source: tidemill_dsl::topology::SourceQueue| {
+            let read = counts.partitions(&source.topic).is_none_or(|count| source.partition < count);
+            let partition = TopicPartition { topic: source.topic, partition: source.partition };
+            Queue::new(partition, source.runner, read, source.fills)
+        };
+        let queues = read.into_iter().map(queue).collect();
         let choice = TimeHeap::default();
-        Ok(Task { id, state, queues, choice, addressed: None, punctuated: false, failed: false })
+        Ok(Task { id, state, queues, sources, choice, addressed: None, punctuated: false, failed: false })
     }
 
     /// Which task it is.
@@ -99,6 +106,31 @@ impl Task {
         self.queues.iter().enumerate().filter(|(_, queue)| queue.read).map(|(number, queue)| (number, &queue.partition))
     }
 
+    /// Whether it is the task that maintains the process's global stores. It is no part of the application's progress: every
+    /// process reads all of its partitions.
+    pub fn is_global(&self) -> bool {
+        self.state.is_global()
+    }
+
+    /// The number of the store that a queue's records fill, if they do nothing else.
+    pub fn fills(&self, queue: usize) -> Option<usize> {
+        self.queues[queue].fills
+    }
+
+    /// Runs with the global stores that the task maintains in its hands, while no other task can look at them; a task that
+    /// maintains none just runs. Whoever asks a task's state for its stores does it in here; the task's own methods do.
+    #[inline]
+    pub fn with_stores<R>(&mut self, run: impl FnOnce(&mut Task) -> R) -> R {
+        if !self.state.lacks_stores() {
+            return run(self);
+        }
+        let globals = self.state.globals().clone();
+        let held = globals.hold(&mut self.state);
+        let result = run(self);
+        held.release(&mut self.state);
+        result
+    }
+
     /// Stores, times and outputs.
     pub fn state(&mut self) -> &mut TaskState {
         &mut self.state
@@ -109,6 +141,17 @@ impl Task {
         self.queues[queue].resume(progress);
     }
 
+    /// The queue that a store's rows come from and are restored from, where that takes the place of a changelog.
+    pub fn source_of(&self, store: usize) -> Option<usize> {
+        self.sources[store].filter(|queue| self.queues[*queue].read)
+    }
+
+    /// Whether a record of a queue made a row when it was processed: not without a key, and not when a handler skipped it
+    /// because it cannot be read.
+    pub fn makes_row(&self, queue: usize, record: &StoredRecord<'_>) -> bool {
+        record.key.is_some() && (!self.state.may_skip_unreadable() || self.queues[queue].runner.can_read(record))
+    }
+
     /// The offset that a queue fetches next.
     pub fn fetch_position(&self, queue: usize) -> Offset {
         self.queues[queue].fetched
@@ -117,6 +160,11 @@ impl Task {
     /// The offset of a queue's record that is processed next.
     pub fn position(&self, queue: usize) -> Offset {
         self.queues[queue].head_offset()
+    }
+
+    /// How far a queue was processed.
+    pub fn progress_of(&self, queue: usize) -> InputProgress {
+        self.queues[queue].progress()
     }
 
     /// How many records wait in a queue.
@@ -150,13 +198,18 @@ impl Task {
     /// Lets the processors begin, if they have not: stores are restored and the time was told. Processing does it too.
     pub fn begin(&mut self) -> Result<(), TaskError> {
         self.check_usable()?;
-        let state = &mut self.state;
-        guarded(|| state.begin()).map_err(|error| self.fail(error))
+        self.with_stores(|task| {
+            let state = &mut task.state;
+            guarded(|| state.begin()).map_err(|error| task.fail(error))
+        })
     }
 
     /// Processes the record whose turn it is, whatever `readiness` says, and fires the stream-time timers that it makes
     /// due; `None` when there is none.
     pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(Task::process);
+        }
         let processed = self.process_record()?;
         if processed.is_some() {
             self.punctuate_stream_time()?;
@@ -169,6 +222,21 @@ impl Task {
         if !self.state.has_begun() {
             self.begin()?;
         }
+        self.take_record()
+    }
+
+    /// Processes a record that fills a store, and was processed before: no timer fires, and of the processors only those that
+    /// fill stores have begun.
+    pub fn process_again(&mut self) -> Result<Option<Processed>, TaskError> {
+        self.check_usable()?;
+        self.with_stores(|task| {
+            let state = &mut task.state;
+            guarded(|| state.begin_filling()).map_err(|error| task.fail(error))?;
+            task.take_record()
+        })
+    }
+
+    fn take_record(&mut self) -> Result<Option<Processed>, TaskError> {
         let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
         let (queue, state) = (&mut self.queues[number], &mut self.state);
         let offset = queue.head_offset();
@@ -197,6 +265,9 @@ impl Task {
         limit: u32,
         stop: &mut dyn FnMut(&mut TaskState) -> bool,
     ) -> Result<bool, TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.process_many(limit, stop));
+        }
         let mut left = limit;
         while left > 0 {
             // The first one says in the state which queue it comes from.
@@ -284,7 +355,7 @@ impl Task {
     /// were any.
     pub fn punctuate_wall_clock(&mut self) -> Result<bool, TaskError> {
         self.check_usable()?;
-        self.punctuate(PunctuationType::WallClock)
+        self.with_stores(|task| task.punctuate(PunctuationType::WallClock))
     }
 
     fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, TaskError> {
@@ -314,6 +385,9 @@ impl Task {
     /// Lets out what caches hold back, and writes to the changelogs what a commit owes them. Call it once before taking
     /// progress and outputs for a commit.
     pub fn prepare_commit(&mut self) -> Result<(), TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(Task::prepare_commit);
+        }
         self.check_usable()?;
         let state = &mut self.state;
         let prepared = guarded(|| {

@@ -3,10 +3,13 @@
 mod committed_reads;
 mod dead_letters;
 mod failures;
+mod globals;
+mod housekeeping;
 mod loops;
 mod positions;
 mod queries;
 mod restarts;
+mod source_as_changelog;
 mod starts;
 mod states;
 mod subscriptions;

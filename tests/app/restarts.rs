@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tidemill::topology::Topology;
 use tidemill::{App, Error, ErrorKind, Settings};
 
 use crate::support::{IN, SUMS, never, out, shared_log, soon, start, sums, wait_until, watched};
@@ -25,8 +26,13 @@ async fn dropped_without_a_close_it_does_again_what_was_not_committed() {
 
 /// Starts on a folder, once the application that was dropped has let go of it.
 async fn start_in(folder: &Path, settings: &Settings) -> App {
+    start_on(folder, &sums(), settings).await
+}
+
+/// Starts a topology on a folder, once the application that was dropped has let go of it.
+pub(crate) async fn start_on(folder: &Path, topology: &Topology, settings: &Settings) -> App {
     loop {
-        match App::builder("app", sums()).embedded(folder).settings(settings.clone()).start().await {
+        match App::builder("app", topology.clone()).embedded(folder).settings(settings.clone()).start().await {
             Err(error) if error.kind() == ErrorKind::Locked => tokio::task::yield_now().await,
             started => return started.unwrap(),
         }

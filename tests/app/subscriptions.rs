@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tidemill::log::{Cleanup, Durability, EmbeddedLog, Log, LogSettings, TopicConfig, TopicSpec};
+use tidemill::log::{Durability, EmbeddedLog, Log, LogSettings, TopicConfig, TopicSpec};
 use tidemill::record::{Offset, Timestamp, TopicPartition};
 use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Position, ReadRecord, Settings, Subscription, Topic};
@@ -143,9 +143,14 @@ async fn a_record_that_cannot_be_read_is_an_error_between_the_others() {
 #[tokio::test]
 async fn whoever_reads_slower_than_retention_removes_is_told_what_it_missed() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = LogSettings { durability: Durability::Never, segment_bytes: 4 << 10, recent_bytes: 0 };
+    let settings = LogSettings {
+        durability: Durability::Never,
+        segment_bytes: 4 << 10,
+        recent_bytes: 0,
+        ..LogSettings::default()
+    };
     let log = Arc::new(EmbeddedLog::open(folder.path(), settings).unwrap());
-    let config = TopicConfig { cleanup: Cleanup::Delete, retention: Some(Duration::from_millis(10)) };
+    let config = TopicConfig { retention: Some(Duration::from_millis(10)), ..TopicConfig::default() };
     log.create_topic(&TopicSpec { config, ..TopicSpec::new(OUT.name(), 1) }).unwrap();
     let shared: Arc<dyn Log> = log.clone();
     let app = start(sums(), &shared, soon()).await;
@@ -153,7 +158,7 @@ async fn whoever_reads_slower_than_retention_removes_is_told_what_it_missed() {
     for time in 0..200 {
         append(&*shared, &OUT, time, time);
     }
-    log.expire(Timestamp::from_millis(200)).unwrap();
+    log.clean(Timestamp::from_millis(200)).unwrap();
     let lagged = slow.next().await.unwrap().unwrap_err();
     assert_eq!(lagged.kind(), ErrorKind::Lagged);
     let first = log.bounds(&TopicPartition::new(OUT.name(), 0)).unwrap().start;

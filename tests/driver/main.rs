@@ -12,6 +12,7 @@ mod emission;
 mod errors;
 mod foreign_keys;
 mod forwards;
+mod globals;
 mod groups;
 mod handlers;
 mod lent_rows;

@@ -16,21 +16,22 @@ pub(crate) struct StoreRows {
 impl StoreRows {
     /// Rows with their times: kind `tkv`.
     pub(crate) fn timestamped<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
-        StoreRows::new(store, |key, value, time| json!({"key": key, "value": value, "ts": time}))
+        StoreRows::new(store, |driver, store| {
+            let rows = driver.store(store).all_with_times();
+            rows.into_iter().map(|(k, v, time)| json!({"key": k, "value": v, "ts": time.as_millis()})).collect()
+        })
     }
 
     /// Rows without times: kind `kv`.
     pub(crate) fn plain<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
-        StoreRows::new(store, |key, value, _| json!({"key": key, "value": value}))
+        StoreRows::new(store, |driver, store| {
+            driver.store(store).all().into_iter().map(|(k, v)| json!({"key": k, "value": v})).collect()
+        })
     }
 
-    fn new<K: Serialize, V: Serialize + Send>(store: &Store<K, V>, row: fn(K, V, i64) -> Value) -> Self {
+    fn new<K, V>(store: &Store<K, V>, read: fn(&mut TestDriver, &Store<K, V>) -> Vec<Value>) -> Self {
         let (name, store) = (store.name().to_owned(), store.clone());
-        let read = move |driver: &mut TestDriver| {
-            let rows = driver.store(&store).all_with_times();
-            rows.into_iter().map(|(key, value, time)| row(key, value, time.as_millis())).collect()
-        };
-        StoreRows { name, read: Box::new(read) }
+        StoreRows { name, read: Box::new(move |driver| read(driver, &store)) }
     }
 
     /// The rows in the order of the keys' bytes.

@@ -5,7 +5,9 @@ mod bank;
 
 mod draw;
 mod faults;
+mod globals;
 mod names;
 mod optimization;
 mod plan;
+mod source_topics;
 mod typed_faults;

@@ -170,6 +170,44 @@ fn a_join_of_tables_of_two_builders() {
 }
 
 #[test]
+fn a_foreign_key_join_of_tables_of_two_builders() {
+    for left in [false, true] {
+        let other = StreamsBuilder::new();
+        let builder = StreamsBuilder::new();
+        (0..9).for_each(|_| drop(other.table(&IN)));
+        let (table, foreign) = (builder.table(&IN), other.table(&OTHER));
+        let joined = match left {
+            true => table.left_join_on(&foreign, |_, row| row.to_string(), |value, _| *value),
+            false => table.join_on(&foreign, |_, row| row.to_string(), |value, row| value + row),
+        };
+        joined.to_stream().to(&OUT);
+        let verb = if left { "left_join_on" } else { "join_on" };
+        assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb }]);
+    }
+}
+
+#[test]
+fn a_cogroup_of_two_builders() {
+    const SUMS: Store<String, i64> = Store::of("sums");
+    let (builder, other) = (StreamsBuilder::new(), StreamsBuilder::new());
+    let foreign = other.stream(&OTHER).group_by_key();
+    let grouped = builder.stream(&IN).group_by_key();
+    grouped.cogroup(|sum: i64, _, value| sum + value).and(&foreign, |sum, _, value| sum + value).aggregate(&SUMS, || 0);
+    assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb: "cogroup" }]);
+}
+
+#[test]
+fn two_streams_of_a_cogroup_that_both_need_a_topic_and_have_no_name_for_it() {
+    const SUMS: Store<String, i64> = Store::of("sums");
+    let builder = StreamsBuilder::new();
+    let rekeyed = |topic| builder.stream(topic).group_by(|_, value: &i64| value.to_string());
+    let (one, two) = (rekeyed(&IN), rekeyed(&OTHER));
+    one.cogroup(|sum: i64, _, value| sum + value).and(&two, |sum, _, value| sum - value).aggregate(&SUMS, || 0);
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.contains("sums-repartition"), "{error}");
+}
+
+#[test]
 fn a_type_that_says_nothing_about_its_bytes() {
     check(
         |builder| {

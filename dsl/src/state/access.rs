@@ -1,10 +1,10 @@
 //! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref, DerefMut};
 
-use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
+use super::{Cause, CellId, ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
 use crate::processor::{Flow, ProcessError};
-use crate::record::Timestamp;
+use crate::record::{Headers, Timestamp};
 
 /// Names a store and its types, and says what a processor can do with it.
 pub trait Descriptor {
@@ -18,6 +18,23 @@ pub trait Descriptor {
 
     /// Puts a task's store into the hands of a processor.
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
+}
+
+/// A store that can be looked at without being changed.
+pub trait Readable: Descriptor {
+    /// What a look gets.
+    type Reader<'a>;
+
+    /// Lends a task's store for a look.
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a>;
+}
+
+impl<K: 'static, V: Send + 'static> Readable for Store<K, V> {
+    type Reader<'a> = StoreReader<'a, K, V>;
+
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a> {
+        StoreReader { state, out }
+    }
 }
 
 /// Something that names a store, as the lists of connected stores have it (`&[&COUNTS, &SEEN]`): its descriptor, whatever its kind and types, or a name known only at run time.
@@ -57,34 +74,84 @@ impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     }
 
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a> {
-        StoreAccess { state, out }
+        StoreAccess(StoreReader { state, out })
     }
 }
 
-/// A key-value store in the hands of a processor.
-pub struct StoreAccess<'a, K: 'static, V: 'static> {
+/// A key-value store in the hands of a processor: it reads as a [`StoreReader`] does, and writes.
+pub struct StoreAccess<'a, K: 'static, V: 'static>(StoreReader<'a, K, V>);
+
+impl<'a, K: 'static, V: 'static> Deref for StoreAccess<'a, K, V> {
+    type Target = StoreReader<'a, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: 'static, V: 'static> DerefMut for StoreAccess<'_, K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// A key-value store that is looked at.
+pub struct StoreReader<'a, K: 'static, V: 'static> {
     state: &'a mut KeyValueState<K, V>,
+    /// Where changes go that a cache lets out, because rows that are read take room in it.
     out: ChangelogOut<'a>,
 }
 
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
-    /// The value of a key.
-    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.get_with_time(key)?.map(|(value, _)| value))
-    }
-
-    /// The value of a key and the time of its last update.
-    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        let Some(row) = self.state.place(key)? else { return Ok(None) };
-        self.state.rows().touch(row, &mut self.out)?;
-        Ok(self.state.row(row))
-    }
-
-    /// Sets the value of a key, as of the time `at`.
+    /// Sets the value of a key, as of the time `at`. In a store that keeps headers the row has none then.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
-        let row = self.state.claim(key)?;
-        self.state.rows().note(row)?;
-        Ok(self.state.set(row, Some(value), at, &mut self.out)?)
+        self.put_with_headers(key, value, at, &Headers::NONE)
+    }
+
+    /// Sets the value of a key, as of the time `at`, with headers, which a store that keeps none forgets.
+    ///
+    /// ```
+    /// use tidemill_dsl::Topic;
+    /// use tidemill_dsl::processor::{Context, Flow, Processor};
+    /// use tidemill_dsl::record::{Headers, Record};
+    /// use tidemill_dsl::state::{Store, StoreSpec};
+    /// use tidemill_dsl::stream::StreamsBuilder;
+    /// use tidemill_testkit::TestDriver;
+    ///
+    /// const IN: Topic<String, i64> = Topic::of("in");
+    /// const OUT: Topic<String, i64> = Topic::of("out");
+    /// const LAST: Store<String, i64> = Store::of("last");
+    ///
+    /// /// Forwards the record before, with its headers.
+    /// struct Before;
+    ///
+    /// impl Processor<String, i64, String, i64> for Before {
+    ///     fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
+    ///         let mut last = ctx.store(&LAST)?;
+    ///         let before = last.get_with_headers(record.key)?.map(|(value, headers)| (*value, headers.clone()));
+    ///         last.put_with_headers(record.key, *record.value, record.timestamp, record.headers)?;
+    ///         match before {
+    ///             Some((value, headers)) => ctx.forward(record.with_value(&value).with_headers(&headers)),
+    ///             None => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_store(StoreSpec::timestamped(&LAST).with_headers());
+    /// builder.stream(&IN).process(|| Before, &["last"]).to(&OUT);
+    /// let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).headers(Headers::default().with("trace", "7")).send("a", 1);
+    /// driver.input(&IN).send("a", 2);
+    /// assert_eq!(driver.output(&OUT).records()[0].headers.last("trace"), Some(&b"7"[..]));
+    /// # Ok::<(), tidemill_dsl::topology::TopologyErrors>(())
+    /// ```
+    pub fn put_with_headers(&mut self, key: &K, value: V, at: Timestamp, headers: &Headers) -> Flow {
+        let StoreReader { state, out } = &mut self.0;
+        let row = state.claim(key)?;
+        state.rows().note(row)?;
+        let cause = Cause { timestamp: at, headers };
+        Ok(state.set(row, Some(value), at, &mut out.because(cause))?)
     }
 
     /// Sets the value of a key that has none, as of the time `at`; gives the one that it had.
@@ -98,12 +165,56 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
-        let row = self.state.claim(key)?;
-        self.state.rows().touch(row, &mut self.out)?;
-        self.state.rows().note(row)?;
-        let old = self.state.take(row)?.map(|(value, _)| value);
-        self.state.set(row, None, at, &mut self.out)?;
+        let StoreReader { state, out } = &mut self.0;
+        let row = state.claim(key)?;
+        state.rows().touch(row, out)?;
+        state.rows().note(row)?;
+        let old = state.take(row)?.map(|(value, _)| value);
+        let cause = Cause { timestamp: at, headers: &Headers::NONE };
+        state.set(row, None, at, &mut out.because(cause))?;
         Ok(old)
+    }
+}
+
+impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
+    /// The value of a key.
+    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
+        let row = self.read(key)?;
+        Ok(row.and_then(|row| self.state.row(row)).map(|(value, _)| value))
+    }
+
+    /// The value of a key and the time of its last update.
+    ///
+    /// # Errors
+    ///
+    /// When the store keeps no times, as one of [`StoreSpec::plain`](super::StoreSpec::plain).
+    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
+        self.check_times()?;
+        let row = self.read(key)?;
+        Ok(row.and_then(|row| self.state.row(row)))
+    }
+
+    /// The value of a key and the headers of the record that wrote it.
+    ///
+    /// # Errors
+    ///
+    /// When the store keeps no headers: they are kept by stores of
+    /// [`StoreSpec::with_headers`](super::StoreSpec::with_headers), and by tables where
+    /// [`StreamsBuilder::store_format`](crate::stream::StreamsBuilder::store_format) says so.
+    pub fn get_with_headers(&mut self, key: &K) -> Result<Option<(&V, &Headers)>, ProcessError> {
+        if !self.state.rows().format().has_headers() {
+            return Err(keeps_no("headers", "StoreSpec::with_headers", self.state.name()));
+        }
+        let row = self.read(key)?;
+        let state = &*self.state;
+        Ok(row.and_then(|row| state.row(row).map(|(value, _)| (value, state.headers(row)))))
+    }
+
+    /// The place of a row that is read.
+    fn read(&mut self, key: &K) -> Result<Option<CellId>, ProcessError> {
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(Some(row))
     }
 
     /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.
@@ -130,12 +241,22 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     }
 
     /// Visits all rows with the times of their last updates.
+    ///
+    /// # Errors
+    ///
+    /// When the store keeps no times.
     pub fn all_with_times(
         &mut self,
         direction: Direction,
         visit: impl FnMut(K, &V, Timestamp) -> ControlFlow<()>,
     ) -> Flow {
+        self.check_times()?;
         self.walk(&KeyRange::ALL, direction, visit)
+    }
+
+    fn check_times(&mut self) -> Flow {
+        let has_time = self.state.rows().format().has_time();
+        if has_time { Ok(()) } else { Err(keeps_no("times", "StoreSpec::timestamped", self.state.name())) }
     }
 
     fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyRange, ProcessError> {
@@ -167,4 +288,9 @@ fn without_time<K, V>(
     mut visit: impl FnMut(K, &V) -> ControlFlow<()>,
 ) -> impl FnMut(K, &V, Timestamp) -> ControlFlow<()> {
     move |key, value, _| visit(key, value)
+}
+
+#[cold]
+fn keeps_no(what: &str, remedy: &str, store: &str) -> ProcessError {
+    format!("store `{store}` keeps no {what}: add it with `{remedy}`, or read the value alone").into()
 }

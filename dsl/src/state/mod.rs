@@ -9,7 +9,11 @@ mod cache;
 mod cached_rows;
 mod cells;
 mod key_value;
+mod positions;
 mod published;
+mod row_format;
+mod row_headers;
+mod rows_snapshot;
 mod scan;
 mod spec;
 mod state_store;
@@ -17,17 +21,20 @@ mod store;
 mod typed_rows;
 mod undo;
 
-pub use access::{Descriptor, StoreAccess, StoreName};
+pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
 pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
+pub(crate) use positions::PositionedStore;
+pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
+pub use row_format::RowFormat;
 pub use scan::Scan;
 pub(crate) use scan::key_range;
-pub use spec::{Changelog, Emit, Persistence, RowFormat, StoreSpec};
+pub use spec::{Changelog, Emit, Persistence, StoreSpec};
 pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};

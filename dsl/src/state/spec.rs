@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cache::{CacheLimit, CacheSpec};
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
-use crate::record::Timestamp;
-use crate::serde::{SerdeError, SerdeRef};
+use super::{ByteStore, Kept, KeyValueState, RowFormat, StateStore, Store};
 use crate::topology::TaskSettings;
 
 /// What a store writes to its changelog.
@@ -31,45 +29,6 @@ pub enum Persistence {
     Memory,
 }
 
-/// How the bytes of a row are laid out below a store. The changelog has the bare value, with the row's time as the record's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RowFormat {
-    /// The value.
-    Plain,
-    /// The row's time (8 bytes, big-endian), then the value: Kafka's timestamped stores.
-    Timestamped,
-}
-
-impl RowFormat {
-    /// Appends the bytes of a row.
-    pub(super) fn write<V: 'static>(
-        self,
-        values: &SerdeRef<V>,
-        value: &V,
-        time: Timestamp,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SerdeError> {
-        if self == RowFormat::Timestamped {
-            out.extend_from_slice(&time.as_millis().to_be_bytes());
-        }
-        values.write(value, out)
-    }
-
-    /// Time and value of a row as it lies below a store.
-    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
-        match self {
-            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
-            RowFormat::Timestamped => {
-                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
-                    StoreError::new(StoreErrorKind::Corrupt, message)
-                })?;
-                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
-            }
-        }
-    }
-}
-
 /// When the nodes below a store, and its changelog, get a change of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Emit {
@@ -91,8 +50,10 @@ pub struct StoreSpec {
     name: Arc<str>,
     persistence: Persistence,
     changelog: Option<Changelog>,
+    source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
+    headers: bool,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -112,8 +73,8 @@ impl StoreSpec {
 
     fn key_value<K: 'static, V: Send + 'static>(store: &Store<K, V>, format: RowFormat) -> Self {
         let kind = match format {
-            RowFormat::Plain => "key-value",
             RowFormat::Timestamped => "timestamped key-value",
+            _ => "key-value",
         };
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
@@ -132,8 +93,10 @@ impl StoreSpec {
             state: TypeId::of::<S>(),
             persistence: Persistence::default(),
             changelog: None,
+            source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
+            headers: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -164,6 +127,21 @@ impl StoreSpec {
         StoreSpec { emit, ..self }
     }
 
+    /// Keeps the headers of the record that wrote a row with the row, as Kafka Streams' stores with headers do (KIP-1271).
+    /// The changelog has them as the headers of its records.
+    #[must_use]
+    pub fn with_headers(self) -> Self {
+        let shape = format!("{} with headers", self.shape);
+        StoreSpec { headers: true, shape, ..self }
+    }
+
+    /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
+    /// serdes of that topic.
+    #[must_use]
+    pub(crate) fn restored_from(self, topic: &str) -> Self {
+        StoreSpec { source: Some(topic.into()), changelog: Some(Changelog::Off), ..self }
+    }
+
     /// The name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -179,6 +157,11 @@ impl StoreSpec {
         self.changelog
     }
 
+    /// The topic that the rows are read from and restored from, where that takes the place of a changelog.
+    pub fn source_topic(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
     /// Kind and serdes in words: `timestamped key-value string -> json`.
     pub fn shape(&self) -> &str {
         &self.shape
@@ -192,7 +175,8 @@ impl StoreSpec {
     /// Whether both describe the same store: of one name, kind and types, kept the same way.
     pub(crate) fn is_same(&self, other: &StoreSpec) -> bool {
         let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit);
-        self.name == other.name && self.shape == other.shape && of(self) == of(other)
+        let named = |spec: &StoreSpec| (spec.name.clone(), spec.shape.clone(), spec.source.clone());
+        named(self) == named(other) && of(self) == of(other)
     }
 
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node
@@ -212,6 +196,7 @@ impl StoreSpec {
             changelog: self.changelog.unwrap_or(settings.changelog),
             below,
             rows_in_memory: self.rows_in_memory,
+            headers: self.headers,
             cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
         })
     }

@@ -126,6 +126,22 @@ impl<'a> ChangelogOut<'a> {
         ChangelogOut { cause: Some(cause), ..self }
     }
 
+    /// The same for one change, by this record.
+    pub(super) fn because<'b>(&'b mut self, cause: Cause<'b>) -> ChangelogOut<'b> {
+        let ChangelogOut { outputs, topic, partition, budget, address, .. } = self;
+        ChangelogOut { outputs, topic: *topic, partition: *partition, budget, address: *address, cause: Some(cause) }
+    }
+
+    /// The time of the record that changes rows now.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.cause.map(|cause| cause.timestamp)
+    }
+
+    /// The headers of the record that changes rows now.
+    pub(super) fn headers(&self) -> &Headers {
+        self.cause.map_or(&Headers::NONE, |cause| cause.headers)
+    }
+
     /// The record that changes rows now, to be kept with them.
     pub(super) fn cause(&self, row_time: Timestamp) -> HeldCause {
         let (timestamp, headers) = match self.cause {
@@ -139,10 +155,11 @@ impl<'a> ChangelogOut<'a> {
         &mut self,
         key: &[u8],
         timestamp: Timestamp,
+        headers: &Headers,
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
         match self.topic {
-            Some(topic) => self.outputs.append_with(topic, self.partition, timestamp, Some(key), &Headers::NONE, value),
+            Some(topic) => self.outputs.append_with(topic, self.partition, timestamp, Some(key), headers, value),
             None => Ok(()),
         }
     }

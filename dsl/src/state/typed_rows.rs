@@ -9,13 +9,14 @@ use std::sync::Arc;
 use super::cache::{CacheSpec, RowCache};
 use super::cells::{Cell, Cells, KeyBytes};
 use super::published::RowBlock;
+use super::row_headers::RowHeaders;
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
     StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
-use crate::record::{CutOff, Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{BatchError, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
@@ -23,6 +24,9 @@ const ROWS_IN_MEMORY: usize = 100_000;
 
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
+
+/// As [`VisitRow`], with the row's headers.
+pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
 
 /// How the rows of a store are kept.
 pub struct Kept {
@@ -32,6 +36,8 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
+    /// Whether rows keep the headers of the record that wrote them.
+    pub headers: bool,
     /// How changes are cached; `None` tells of each at once.
     pub cache: Option<CacheSpec>,
 }
@@ -48,10 +54,12 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) values: SerdeRef<V>,
     pub(super) format: RowFormat,
     changelog: Changelog,
-    below: Option<Box<dyn ByteStore>>,
+    pub(super) below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
+    /// Where rows keep headers: those of all cells.
+    pub(super) headers: Option<RowHeaders>,
     /// What is known of rows whose changes are held back.
     pub(super) cache: Option<RowCache<V>>,
     /// A row's bytes, while they are measured.
@@ -82,11 +90,12 @@ impl<V: Send + 'static> TypedRows<V> {
         TypedRows {
             name,
             values,
-            format,
+            format: if kept.headers { format.with_headers() } else { format },
             changelog: kept.changelog,
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
+            headers: kept.headers.then(RowHeaders::default),
             cache: kept.cache.map(RowCache::new),
             row_buffer: Vec::new(),
             unlogged: Vec::new(),
@@ -134,10 +143,21 @@ impl<V: Send + 'static> TypedRows<V> {
     /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
     /// a row lies must not be seen.
     fn row_time(&self, cell: &Cell<V>) -> Timestamp {
-        match self.format {
-            RowFormat::Timestamped => cell.timestamp,
-            RowFormat::Plain => Timestamp::ZERO,
-        }
+        if self.format.has_time() { cell.timestamp } else { Timestamp::ZERO }
+    }
+
+    /// The headers of the row at a place; none in a store that keeps none.
+    pub(crate) fn headers(&self, id: CellId) -> &Headers {
+        self.cell_headers(id.0)
+    }
+
+    pub(super) fn cell_headers(&self, id: u32) -> &Headers {
+        self.headers.as_ref().map_or(&Headers::NONE, |headers| headers.get(id))
+    }
+
+    /// How rows lie below.
+    pub(crate) fn format(&self) -> RowFormat {
+        self.format
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
@@ -150,7 +170,8 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(self.cells.get_mut(id.0).value.take().map(|value| (value, time)))
     }
 
-    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before.
+    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before. The changelog has a
+    /// deletion with the time of the record that deletes, as in Kafka Streams: a deleted row has no time of its own.
     pub(crate) fn set(
         &mut self,
         id: CellId,
@@ -160,18 +181,20 @@ impl<V: Send + 'static> TypedRows<V> {
     ) -> Result<(), StoreError> {
         self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
+        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
         if value.is_none() {
             self.emptied.push(id.0);
         }
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
         let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, out.headers().clone()));
         if unflushed {
             self.unflushed.push(id.0);
         }
         if let Some(journal) = &mut self.journal {
-            let (old, timestamp) = (Old::Value(old.0), old.1);
-            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, unflushed });
+            let (old, timestamp, headers) = (Old::Value(old.0), old.1, old_headers);
+            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, headers, unflushed });
         }
         if let Some(publishing) = &mut self.publishing
             && !std::mem::replace(&mut cell.unpublished, true)
@@ -231,6 +254,16 @@ impl<V: Send + 'static> TypedRows<V> {
         direction: Direction,
         visit: VisitRow<'_, V>,
     ) -> Result<(), StoreError> {
+        self.walk_whole(range, direction, &mut |key, value, (timestamp, _)| visit(key, value, timestamp))
+    }
+
+    /// As `walk`, with the rows' headers.
+    pub(super) fn walk_whole(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitWholeRow<'_, V>,
+    ) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
         }
@@ -262,12 +295,12 @@ impl<V: Send + 'static> TypedRows<V> {
             if side == Ordering::Greater {
                 if let Some((key, bytes)) = &next_below {
                     let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, timestamp);
+                    flow = visit(key, &value, (timestamp, &self.format.headers(bytes)?));
                 }
-            } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
+            } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
                 && let Some(value) = &cell.value
             {
-                flow = visit(&cell.key, value, self.row_time(cell));
+                flow = visit(&cell.key, value, (self.row_time(cell), self.cell_headers(id)));
             }
             if flow.is_break() {
                 return Ok(());
@@ -307,7 +340,12 @@ impl<V: Send + 'static> TypedRows<V> {
             return Ok(None);
         }
         let (value, timestamp) = self.decode(key, &bytes)?;
-        Ok(Some(self.cells.insert(Cell::new(key.into(), Some(value), timestamp))))
+        let headers = self.headers.as_ref().map(|_| self.format.headers(&bytes)).transpose()?;
+        let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
+        if let Some((kept, headers)) = self.headers.as_mut().zip(headers) {
+            kept.set(id, headers);
+        }
+        Ok(Some(id))
     }
 
     pub(super) fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
@@ -324,7 +362,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        out.write(&cell.key, cell.timestamp, |bytes| match &cell.value {
+        out.write(&cell.key, cell.timestamp, self.cell_headers(id), |bytes| match &cell.value {
             Some(value) => self.values.write(value, bytes).map(|()| true),
             None => Ok(false),
         })
@@ -432,9 +470,9 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 }
 
-/// A snapshot ends too early.
-pub(super) fn cut_off(error: CutOff) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
+fn wrong_record(store: &str, error: BatchError) -> StoreError {
+    let message = format!("the changelog of store `{store}` has a record that cannot be read: {error}");
+    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }
 
 fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
@@ -479,6 +517,9 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             Some(id) => id,
             None => self.cells.insert(Cell::new(key.into(), None, record.timestamp)),
         };
+        if let Some(headers) = &mut self.headers {
+            headers.set(id, record.headers().map_err(|error| wrong_record(&self.name, error))?);
+        }
         let cell = self.cells.get_mut(id);
         (cell.value, cell.timestamp) = (value, record.timestamp);
         if cell.value.is_none() {
@@ -505,7 +546,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         for id in &ids {
             let cell = cells.get(*id);
             if let Some(value) = &cell.value {
-                self.format.write(&self.values, value, cell.timestamp, &mut bytes).map_err(|e| {
+                let meta = (cell.timestamp, self.headers.as_ref().map_or(&Headers::NONE, |headers| headers.get(*id)));
+                self.format.write(&self.values, value, meta, &mut bytes).map_err(|e| {
                     StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
                         .with_source(e)
                 })?;
@@ -573,55 +615,12 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut rows = Vec::new();
-        let values = self.values.clone();
-        let mut failure = None;
-        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| {
-            let mut row = Encoder(&mut rows);
-            row.bytes(key);
-            row.time(timestamp);
-            match row.filled(|out| values.write(value, out)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failure {
-            return Err(self.unwritable(error));
-        }
-        let mut out = Encoder(out);
-        out.bytes(&rows);
-        out.number(self.unlogged.len() as u64);
-        for id in &self.unlogged {
-            out.bytes(&self.cells.get(*id).key);
-            out.time(self.cells.get(*id).timestamp);
-        }
-        self.snapshot_cache(out.0)
+        self.write_snapshot(out)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.wipe()?;
-        let mut bytes = Decoder::new(bytes);
-        let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
-        while !rows.is_at_end() {
-            let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
-            let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
-            if self.below.is_some() {
-                self.cells.get_mut(id).unflushed = true;
-                self.unflushed.push(id);
-            }
-        }
-        for _ in 0..bytes.number().map_err(cut_off)? {
-            let (key, timestamp) = (bytes.bytes().map_err(cut_off)?, bytes.time().map_err(cut_off)?);
-            let id = self.claim_bytes(key)?;
-            let cell = self.cells.get_mut(id);
-            (cell.unlogged, cell.timestamp) = (true, timestamp);
-            self.unlogged.push(id);
-        }
-        self.restore_cache(&mut bytes)
+        self.read_snapshot(bytes)
     }
 
     fn is_cached(&self) -> bool {

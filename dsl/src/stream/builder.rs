@@ -24,6 +24,16 @@ pub enum Naming {
     Explicit,
 }
 
+/// What the rows of tables keep besides value and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreFormat {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// The headers of the record that wrote them (KIP-1271).
+    Headers,
+}
+
 /// Builds a topology from streams and tables. They borrow the builder; [`build`](StreamsBuilder::build) ends it.
 ///
 /// ```
@@ -75,6 +85,34 @@ impl StreamsBuilder {
     #[must_use]
     pub fn optimize(mut self, optimization: Optimization) -> Self {
         self.plan.get_mut().optimizations.add(optimization);
+        self
+    }
+
+    /// Says what the rows of tables keep, windows and sessions included; `dsl.store.format` of Kafka Streams. What comes out
+    /// is the same; a processor reads the headers by
+    /// [`get_with_headers`](crate::state::StoreAccess::get_with_headers).
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::record::Headers;
+    /// use tidemill_dsl::state::Store;
+    /// use tidemill_dsl::stream::StoreFormat;
+    ///
+    /// const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # let builder = StreamsBuilder::new();
+    /// let builder = builder.store_format(StoreFormat::Headers);
+    /// builder.stream(&IN).group_by_key().count_with(&COUNTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// let headers = Headers::default().with("trace", "7");
+    /// driver.input(&IN).headers(headers.clone()).send("a", 1);
+    /// assert_eq!(driver.store(&COUNTS).get_with_headers("a"), Some((1, headers)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn store_format(self, format: StoreFormat) -> Self {
+        self.plan.borrow_mut().store_format = format;
         self
     }
 
@@ -276,17 +314,20 @@ impl StreamsBuilder {
         K: Data<Plain = K>,
         V: Data<Plain = V> + Clone,
     {
-        let materialized = materialized.into();
-        let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
-        let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
-        let serdes = (Some(key.clone()), Some(value.clone()));
+        let mut materialized = materialized.into();
+        materialized.key.get_or_insert_with(|| topic.key_serde().clone());
+        materialized.value.get_or_insert_with(|| topic.value_serde().clone());
+        let serdes = (materialized.key.clone(), materialized.value.clone());
         let mut plan = self.plan.borrow_mut();
+        if plan.optimizations.wants(Optimization::ReuseSourceTopics) {
+            materialized.restore_from(topic);
+        }
         let store_name = match &materialized.name {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered(&format!("{}-STATE-STORE-", topic.name())),
         };
-        let store = plan.add_store(store_name, materialized.name.is_some());
-        plan.persistent.push(store_name);
+        let needed = materialized.name.is_some();
+        let (store, spec) = table::plan_store(&mut plan, store_name, materialized, needed);
         let table_name = plan.names.later();
         let source_name = plan.names.derived(table_name, "-source", "KSTREAM-SOURCE-");
         plan.names.number_now(table_name, "KTABLE-SOURCE-");
@@ -296,8 +337,7 @@ impl StreamsBuilder {
         let source = plan.add(source_name, &[], move |plan, builder| {
             builder.add_source(&plan.name(source_name), Source::topic(&nullable));
         });
-        let spec = Box::new(move |name: &str| materialized.spec(name, key, value));
-        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, store, spec);
+        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, (store, spec));
         drop(plan);
         Table::stored(self, step, Sources::one(source), store).with_serdes(serdes)
     }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::Topic;
 use crate::record::Partitioner;
 use crate::serde::SerdeRef;
 use crate::state::{Changelog, Emit, Store, StoreSpec};
@@ -77,6 +78,8 @@ pub struct Materialized<K: 'static, V: 'static> {
     pub(super) value: Option<SerdeRef<V>>,
     in_memory: bool,
     changelog: Option<Changelog>,
+    /// The topic to restore from, in place of a changelog.
+    source: Option<Box<str>>,
     emit: Emit,
     types: PhantomData<fn(K, V)>,
 }
@@ -90,6 +93,7 @@ impl<K, V> Default for Materialized<K, V> {
             value: None,
             in_memory: false,
             changelog: None,
+            source: None,
             emit: Emit::default(),
             types: PhantomData,
         }
@@ -120,6 +124,16 @@ impl<K, V: Send> Materialized<K, V> {
     #[must_use]
     pub fn changelog(self, changelog: Changelog) -> Self {
         Materialized { changelog: Some(changelog), ..self }
+    }
+
+    /// Restores the rows from the topic that they come from, unless the changelog was asked for, or the bytes of the two would
+    /// not be the same.
+    pub(super) fn restore_from(&mut self, topic: &Topic<K, V>) {
+        let same_key = self.key.as_ref().is_some_and(|key| key.name() == topic.key_serde().name());
+        let same_value = self.value.as_ref().is_some_and(|value| value.name() == topic.value_serde().name());
+        if self.changelog.is_none() && same_key && same_value {
+            self.source = Some(topic.name().into());
+        }
     }
 
     /// The name with the rest, or `None` where there is none: a table that could compute its rows keeps them under a name only.
@@ -162,9 +176,10 @@ impl<K, V: Send> Materialized<K, V> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
         let spec = StoreSpec::timestamped(&Store::new(name, key, value)).emit(self.emit);
         let spec = if self.in_memory { spec.in_memory() } else { spec };
-        match self.changelog {
-            Some(changelog) => spec.changelog(changelog),
-            None => spec,
+        match (self.changelog, &self.source) {
+            (Some(changelog), _) => spec.changelog(changelog),
+            (None, Some(source)) => spec.restored_from(source),
+            (None, None) => spec,
         }
     }
 }

@@ -128,6 +128,9 @@ pub trait SourceRunner: Send + Sync {
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
 
+    /// Whether the bytes of a record are of the source's types.
+    fn can_read(&self, record: &StoredRecord<'_>) -> bool;
+
     /// Takes the record at the head of `queue`, at which `records` stands, through everything below.
     fn run(&self, queue: usize, records: &Records, task: &mut TaskState) -> Result<Attempt, ProcessError>;
 
@@ -172,6 +175,12 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         let time = loaded.as_ref().map(|(_, _, time, _)| *time);
         task.head::<K, V>(queue).0 = loaded;
         Ok(time)
+    }
+
+    fn can_read(&self, record: &StoredRecord<'_>) -> bool {
+        self.key.read_nullable(record.key).is_ok()
+            && self.value.read_nullable(record.value).is_ok()
+            && record.headers().is_ok()
     }
 
     fn run(&self, queue: usize, records: &Records, task: &mut TaskState) -> Result<Attempt, ProcessError> {

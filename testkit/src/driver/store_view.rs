@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use tidemill::processor::ProcessError;
-use tidemill::record::Timestamp;
+use tidemill::record::{Headers, Timestamp};
 use tidemill::serde::SerdeRef;
 use tidemill::state::{Descriptor, Direction, Store};
 
@@ -49,10 +49,12 @@ impl<'d, D: Descriptor> StoreView<'d, D> {
     pub fn with<R>(&mut self, mut look: impl FnMut(&mut D::Access<'_>) -> Result<R, ProcessError>) -> Vec<R> {
         let mut found = Vec::new();
         for task in &mut self.driver.running().tasks {
-            let opened = task.state().open(&self.store).unwrap_or_else(|error| panic!("{error}"));
-            if let Some(mut part) = opened {
-                found.push(look(&mut part).unwrap_or_else(|error| panic!("{error}")));
-            }
+            task.with_stores(|task| {
+                let opened = task.state().open(&self.store).unwrap_or_else(|error| panic!("{error}"));
+                if let Some(mut part) = opened {
+                    found.push(look(&mut part).unwrap_or_else(|error| panic!("{error}")));
+                }
+            });
         }
         assert!(!found.is_empty(), "the topology has no store `{}`", self.store.name());
         found
@@ -62,22 +64,42 @@ impl<'d, D: Descriptor> StoreView<'d, D> {
 impl<K: 'static, V: Send + 'static> StoreView<'_, Store<K, V>> {
     /// The row of a key.
     pub fn get(&mut self, key: impl Into<K>) -> Option<V> {
-        self.get_with_time(key).map(|(value, _)| value)
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| Ok(part.get(&key)?.map(|value| copy(&values, value))));
+        rows.into_iter().flatten().next()
     }
 
-    /// The row of a key and its time.
+    /// The row of a key and its time; panics when the store keeps none.
     pub fn get_with_time(&mut self, key: impl Into<K>) -> Option<(V, Timestamp)> {
         let (key, values) = (key.into(), self.store.value_serde().clone());
         let rows = self.with(|part| Ok(part.get_with_time(&key)?.map(|(value, time)| (copy(&values, value), time))));
         rows.into_iter().flatten().next()
     }
 
-    /// All rows in the order of their keys' bytes, partition by partition.
-    pub fn all(&mut self) -> Vec<(K, V)> {
-        self.all_with_times().into_iter().map(|(key, value, _)| (key, value)).collect()
+    /// The row of a key and its headers; panics when the store keeps none.
+    pub fn get_with_headers(&mut self, key: impl Into<K>) -> Option<(V, Headers)> {
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| {
+            Ok(part.get_with_headers(&key)?.map(|(value, headers)| (copy(&values, value), headers.clone())))
+        });
+        rows.into_iter().flatten().next()
     }
 
-    /// All rows with their times, in the order of their keys' bytes, partition by partition.
+    /// All rows in the order of their keys' bytes, partition by partition.
+    pub fn all(&mut self) -> Vec<(K, V)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all(Direction::Forward, |key, value| {
+                rows.push((key, copy(&values, value)));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+
+    /// All rows with their times, which the store has to keep, in the order of their keys' bytes, partition by partition.
     pub fn all_with_times(&mut self) -> Vec<(K, V, Timestamp)> {
         let values = self.store.value_serde().clone();
         let rows = self.with(|part| {

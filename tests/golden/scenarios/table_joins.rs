@@ -1,9 +1,11 @@
 //! Tables joined with tables by their key.
 
 use tidemill::Topic;
+use tidemill::serde::SerdeRef;
 use tidemill::state::Store;
-use tidemill::stream::{StreamsBuilder, Table};
+use tidemill::stream::{Materialized, StreamsBuilder, Table};
 
+use super::tables::all_rewrites;
 use super::{Scenario, row};
 
 const L: Topic<String, String> = Topic::of("l");
@@ -11,6 +13,8 @@ const R: Topic<String, String> = Topic::of("r");
 const OUT: Topic<String, String> = Topic::of("out");
 const L_STORE: Store<String, String> = Store::of("l");
 const R_STORE: Store<String, String> = Store::of("r");
+const T1: Store<String, String> = Store::of("t1");
+const J: Store<String, String> = Store::of("j");
 const N: Store<String, i64> = Store::of("n");
 const JOINED: Store<String, String> = Store::of("joined");
 
@@ -26,6 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("table_table_chain", table_table_chain),
         Scenario::streams("table_table_filtered", table_table_filtered).store(&N),
         Scenario::streams("table_table_self", table_table_self),
+        Scenario::optimized("optimized_tables", all_rewrites, "all", optimized_tables).store(&T1),
     ]
 }
 
@@ -86,4 +91,12 @@ fn table_table_self(b: &StreamsBuilder) {
     let t = b.table_with(&Topic::<String, i64>::of("t"), &Store::of("t"));
     let tens = t.map_values(|_, v| v * 10);
     t.join(&tens, |x, y| format!("{x}|{y}")).to_stream().to(&OUT);
+}
+
+fn optimized_tables(b: &StreamsBuilder) {
+    let t1 = b.table_with(&Topic::of("t1"), &T1);
+    let t2 = b.table_with(&Topic::of("t2"), Materialized::with(&SerdeRef::of(), &SerdeRef::of()));
+    t1.outer_join_with(&t2, &J, |x: Option<&String>, y: Option<&String>| format!("{}|{}", row(x), row(y)))
+        .to_stream()
+        .to(&OUT);
 }

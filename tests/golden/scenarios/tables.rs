@@ -2,7 +2,7 @@
 
 use tidemill::Topic;
 use tidemill::state::{Store, StoreSpec};
-use tidemill::stream::{Materialized, StreamsBuilder};
+use tidemill::stream::{Materialized, Optimization, StreamsBuilder};
 
 use super::{Scenario, first, longs, texts};
 
@@ -33,6 +33,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("table_to_stream_mapper", table_to_stream_mapper).store(&T_LONGS),
         Scenario::streams("stream_to_table", stream_to_table).store(&T),
         Scenario::streams("stream_to_table_rekeyed", stream_to_table_rekeyed).store(&T),
+        Scenario::optimized("table_optimized_source", all_rewrites, "all", table_optimized_source).store(&T),
         Scenario::streams("table_in_memory", table_in_memory)
             .set("dsl.store.suppliers.class", IN_MEMORY)
             .store(&T_LONGS)
@@ -112,6 +113,15 @@ fn stream_to_table_rekeyed(b: &StreamsBuilder) {
         .named("tt")
         .to_stream()
         .to(&TEXTS_OUT);
+}
+
+/// A program with all rewrites.
+pub(super) fn all_rewrites() -> StreamsBuilder {
+    StreamsBuilder::new().optimize(Optimization::All)
+}
+
+fn table_optimized_source(b: &StreamsBuilder) {
+    b.table_with(&TEXTS, &T).map_values(|_, v| format!("{v}!")).to_stream().to(&TEXTS_OUT);
 }
 
 fn table_in_memory(b: &StreamsBuilder) {

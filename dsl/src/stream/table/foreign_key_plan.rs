@@ -100,7 +100,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         extract: impl Fn(&K, &V) -> Result<Option<KO>, ProcessError> + Send + Sync + 'static,
         join: impl Fn(&K, &V, Option<&VO>) -> Joined<R> + Send + Sync + 'static,
     ) -> Table<'b, K, R> {
-        if !check_builder(self.builder, right.builder, "a foreign-key join") {
+        let verb = if padding == Padding::Pad { "left_join_on" } else { "join_on" };
+        if !check_builder(self.builder, right.builder, verb) {
             return self.unjoined();
         }
         right.want_old(Demand::Force);
@@ -126,7 +127,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let responses = plan_responses(&mut plan, &names, &left, &right, subscriptions);
         let sources = left.sources.and(&Sources::one(responses));
         let resolved = plan_resolver(&mut plan, &names, left, responses, &sources, padding, join);
-        let step = plan_source::<K, Option<R>>(&mut plan, resolved, names.result, store, spec);
+        let step = plan_source::<K, Option<R>>(&mut plan, resolved, names.result, (store, spec));
         plan.rename_to(step, names.base);
         drop(plan);
         Table::stored(self.builder, step, sources, store).with_serdes((self.serdes.0.clone().or(known.0), known.1))

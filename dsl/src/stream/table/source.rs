@@ -35,8 +35,7 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
     plan: &mut Plan,
     parent: StepId,
     name: NameId,
-    store: StoreId,
-    spec: MakeSpec,
+    (store, spec): (StoreId, MakeSpec),
 ) -> StepId {
     plan.add(name, &[parent], move |plan, builder| {
         let (name, parent) = (plan.name(name), plan.node(parent));

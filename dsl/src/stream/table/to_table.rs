@@ -63,7 +63,7 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
             parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
             sources = Sources::one(parent);
         }
-        let step = plan_source::<K, V>(&mut plan, parent, name, store, spec);
+        let step = plan_source::<K, V>(&mut plan, parent, name, (store, spec));
         drop(plan);
         Table::stored(self.builder, step, sources, store).with_serdes(serdes)
     }
