@@ -208,6 +208,11 @@ impl ErrorSettings {
         }
     }
 
+    /// Whether a record may be left out that had effects already.
+    pub(crate) fn may_skip_halfway(&self) -> bool {
+        self.processing.may_skip() || self.production.may_skip()
+    }
+
     /// Those of the task that maintains the global stores.
     pub(crate) fn of_globals(&self) -> Self {
         ErrorSettings {

@@ -146,6 +146,10 @@ impl ByteStore for PositionedStore {
         self.inner.write(&mut std::iter::once(places).chain(rows), next)
     }
 
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.inner.discard(&rows_of(range))
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.inner.checkpoint()
     }
