@@ -7,7 +7,7 @@ use tidemill::state::{Readable, Store, StoreReader, StoreSpec};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Sink, Source, TopologyBuilder};
 
-use super::{Scenario, Text, longs, row, str, texts};
+use super::{Scenario, Text, row, str, texts};
 
 const REF: Topic<String, String> = Topic::of("ref");
 const G: Store<String, String> = Store::of("g");
@@ -24,7 +24,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("stream_global_inner", stream_global_inner).store(&G),
         Scenario::streams("stream_global_left", stream_global_left),
         Scenario::streams("join_chain_stream_table_global", join_chain_stream_table_global),
-        Scenario::streams("multi_subtopology", multi_subtopology),
         Scenario::streams("global_error_fail", global_error),
         Scenario::streams("global_error_continue", global_error)
             .plain_store(&G)
@@ -129,20 +128,6 @@ fn join_chain_stream_table_global(b: &StreamsBuilder) {
         .left_join(&t, |s, t| Some(format!("{s}|{}", row(t))))
         .join_global(&g, |_, v| v.split('|').nth(1).map(Into::into), |v, found| Some(format!("{v}|{found}")))
         .to(&texts("out"));
-}
-
-fn multi_subtopology(b: &StreamsBuilder) {
-    const NB: Store<String, i64> = Store::of("nb");
-    let g = b.global_table_with(&Topic::of("g"), &G);
-    b.stream(&texts("c")).to(&texts("plain"));
-    let n = b.stream(&texts("b")).group_by(|_, v| v.clone()).named("gb").count_with(&NB);
-    b.stream(&texts("a"))
-        .repartition()
-        .named("ra")
-        .left_join(&n, |v, n| Some(format!("{v}|{}", row(n))))
-        .join_global(&g, |k, _| k.clone(), |v, found| format!("{v}/{found}"))
-        .map_values(|v| Some(v.len() as i64))
-        .to(&longs("out"));
 }
 
 fn global_error(b: &StreamsBuilder) {
