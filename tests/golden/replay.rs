@@ -174,7 +174,8 @@ impl Replay<'_> {
             (self.vector.stores.keys().map(String::as_str).collect(), stores.iter().map(|s| &*s.name).collect());
         same("the stores", &listed, &sorted(known))?;
         for store in stores {
-            let (expected, actual) = (&self.vector.stores[&store.name], store.read(&mut self.driver));
+            let expected = &self.vector.stores[&store.name];
+            let actual = store.read(&mut self.driver, expected);
             same(&format!("the rows of store `{}`", store.name), expected, &actual)?;
         }
         Ok(())

@@ -24,6 +24,7 @@ mod skip_nulls;
 mod table_filter;
 mod table_map_values;
 mod table_source;
+mod table_store;
 mod table_transform_values;
 mod to_stream;
 
@@ -49,5 +50,6 @@ pub(crate) use skip_nulls::SkipNulls;
 pub(crate) use table_filter::{StoredTableFilter, TableFilter};
 pub(crate) use table_map_values::TableMapValues;
 pub(crate) use table_source::TableSource;
+pub(crate) use table_store::TableStore;
 pub(crate) use table_transform_values::{TableTransformValues, TransformedRow};
 pub(crate) use to_stream::ToStream;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::TableStore;
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::{CellId, KeyValueState};
+use crate::state::{CellId, KeyValueState, VersionedState};
 use crate::topology::RowSlot;
 
 /// What is done with a row and its time; the row is lent.
@@ -30,30 +31,54 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
 }
 
 /// A row of a store.
-pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) TableStore<K, V>);
 
 impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
     fn read(
         &self,
         key: &K,
-        _: Option<Timestamp>,
+        as_of: Option<Timestamp>,
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        if !store.rows().is_cached() {
-            return visit(store.get(key)?);
+        match &self.0 {
+            TableStore::Latest(slot) => {
+                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
+                if !store.rows().is_cached() {
+                    return visit(store.get(key)?);
+                }
+                let Some(row) = place(slot, key, task)? else { return visit(None) };
+                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
+                visit(store.row(row))
+            }
+            TableStore::Versions(slot) => {
+                let (store, _) = task.state::<VersionedState<K, V>>(slot.index);
+                let version = match as_of {
+                    Some(time) => store.get_as_of(key, time)?,
+                    None => store.get(key)?,
+                };
+                visit(version.map(|version| (version.value, version.from)))
+            }
         }
-        let Some(row) = place(&self.0, key, task)? else { return visit(None) };
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        visit(store.row(row))
     }
 
-    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
-        let Some(row) = place(&self.0, key, task)? else { return Ok(None) };
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
-        let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
-        Ok(store.row(row).map(copy).transpose()?)
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        match &self.0 {
+            TableStore::Latest(slot) => {
+                let Some(row) = place(slot, key, task)? else { return Ok(None) };
+                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
+                let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+                Ok(store.row(row).map(copy).transpose()?)
+            }
+            TableStore::Versions(slot) => {
+                let (store, _) = task.state::<VersionedState<K, V>>(slot.index);
+                let version = match as_of {
+                    Some(time) => store.fetch_as_of(key, time)?,
+                    None => store.fetch_latest(key)?,
+                };
+                Ok(version.map(|version| (version.value, version.from)))
+            }
+        }
     }
 }
 

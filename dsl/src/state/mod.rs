@@ -8,6 +8,7 @@ mod byte_store;
 mod cache;
 mod cached_rows;
 mod cells;
+mod history;
 mod key_value;
 mod published;
 mod scan;
@@ -16,6 +17,8 @@ mod state_store;
 mod store;
 mod typed_rows;
 mod undo;
+mod versioned;
+mod versioned_store;
 
 pub use access::{Descriptor, StoreAccess, StoreName};
 pub use byte_store::{
@@ -23,6 +26,7 @@ pub use byte_store::{
 };
 pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
+pub use history::Version;
 pub use key_value::KeyValueState;
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use scan::Scan;
@@ -32,3 +36,5 @@ pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
 pub use undo::{UndoMark, Undoable};
+pub use versioned::{Put, VersionedState};
+pub use versioned_store::{VersionedAccess, VersionedStore};

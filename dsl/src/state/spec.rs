@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cache::{CacheLimit, CacheSpec};
-use super::{ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind};
+use super::{
+    ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind, VersionedState, VersionedStore,
+};
 use crate::record::Timestamp;
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topology::TaskSettings;
@@ -119,6 +121,14 @@ impl StoreSpec {
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         StoreSpec::new(name.clone(), shape, move |kept| KeyValueState::new(name.clone(), &store, format, kept))
+    }
+
+    /// A store that knows what its rows were, for tables and processors. No cache ever holds its changes back.
+    pub fn versioned<K: 'static, V: Send + 'static>(store: &VersionedStore<K, V>) -> Self {
+        let (key, value) = (store.key_serde().name(), store.value_serde().name());
+        let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept))
     }
 
     /// A store of any kind: its name, its kind and serdes in words, and what makes one for a task.

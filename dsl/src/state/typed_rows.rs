@@ -158,6 +158,16 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
+        self.replace(id, value, timestamp);
+        if self.cache.is_some() {
+            return self.hold(id.0, out);
+        }
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Sets the row at a place, of which the changelog is told otherwise.
+    #[inline]
+    pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp) {
         self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
         if value.is_none() {
@@ -178,10 +188,6 @@ impl<V: Send + 'static> TypedRows<V> {
         {
             publishing.changed.push(id.0);
         }
-        if self.cache.is_some() {
-            return self.hold(id.0, out);
-        }
-        self.owe_changelog(id.0, out)
     }
 
     /// Keeps a row that is about to change for open cursors.

@@ -4,11 +4,10 @@ use super::names::NameId;
 use super::plan::{StepId, StoreId};
 use super::stream_type::serde_for;
 use super::{GroupedStream, Materialized, Table};
-use crate::operator::{Aggregate, Reduce};
+use crate::operator::{Aggregate, Reduce, TableStore};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
 use crate::state::StoreSpec;
-use crate::topology::RowSlot;
 
 impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// Counts the records of each key.
@@ -223,7 +222,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         &self,
         prefix: &'static str,
         materialized: Materialized<K::Plain, A>,
-        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
+        operator: impl FnOnce(TableStore<K::Plain, A>) -> O + 'static,
     ) -> Table<'b, K::Plain, A>
     where
         A: Data<Plain = A>,
@@ -237,6 +236,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         plan.persistent.push(store);
         let node = plan.names.numbered(prefix);
         let kept = plan.add_store(store, true);
+        plan.keep_versions(kept, materialized.retention());
         let known_key = materialized.key.clone().or_else(|| self.plain_key_serde());
         let key = serde_for(&mut plan, known_key, "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
@@ -253,7 +253,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         (node, store, kept): (NameId, NameId, StoreId),
         parent: StepId,
         spec: Option<impl FnOnce(&str) -> StoreSpec + 'static>,
-        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
+        operator: impl FnOnce(TableStore<K::Plain, A>) -> O + 'static,
     ) -> StepId
     where
         A: Data<Plain = A>,

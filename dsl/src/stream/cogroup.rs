@@ -277,6 +277,7 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         };
         plan.persistent.push(store);
         let kept = plan.add_store(store, true);
+        plan.keep_versions(kept, materialized.retention());
         let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         drop(plan);

@@ -1,11 +1,12 @@
 //! Options of the verbs: the trailing argument of those that end in `_with`.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use crate::Topic;
 use crate::record::Partitioner;
 use crate::serde::SerdeRef;
-use crate::state::{Changelog, Emit, Store, StoreSpec};
+use crate::state::{Changelog, Emit, Store, StoreSpec, VersionedStore};
 use crate::topology::TimestampExtractor;
 
 /// How a source reads its topic.
@@ -81,6 +82,8 @@ pub struct Materialized<K: 'static, V: 'static> {
     /// The topic to restore from, in place of a changelog.
     source: Option<Box<str>>,
     emit: Emit,
+    /// How long versions of rows are kept, where they are.
+    retention: Option<Duration>,
     types: PhantomData<fn(K, V)>,
 }
 
@@ -95,6 +98,7 @@ impl<K, V> Default for Materialized<K, V> {
             changelog: None,
             source: None,
             emit: Emit::default(),
+            retention: None,
             types: PhantomData,
         }
     }
@@ -105,6 +109,39 @@ impl<K, V: Send> Materialized<K, V> {
     pub fn store(store: &Store<K, V>) -> Self {
         Materialized {
             name: Some(store.name().to_owned()),
+            ..Materialized::with(store.key_serde(), store.value_serde())
+        }
+    }
+
+    /// In the store that the descriptor names, which knows what a row was at an earlier time.
+    ///
+    /// A stream that is joined with the table meets the row that was valid at the record's own time. A change with an earlier
+    /// time than the latest row's is put where it belongs, and does not count as the latest one below.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const RATES: Topic<String, i64> = Topic::of("rates");
+    /// # const SALES: Topic<String, i64> = Topic::of("sales");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use std::time::Duration;
+    /// use tidemill_dsl::state::VersionedStore;
+    ///
+    /// const KNOWN: VersionedStore<String, i64> = VersionedStore::of("known", Duration::from_secs(60));
+    /// # let builder = StreamsBuilder::new();
+    /// let rates = builder.table_with(&RATES, &KNOWN);
+    /// builder.stream(&SALES).join(&rates, |sale, rate| sale * rate).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&RATES).at(10).send("usd", 2);
+    /// driver.input(&RATES).at(20).send("usd", 3);
+    /// driver.input(&SALES).at(15).send("usd", 100);
+    /// assert_eq!(driver.output(&OUT).values(), [200]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn versioned(store: &VersionedStore<K, V>) -> Self {
+        Materialized {
+            name: Some(store.name().to_owned()),
+            retention: Some(store.retention()),
             ..Materialized::with(store.key_serde(), store.value_serde())
         }
     }
@@ -124,6 +161,11 @@ impl<K, V: Send> Materialized<K, V> {
     #[must_use]
     pub fn changelog(self, changelog: Changelog) -> Self {
         Materialized { changelog: Some(changelog), ..self }
+    }
+
+    /// How long versions of rows are kept, where they are.
+    pub(super) fn retention(&self) -> Option<Duration> {
+        self.retention
     }
 
     /// Restores the rows from the topic that they come from, unless the changelog was asked for, or the bytes of the two would
@@ -174,7 +216,10 @@ impl<K, V: Send> Materialized<K, V> {
     }
 
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
-        let spec = StoreSpec::timestamped(&Store::new(name, key, value)).emit(self.emit);
+        let spec = match self.retention {
+            Some(retention) => StoreSpec::versioned(&VersionedStore::new(name, key, value, retention)),
+            None => StoreSpec::timestamped(&Store::new(name, key, value)).emit(self.emit),
+        };
         let spec = if self.in_memory { spec.in_memory() } else { spec };
         match (self.changelog, &self.source) {
             (Some(changelog), _) => spec.changelog(changelog),
@@ -187,5 +232,11 @@ impl<K, V: Send> Materialized<K, V> {
 impl<K, V: Send> From<&Store<K, V>> for Materialized<K, V> {
     fn from(store: &Store<K, V>) -> Self {
         Materialized::store(store)
+    }
+}
+
+impl<K, V: Send> From<&VersionedStore<K, V>> for Materialized<K, V> {
+    fn from(store: &VersionedStore<K, V>) -> Self {
+        Materialized::versioned(store)
     }
 }

@@ -27,4 +27,4 @@ pub use settings::TaskSettings;
 pub use sink::{RecordContext, Sink};
 pub use source::{LoadError, Run, Source, SourceRunner, TimestampExtractor};
 pub use wiring::Wiring;
-pub(crate) use wiring::{Assembled, FlushCache, Flusher, RowSlot};
+pub(crate) use wiring::{Assembled, FlushCache, Flusher, RowSlot, StoreSlot};

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{SourceRunner, TopicRef};
-use crate::operator::RowFlusher;
+use crate::operator::{RowFlusher, TableStore};
 use crate::processor::{
     Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, TableOf,
     TaskState, Wrapped,
 };
-use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
+use crate::state::{KeyValueState, Release, StateStore, StoreSpec, VersionedState};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -128,12 +128,24 @@ impl Wiring<'_> {
         StoreSlot { index, used_below, sends_old: false, state: PhantomData }
     }
 
+    /// The store of a table's rows that the node is connected to.
+    pub(crate) fn table_store<K: 'static, V: Send + 'static>(&self, name: &str) -> TableStore<K, V> {
+        let of_name = |spec: &&StoreSpec| **spec.name() == *name;
+        let versioned = self.stores.iter().find(of_name).is_some_and(StoreSpec::is::<VersionedState<K, V>>);
+        if versioned { TableStore::Versions(self.store(name)) } else { TableStore::Latest(self.store(name)) }
+    }
+
     /// The store that the node keeps its table's rows in, and tells of the changes of.
-    pub(crate) fn rows<K: 'static, V: Send + 'static>(&mut self, name: &str, sends_old: bool) -> RowSlot<K, V> {
-        let slot: RowSlot<K, V> = self.store(name).sending_old(sends_old);
-        let outlet: Outlet<TableOf<K, V>> = self.outlet();
-        self.parts.flushers[slot.index] = Some(Box::new(RowFlusher { slot, outlet }));
-        slot
+    pub(crate) fn rows<K: 'static, V: Send + 'static>(&mut self, name: &str, sends_old: bool) -> TableStore<K, V> {
+        match self.table_store(name) {
+            TableStore::Versions(slot) => TableStore::Versions(slot.sending_old(sends_old)),
+            TableStore::Latest(slot) => {
+                let slot = slot.sending_old(sends_old);
+                let outlet: Outlet<TableOf<K, V>> = self.outlet();
+                self.parts.flushers[slot.index] = Some(Box::new(RowFlusher { slot, outlet }));
+                TableStore::Latest(slot)
+            }
+        }
     }
 
     /// Gives a processor its slot, makes its node, and has it pushed into by the parents.

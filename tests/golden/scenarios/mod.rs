@@ -15,6 +15,7 @@ mod stateless;
 mod table_aggregations;
 mod table_joins;
 mod tables;
+mod versioned;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tidemill::Topic;
 use tidemill::processor::{ErrorSettings, PartialEffects};
-use tidemill::state::Store;
+use tidemill::state::{Store, VersionedStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
 
@@ -93,6 +94,12 @@ impl Scenario {
         self
     }
 
+    /// A store of versions, looked into at the end.
+    fn versioned_store(mut self, store: &VersionedStore<String, String>) -> Self {
+        self.stores.push(StoreRows::versioned(store));
+        self
+    }
+
     /// A setting of Kafka Streams that the topology does the same as.
     fn set(mut self, name: &'static str, value: &'static str) -> Self {
         self.config.push((name, value));
@@ -128,6 +135,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         stateless::scenarios(),
         processors::scenarios(),
         tables::scenarios(),
+        versioned::scenarios(),
         aggregations::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),

@@ -73,7 +73,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             builder.add_state_store(spec(&name), &[merge]);
         };
         let step = self.plan_join(other, merge, required, old_rows.clone(), Arc::new(join), keep);
-        let table = self.join_result(step, other, (Row::stored(store), old_rows));
+        let row = Row::stored(store, &self.builder.plan());
+        let table = self.join_result(step, other, (row, old_rows));
         table.with_serdes((self.serdes.0.clone(), value))
     }
 

@@ -27,10 +27,10 @@ pub(super) use source::{plan_source, plan_store};
 use super::plan::{StepId, StoreId};
 use super::stream_type::{KnownSerdes, Sources};
 use super::{Materialized, Stream, StreamsBuilder};
-use crate::operator::ToStream;
+use crate::operator::{TableStore, ToStream};
 use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
-use crate::topology::{RowSlot, TopologyBuilder};
+use crate::topology::TopologyBuilder;
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
 pub struct Table<'b, K: 'static, V: 'static> {
@@ -57,7 +57,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     where
         V: Send,
     {
-        Table::new(builder, step, sources, (Row::stored(store), OldRows::stored(store)))
+        let row = Row::stored(store, &builder.plan());
+        Table::new(builder, step, sources, (row, OldRows::stored(store)))
     }
 
     /// The table behind `step`; how its rows are read, and what can tell them as they were before a change.
@@ -145,7 +146,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         prefix: &str,
         (name, materialized): (String, Materialized<K, V2>),
         used: &[&str],
-        operator: impl FnOnce(RowSlot<K, V2>) -> O + 'static,
+        operator: impl FnOnce(TableStore<K, V2>) -> O + 'static,
     ) -> Table<'b, K, V2>
     where
         V2: Data<Plain = V2>,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::operator::{ReadRow, StoredRow};
 use crate::stream::plan::{Plan, StoreId};
@@ -17,25 +18,28 @@ pub(in crate::stream) struct Row<K, V> {
     stores: Rc<[StoreId]>,
     /// Stores that a function on the way uses.
     used: Rc<[Arc<str>]>,
+    /// How far back the rows can be read as they were; `None` where only the latest is known.
+    retention: Option<Duration>,
     make: MakeReader<K, V>,
 }
 
 impl<K, V> Clone for Row<K, V> {
     fn clone(&self) -> Self {
-        Row { stores: self.stores.clone(), used: self.used.clone(), make: self.make.clone() }
+        Row { stores: self.stores.clone(), used: self.used.clone(), retention: self.retention, make: self.make.clone() }
     }
 }
 
 impl<K: 'static, V: Send + 'static> Row<K, V> {
-    /// Rows of a key-value store.
-    pub(in crate::stream) fn stored(store: StoreId) -> Self {
-        Row::new([store], move |plan| {
+    /// Rows of a store, with their versions if it keeps them.
+    pub(in crate::stream) fn stored(store: StoreId, plan: &Plan) -> Self {
+        let row = Row::new([store], move |plan| {
             let name = plan.store(store);
             Box::new(move |wiring| {
                 let name = name.expect("a row is read only where its store is needed");
-                Box::new(StoredRow(wiring.store(&name)))
+                Box::new(StoredRow(wiring.table_store(&name)))
             })
-        })
+        });
+        Row { retention: plan.retention(store), ..row }
     }
 }
 
@@ -45,7 +49,7 @@ impl<K: 'static, V: 'static> Row<K, V> {
         stores: impl Into<Rc<[StoreId]>>,
         make: impl Fn(&Plan) -> WireReader<K, V> + 'static,
     ) -> Self {
-        Row { stores: stores.into(), used: Rc::default(), make: Rc::new(make) }
+        Row { stores: stores.into(), used: Rc::default(), retention: None, make: Rc::new(make) }
     }
 
     /// Rows computed from these, each when it is read.
@@ -68,10 +72,16 @@ impl<K: 'static, V: 'static> Row<K, V> {
             Box::new(move |wiring| Box::new(compute(above(wiring), wiring)))
         });
         let used = self.used.iter().cloned().chain(used.iter().map(|name| (*name).into()));
-        Row { used: used.collect(), ..row }
+        Row { used: used.collect(), retention: self.retention, ..row }
     }
 
-    /// Rows computed from these and those of another table, each when it is read.
+    /// How far back the rows can be read as they were; `None` where only the latest is known.
+    pub(in crate::stream) fn retention(&self) -> Option<Duration> {
+        self.retention
+    }
+
+    /// Rows computed from these and those of another table, each when it is read: from the latest rows, so that a join knows no
+    /// versions.
     pub(in crate::stream) fn joined<V2: 'static, R: 'static, J: ReadRow<K, R> + 'static>(
         &self,
         other: &Row<K, V2>,

@@ -20,6 +20,7 @@ pub(in crate::stream) fn plan_store<K: Data, V: Data>(
     needed: bool,
 ) -> (StoreId, MakeSpec) {
     let store = plan.add_store(name, needed);
+    plan.keep_versions(store, materialized.retention());
     plan.persistent.push(name);
     let key = serde_for(plan, materialized.key.clone(), "key of a store");
     let value = serde_for(plan, materialized.value.clone(), "value of a store");
