@@ -304,11 +304,11 @@ impl<K: 'static, V: Send + 'static> StateStore for VersionedState<K, V> {
             self.key_buffer.push(ROW);
             self.key_buffer.extend_from_slice(&key);
             let history = self.rows.get(&self.key_buffer)?;
-            // A version that was dropped meanwhile is one that nobody will ask for.
-            if let Some(value) = history.and_then(|(history, _)| history.at(from))
-                && logged.insert((key.clone(), from))
-            {
-                let written = write_version(&self.values, &key, from, value.as_ref(), out);
+            // A version that was dropped meanwhile is one that nobody will ask for. But it may have said that the row is
+            // gone, which the changelog has to know.
+            let value = history.and_then(|(history, _)| history.at(from)).and_then(Option::as_ref);
+            if logged.insert((key.clone(), from)) {
+                let written = write_version(&self.values, &key, from, value, out);
                 written.map_err(|error| self.rows.unwritable(error))?;
             }
         }

@@ -46,6 +46,33 @@ impl<K, V> Grouped<K, V> {
     }
 }
 
+/// How a stream is joined with a table.
+pub struct Joined<K: 'static, V: 'static> {
+    pub(super) key: Option<SerdeRef<K>>,
+    pub(super) value: Option<SerdeRef<V>>,
+    pub(super) grace: Option<Duration>,
+}
+
+impl<K, V> Default for Joined<K, V> {
+    fn default() -> Self {
+        Joined { key: None, value: None, grace: None }
+    }
+}
+
+impl<K, V> Joined<K, V> {
+    /// Lets records wait until one has come that is later by `grace`, so that the table can learn what was valid at their
+    /// time.
+    pub fn grace(grace: Duration) -> Self {
+        Joined { grace: Some(grace), ..Joined::default() }
+    }
+
+    /// With these serdes for the stream, in place of those that the types or the source have.
+    #[must_use]
+    pub fn serdes(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        Joined { key: Some(key), value: Some(value), ..self }
+    }
+}
+
 /// How `repartition` makes its topic.
 pub struct Repartitioned<K: 'static, V: 'static> {
     pub(super) key: Option<SerdeRef<K>>,

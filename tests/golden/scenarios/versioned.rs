@@ -6,7 +6,7 @@ use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
 use tidemill::state::{Put, Store, StoreSpec, Version, VersionedStore};
-use tidemill::stream::{StreamsBuilder, Table};
+use tidemill::stream::{Joined, StreamsBuilder, Table};
 
 use super::{Scenario, Text, row, texts};
 
@@ -24,6 +24,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("versioned_table_map_filter", versioned_table_map_filter),
         Scenario::streams("versioned_groupby_count", versioned_groupby_count).store(&N),
         Scenario::streams("versioned_stream_table_join", versioned_stream_table_join),
+        Scenario::streams("stream_table_grace_inner", stream_table_grace_inner),
+        Scenario::streams("stream_table_grace_left", stream_table_grace_left),
         Scenario::streams("versioned_table_table_join", versioned_table_table_join),
         Scenario::streams("versioned_store_processor", versioned_store_processor).versioned_store(&V_300),
     ]
@@ -47,6 +49,21 @@ fn versioned_groupby_count(b: &StreamsBuilder) {
 fn versioned_stream_table_join(b: &StreamsBuilder) {
     let s = b.stream(&texts("s"));
     s.left_join(&b.table_with(&T, &V), |s, t| Some(format!("{s}|{}", row(t)))).to(&texts("out"));
+}
+
+const V_1000: VersionedStore<String, String> = VersionedStore::of("v", Duration::from_millis(1_000));
+
+fn stream_table_grace_inner(b: &StreamsBuilder) {
+    let (s, t) = (b.stream(&texts("s")), b.table_with(&T, &V_1000));
+    let joined = s.join_with(&t, Joined::grace(Duration::from_millis(100)), |s, t| Some(format!("{s}|{t}")));
+    joined.named("buf").to(&texts("out"));
+}
+
+fn stream_table_grace_left(b: &StreamsBuilder) {
+    let (s, t) = (b.stream(&texts("s")), b.table_with(&T, &V_1000));
+    let joined =
+        s.left_join_with(&t, Joined::grace(Duration::from_millis(100)), |s, t| Some(format!("{s}|{}", row(t))));
+    joined.named("buf").to(&texts("out"));
 }
 
 fn versioned_table_table_join(b: &StreamsBuilder) {

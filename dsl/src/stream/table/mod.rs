@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 
 pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
-pub(super) use row::Row;
+pub(super) use row::{Row, WireReader};
 pub(super) use source::{plan_source, plan_store};
 
 use super::plan::{StepId, StoreId};
