@@ -69,6 +69,7 @@ impl Bench {
             topics: &[],
             counts: Arc::new(OnePartition),
             settings: TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() },
+            globals: topology.global_stores(),
             open_store: &mut |_| Ok(None),
         };
         Bench(Task::new(topology, spec).unwrap())

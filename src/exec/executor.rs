@@ -1,5 +1,6 @@
 //! Tasks, their log, and the steps between two commits.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use smallvec::SmallVec;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::origin::Origin;
+use super::refill::{self, Filling};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
@@ -44,6 +46,10 @@ pub trait Committer: Send + Sync {
     /// Commits what the executor contributes; returns when the epoch is committed.
     fn commit(&self, progress: Progress) -> Result<(), Error>;
 
+    /// Says how far the global stores are: at the start, and after commits. That is no part of the application's progress,
+    /// because every process reads all of their topics.
+    fn reached(&self, _globals: &BTreeMap<TopicPartition, InputProgress>) {}
+
     /// Whether another executor waits for this one to commit.
     fn requested(&self) -> bool {
         false
@@ -63,6 +69,12 @@ struct Driven {
     /// By queue.
     ends: Vec<Option<EndWatch>>,
     /// What each store is restored from, by the store's number; `None` for a store without.
+    origins: Vec<(usize, Option<Origin>)>,
+}
+
+/// What connects a task to the log.
+struct Prepared {
+    ends: Vec<Option<EndWatch>>,
     origins: Vec<(usize, Option<Origin>)>,
 }
 
@@ -106,32 +118,49 @@ impl Executor {
         self.trace = Some(Box::new(trace));
     }
 
-    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit. Gives the
-    /// number of changelog records restored.
+    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit; one that
+    /// maintains global stores fills them up to the ends that their topics have now. Gives the number of records that this
+    /// took.
     pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
+        task.state().set_now(self.clock.now());
+        let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
+        let Prepared { ends, origins } = driven;
+        task.begin()?;
+        if task.is_global() {
+            let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
+            self.committer.reached(&inputs.collect());
+        }
+        self.tasks.push(Driven { task, ends, origins });
+        Ok(restored)
+    }
+
+    fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let mut ends = Vec::new();
+        let (mut ends, mut fillings) = (Vec::new(), Vec::new());
         for (queue, input) in inputs {
-            let committed = progress.inputs.get(&input).copied();
-            let start = self.log.bounds(&input)?.start;
-            task.resume(queue, committed.unwrap_or(InputProgress { next: start, partition_time: None }));
+            let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
             ends.resize(queue, None);
             ends.push(Some(self.session.end_watch(&input)?));
+            if let Some(store) = task.fills(queue) {
+                let committed = committed.map_or(bounds.start, |progress| progress.next);
+                let to = if task.is_global() { bounds.end } else { committed };
+                fillings.push(Filling { queue, input, store, bounds, to });
+            } else {
+                task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
+            }
         }
         let (mut origins, mut restored) = (Vec::new(), 0);
         let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
         for number in stores {
-            let origin = Origin::of(&mut task, number, application);
+            let origin = Origin::of(task, number, application);
             if let Some(origin) = &origin {
-                restored += restore(&mut task, number, origin, &*self.log, self.settings.fetch_bytes)?;
+                restored += restore(task, number, origin, &*self.log, self.settings.fetch_bytes)?;
             }
             origins.push((number, origin));
         }
-        task.state().set_now(self.clock.now());
-        task.begin()?;
-        self.tasks.push(Driven { task, ends, origins });
-        Ok(restored)
+        restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        Ok((Prepared { ends, origins }, restored))
     }
 
     /// The task of one sub-topology and partition, if it is here.
@@ -282,18 +311,25 @@ impl Executor {
 
     /// Commits what all tasks have done: outputs, changelogs, progress.
     pub fn commit(&mut self) -> Result<(), Error> {
-        let mut progress = Progress::default();
+        let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
             task.prepare_commit()?;
             let Progress { inputs, notes } = task.take_progress();
-            progress.inputs.extend(inputs);
-            progress.notes.extend(notes);
+            if task.is_global() {
+                globals.extend(inputs);
+            } else {
+                progress.inputs.extend(inputs);
+                progress.notes.extend(notes);
+            }
             let (id, records) = (task.id().clone(), task.state().outputs().take_all());
             self.stage(&id, records)?;
         }
         let traced = self.trace.as_ref().map(|_| progress.clone());
         self.committer.commit(progress)?;
+        if !globals.is_empty() {
+            self.committer.reached(&globals);
+        }
         if let (Some(trace), Some(progress)) = (&mut self.trace, traced) {
             trace.event(TraceEvent::Committed { progress });
         }
@@ -307,18 +343,31 @@ impl Executor {
     }
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
-        for Driven { task, origins, .. } in &mut self.tasks {
-            for (number, origin) in origins {
-                if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
-                    continue;
-                }
-                let next = match origin {
-                    Some(origin) => origin.reached(task, &*self.session)?,
-                    None => Offset::ZERO,
-                };
+        let session = &self.session;
+        self.tasks.iter_mut().try_for_each(|Driven { task, origins, .. }| {
+            task.with_stores(|task| flush_stores_of(task, origins, &**session, rows))
+        })
+    }
+}
+
+/// Flushes the stores of a task that have this many changed rows.
+fn flush_stores_of(
+    task: &mut Task,
+    origins: &[(usize, Option<Origin>)],
+    session: &dyn Session,
+    rows: usize,
+) -> Result<(), Error> {
+    for (number, origin) in origins {
+        if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
+            continue;
+        }
+        match origin {
+            Some(origin) => {
+                let next = origin.reached(task, session)?;
                 task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
             }
+            None => refill::flush(task, *number)?,
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -324,12 +324,17 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the partitions that the tasks read behind `progress`.
+/// How many records lie in the partitions that the tasks read behind `progress`, and in those of the global stores behind
+/// what they have.
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
     let mut records = 0;
+    // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
+    // was left to do at that moment.
+    let position = shared.committed.position();
     for input in &shared.inputs {
         let bounds = shared.log.bounds(input)?;
-        let next = progress.inputs.get(input).map_or(bounds.start, |at| at.next);
+        let committed = progress.inputs.get(input).map(|at| at.next);
+        let next = committed.or_else(|| position.next(input)).unwrap_or(bounds.start);
         records += bounds.end.get().saturating_sub(next.get());
     }
     Ok(records)

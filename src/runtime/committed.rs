@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::state::{CommittedRows, PublishedRows, StoreError, Watcher};
 use tokio::sync::watch;
 
 use super::Position;
-use crate::log::Progress;
+use crate::log::{InputProgress, Progress};
 
 pub(super) struct Committed {
     state: RwLock<State>,
@@ -58,6 +59,17 @@ impl Committed {
         let superseded: Vec<_> = parts.filter_map(|part| part.commit(number)).collect();
         drop(state);
         drop(superseded);
+        self.news.send_replace(number);
+    }
+
+    /// The global stores have got so far, at the start or with the last commit.
+    pub(super) fn reached(&self, globals: &BTreeMap<TopicPartition, InputProgress>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let position = Arc::make_mut(&mut state.position);
+        globals.iter().for_each(|(input, at)| position.reach(input, at.next));
+        let number = state.commit;
+        drop(state);
+        // Whoever waits for a position looks again.
         self.news.send_replace(number);
     }
 

@@ -89,6 +89,9 @@ impl Shared {
 
     /// Which worker runs a task, by the order in which tasks are given out.
     pub(super) fn worker_of(&self, subtopology: usize, partition: u32) -> usize {
+        if self.topology.subtopologies()[subtopology].is_global() {
+            return 0;
+        }
         let before: u32 = self.tasks[..subtopology].iter().sum();
         (before + partition) as usize % self.inboxes.len()
     }

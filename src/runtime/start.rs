@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::BoxError;
@@ -43,10 +43,11 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
     let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
-    let tasks = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
+    let Tasks { global, tasks } = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
-    let inputs: Vec<TopicPartition> = tasks.iter().flat_map(Task::inputs).map(|(_, input)| input.clone()).collect();
+    let reading = tasks.iter().chain(&global).flat_map(Task::inputs);
+    let inputs: Vec<TopicPartition> = reading.map(|(_, input)| input.clone()).collect();
     let committed = Committed::new(position(&inputs, &session.progress()?, &*log)?);
     let shared = Arc::new(Shared {
         application: builder.application,
@@ -67,7 +68,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         flush_rows: builder.settings.flush_rows,
         ..exec::Settings::default()
     };
-    let (threads, restored) = start_workers(&shared, tasks, settings)?;
+    let (threads, restored) = start_workers(&shared, Tasks { global, tasks }, settings)?;
     shared.enter(AppState::Running);
     Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
 }
@@ -160,64 +161,89 @@ fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
     Ok(())
 }
 
+/// The tasks of an application.
+struct Tasks {
+    /// The one that maintains the global stores, if there are any.
+    global: Option<Task>,
+    tasks: Vec<Task>,
+}
+
 fn make_tasks(
     builder: &AppBuilder,
     plan: &TopicPlan,
     names: &[TopicName],
     topics: Arc<LogTopics>,
     stores: Option<&FjallStores>,
-) -> Result<Vec<Task>, Error> {
+) -> Result<Tasks, Error> {
+    let globals = builder.topology.global_stores();
+    let make = |subtopologies: &[usize], partition: u32| {
+        let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
+            match stores {
+                Some(stores) if spec.persistence() == Persistence::Disk => {
+                    Ok(Some(Box::new(stores.open_store(spec.name(), partition)?)))
+                }
+                _ => Ok(None),
+            }
+        };
+        let spec = TaskSpec {
+            subtopologies,
+            partition,
+            application: &builder.application,
+            topics: names,
+            counts: topics.clone(),
+            settings: builder.settings.tasks.clone(),
+            globals: globals.clone(),
+            open_store: &mut open_store,
+        };
+        Task::new(&builder.topology, spec)
+    };
     let mut tasks = Vec::new();
     for (subtopology, count) in plan.tasks.iter().enumerate() {
         for partition in 0..*count {
-            let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
-                match stores {
-                    Some(stores) if spec.persistence() == Persistence::Disk => {
-                        Ok(Some(Box::new(stores.open_store(spec.name(), partition)?)))
-                    }
-                    _ => Ok(None),
-                }
-            };
-            let spec = TaskSpec {
-                subtopologies: &[subtopology],
-                partition,
-                application: &builder.application,
-                topics: names,
-                counts: topics.clone(),
-                settings: builder.settings.tasks.clone(),
-                open_store: &mut open_store,
-            };
-            tasks.push(Task::new(&builder.topology, spec)?);
+            tasks.push(make(&[subtopology], partition)?);
         }
     }
-    Ok(tasks)
+    let global: Vec<usize> =
+        builder.topology.subtopologies().iter().filter(|sub| sub.is_global()).map(|sub| sub.id).collect();
+    let global = (!global.is_empty()).then(|| make(&global, 0)).transpose()?;
+    Ok(Tasks { global, tasks })
 }
 
 /// Starts the workers, waits until all have restored their tasks, and says how many records that took.
 fn start_workers(
     shared: &Arc<Shared>,
-    tasks: Vec<Task>,
+    Tasks { global, tasks }: Tasks,
     settings: exec::Settings,
 ) -> Result<(Vec<JoinHandle<()>>, u64), Error> {
     let workers = shared.inboxes.len();
     let mut parts: Vec<Vec<Task>> = (0..workers).map(|_| Vec::new()).collect();
+    // The first worker maintains the global stores beside its own tasks.
+    parts[0].extend(global);
     for (number, task) in tasks.into_iter().enumerate() {
         parts[number % workers].push(task);
     }
-    let ((ready, readies), mut threads) = (channel(), Vec::new());
+    let ((ready, readies), (mut threads, mut starts)) = (channel(), (Vec::new(), Vec::new()));
     let spawned = parts.into_iter().enumerate().try_for_each(|(number, tasks)| {
-        threads.push(start_worker(shared, number, tasks, settings, ready.clone())?);
+        let (start, started) = channel();
+        starts.push(start);
+        threads.push(start_worker(shared, (number, tasks), settings, (ready.clone(), started))?);
         Ok(())
     });
     drop(ready);
     match spawned.and_then(|()| readies.iter().sum::<Result<u64, Error>>()) {
         Ok(restored) => {
+            // Nobody processes before all stores are there: any task may read a global one. A worker that ended meanwhile
+            // has said why.
+            for start in starts {
+                let _ = start.send(());
+            }
             tracing::info!(application = shared.application, workers, restored, "the application runs");
             Ok((threads, restored))
         }
         Err(error) => {
             // Workers that did start must not run on by themselves, nor hold the folder when the next start tries.
             shared.fail(&error);
+            drop(starts);
             threads.into_iter().for_each(|thread| drop(thread.join()));
             Err(error)
         }
@@ -226,15 +252,17 @@ fn start_workers(
 
 fn start_worker(
     shared: &Arc<Shared>,
-    number: usize,
-    tasks: Vec<Task>,
+    (number, tasks): (usize, Vec<Task>),
     settings: exec::Settings,
-    ready: Sender<Result<u64, Error>>,
+    (ready, started): (Sender<Result<u64, Error>>, Receiver<()>),
 ) -> Result<JoinHandle<()>, Error> {
     let shared = shared.clone();
     let ready: worker::Ready = Box::new(move |restored| {
         // The starter stops listening at the first error; the others then see the application fail.
         let _ = ready.send(restored);
+        drop(ready);
+        // Without a start the application has failed, which the worker sees by itself.
+        let _ = started.recv();
     });
     let body = move || worker::run(shared, number, tasks, settings, ready);
     let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);

@@ -1,5 +1,6 @@
 //! A thread that runs tasks until the application is closed or fails.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::AppState;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Committer, EagerChooser, Executor, Settings};
-use crate::log::Progress;
+use crate::log::{InputProgress, Progress};
 use crate::task::{Task, panic_text};
 
 /// How long a worker without work sleeps at most: nothing is missed, since news wake it.
@@ -24,12 +25,16 @@ impl Committer for AtGate {
         self.0.gate.commit(&self.0, progress)
     }
 
+    fn reached(&self, globals: &BTreeMap<TopicPartition, InputProgress>) {
+        self.0.committed.reached(globals);
+    }
+
     fn requested(&self) -> bool {
         self.0.gate.requested()
     }
 }
 
-/// Says once that a worker has restored its tasks, or that it could not.
+/// Says once that a worker has restored its tasks, or that it could not; returns when all have.
 pub(super) type Ready = Box<dyn FnOnce(Result<u64, Error>) + Send>;
 
 /// The body of a worker's thread.

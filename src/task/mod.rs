@@ -85,10 +85,10 @@ impl Task {
             read.iter().position(|source| *source.topic == *topic)
         };
         let sources = topology.stores().iter().map(source_of).collect();
-        let partition = id.partition;
         let queue = |source: tidemill_dsl::topology::SourceQueue| {
-            let read = counts.partitions(&source.topic).is_none_or(|count| partition < count);
-            Queue::new(TopicPartition { topic: source.topic, partition }, source.runner, read)
+            let read = counts.partitions(&source.topic).is_none_or(|count| source.partition < count);
+            let partition = TopicPartition { topic: source.topic, partition: source.partition };
+            Queue::new(partition, source.runner, read, source.fills)
         };
         let queues = read.into_iter().map(queue).collect();
         let choice = TimeHeap::default();
@@ -104,6 +104,31 @@ impl Task {
     /// has no partition for a task with a high number.
     pub fn inputs(&self) -> impl Iterator<Item = (usize, &TopicPartition)> {
         self.queues.iter().enumerate().filter(|(_, queue)| queue.read).map(|(number, queue)| (number, &queue.partition))
+    }
+
+    /// Whether it is the task that maintains the process's global stores. It is no part of the application's progress: every
+    /// process reads all of its partitions.
+    pub fn is_global(&self) -> bool {
+        self.state.is_global()
+    }
+
+    /// The number of the store that a queue's records fill, if they do nothing else.
+    pub fn fills(&self, queue: usize) -> Option<usize> {
+        self.queues[queue].fills
+    }
+
+    /// Runs with the global stores that the task maintains in its hands, while no other task can look at them; a task that
+    /// maintains none just runs. Whoever asks a task's state for its stores does it in here; the task's own methods do.
+    #[inline]
+    pub fn with_stores<R>(&mut self, run: impl FnOnce(&mut Task) -> R) -> R {
+        if !self.state.lacks_stores() {
+            return run(self);
+        }
+        let globals = self.state.globals().clone();
+        let held = globals.hold(&mut self.state);
+        let result = run(self);
+        held.release(&mut self.state);
+        result
     }
 
     /// Stores, times and outputs.
@@ -137,6 +162,11 @@ impl Task {
         self.queues[queue].head_offset()
     }
 
+    /// How far a queue was processed.
+    pub fn progress_of(&self, queue: usize) -> InputProgress {
+        self.queues[queue].progress()
+    }
+
     /// How many records wait in a queue.
     pub fn buffered(&self, queue: usize) -> u64 {
         self.queues[queue].buffered()
@@ -168,13 +198,18 @@ impl Task {
     /// Lets the processors begin, if they have not: stores are restored and the time was told. Processing does it too.
     pub fn begin(&mut self) -> Result<(), TaskError> {
         self.check_usable()?;
-        let state = &mut self.state;
-        guarded(|| state.begin()).map_err(|error| self.fail(error))
+        self.with_stores(|task| {
+            let state = &mut task.state;
+            guarded(|| state.begin()).map_err(|error| task.fail(error))
+        })
     }
 
     /// Processes the record whose turn it is, whatever `readiness` says, and fires the stream-time timers that it makes
     /// due; `None` when there is none.
     pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(Task::process);
+        }
         let processed = self.process_record()?;
         if processed.is_some() {
             self.punctuate_stream_time()?;
@@ -187,6 +222,21 @@ impl Task {
         if !self.state.has_begun() {
             self.begin()?;
         }
+        self.take_record()
+    }
+
+    /// Processes a record that fills a store, and was processed before: no timer fires, and of the processors only those that
+    /// fill stores have begun.
+    pub fn process_again(&mut self) -> Result<Option<Processed>, TaskError> {
+        self.check_usable()?;
+        self.with_stores(|task| {
+            let state = &mut task.state;
+            guarded(|| state.begin_filling()).map_err(|error| task.fail(error))?;
+            task.take_record()
+        })
+    }
+
+    fn take_record(&mut self) -> Result<Option<Processed>, TaskError> {
         let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
         let (queue, state) = (&mut self.queues[number], &mut self.state);
         let offset = queue.head_offset();
@@ -215,6 +265,9 @@ impl Task {
         limit: u32,
         stop: &mut dyn FnMut(&mut TaskState) -> bool,
     ) -> Result<bool, TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.process_many(limit, stop));
+        }
         let mut left = limit;
         while left > 0 {
             // The first one says in the state which queue it comes from.
@@ -302,7 +355,7 @@ impl Task {
     /// were any.
     pub fn punctuate_wall_clock(&mut self) -> Result<bool, TaskError> {
         self.check_usable()?;
-        self.punctuate(PunctuationType::WallClock)
+        self.with_stores(|task| task.punctuate(PunctuationType::WallClock))
     }
 
     fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, TaskError> {
@@ -332,6 +385,9 @@ impl Task {
     /// Lets out what caches hold back, and writes to the changelogs what a commit owes them. Call it once before taking
     /// progress and outputs for a commit.
     pub fn prepare_commit(&mut self) -> Result<(), TaskError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(Task::prepare_commit);
+        }
         self.check_usable()?;
         let state = &mut self.state;
         let prepared = guarded(|| {

@@ -14,6 +14,8 @@ pub(super) struct Queue {
     pub(super) runner: Arc<dyn SourceRunner>,
     /// Whether the topic has this partition at all.
     pub(super) read: bool,
+    /// The number of the store that its records fill, if they do nothing else.
+    pub(super) fills: Option<usize>,
     /// The batch that is being read.
     head: Option<Records>,
     /// Those after it, and how many records they have.
@@ -30,11 +32,17 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(partition: TopicPartition, runner: Arc<dyn SourceRunner>, read: bool) -> Self {
+    pub(super) fn new(
+        partition: TopicPartition,
+        runner: Arc<dyn SourceRunner>,
+        read: bool,
+        fills: Option<usize>,
+    ) -> Self {
         Queue {
             partition,
             runner,
             read,
+            fills,
             head: None,
             behind: VecDeque::new(),
             records_behind: 0,
@@ -158,10 +166,15 @@ impl Queue {
         flow.map(|()| limit - left)
     }
 
-    pub(super) fn take_progress(&mut self) -> Option<InputProgress> {
+    /// How far the partition was processed.
+    pub(super) fn progress(&self) -> InputProgress {
         // Everything before the head is done with, also what was dropped on the way to it.
-        let progress = InputProgress { next: self.head_offset(), partition_time: self.partition_time };
-        std::mem::take(&mut self.moved).then_some(progress)
+        InputProgress { next: self.head_offset(), partition_time: self.partition_time }
+    }
+
+    /// The same if it moved since the last call.
+    pub(super) fn take_progress(&mut self) -> Option<InputProgress> {
+        std::mem::take(&mut self.moved).then(|| self.progress())
     }
 
     /// The waiting batches, each with the offset of its next record.

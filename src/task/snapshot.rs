@@ -32,6 +32,9 @@ impl Task {
     /// Counts of dropped records and the wall clock are not part of it. A processor that keeps state in its fields and
     /// cannot copy it says so in the error.
     pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.snapshot(out));
+        }
         let state = &mut self.state;
         Encoder(out).filled(|bytes| state.snapshot(bytes))?;
         let mut out = Encoder(out);
@@ -60,6 +63,9 @@ impl Task {
     /// Sets the task from what `snapshot` of a task of the same number wrote. A task that failed cannot be set any more:
     /// the failure may have left it without parts.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        if self.state.lacks_stores() {
+            return self.with_stores(|task| task.restore(bytes));
+        }
         self.check_usable().map_err(ProcessError::from)?;
         let mut bytes = Decoder::new(bytes);
         self.state.restore(&mut Decoder::new(bytes.bytes()?))?;

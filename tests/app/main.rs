@@ -3,6 +3,7 @@
 mod committed_reads;
 mod dead_letters;
 mod failures;
+mod globals;
 mod loops;
 mod positions;
 mod queries;

@@ -32,6 +32,7 @@ pub(crate) fn task_with(topology: &Topology, settings: &TaskSettings) -> Task {
         topics: &[],
         counts: Arc::new(OnePartition),
         settings: settings.clone(),
+        globals: topology.global_stores(),
         open_store: &mut |_| Ok(None),
     };
     Task::new(topology, spec).unwrap()

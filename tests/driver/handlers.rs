@@ -261,3 +261,45 @@ fn a_processor_that_cannot_begin_fails_the_task_whatever_handlers_say() {
         assert!(text.contains("not today"), "{text}");
     }
 }
+
+#[test]
+fn what_a_verb_drops_goes_to_its_side_topic_as_it_is() {
+    const NULLABLE: Topic<Option<String>, Option<i64>> = Topic::of("in");
+    const UNKEYED: Topic<Option<String>, Option<i64>> = Topic::of("unkeyed");
+    let builder = StreamsBuilder::new();
+    builder.stream(&NULLABLE).skip_nulls_to(&UNKEYED).named("keyed").to(&OUT);
+    let topology = builder.build().unwrap();
+    let text = topology.describe();
+    assert!(text.contains("Sink: keyed-dropped (topic: unkeyed)\n      <-- keyed"), "{text}");
+    let mut driver = TestDriver::new(&topology);
+    driver.input(&NULLABLE).at(7).headers(Headers::default().with("from", "a test")).send(None, 1);
+    driver.input(&NULLABLE).send(Some("a".to_owned()), None);
+    driver.input(&NULLABLE).send(Some("a".to_owned()), Some(3));
+    let side = driver.output(&UNKEYED).records();
+    assert_eq!(
+        side.iter().map(|record| (&record.key, record.value)).collect::<Vec<_>>(),
+        [(&None, Some(Some(1))), (&Some(Some("a".to_owned())), None)]
+    );
+    assert_eq!((side[0].timestamp.as_millis(), side[0].headers.last("from")), (7, Some(&b"a test"[..])));
+    assert_eq!(driver.output(&OUT).values(), [3]);
+    assert_eq!((dropped(&mut driver, DropReason::NullKey), dropped(&mut driver, DropReason::NullValue)), (1, 1));
+}
+
+#[test]
+fn every_verb_that_may_fail_can_be_skipped() {
+    let skipped = |write: fn(Stream<'_, String, i64>)| {
+        let mut driver = driver(ErrorSettings::all(ErrorHandler::skip()), write);
+        driver.input(&IN).send("a", 1).send("a", 13);
+        assert_eq!(dropped(&mut driver, DropReason::Processing), 1);
+        assert_eq!(driver.take_raw("out").len(), 1);
+    };
+    skipped(|stream| _ = stream.try_peek(|_, value| unlucky(value).map(|_| ())).to(&OUT));
+    skipped(|stream| {
+        let choose =
+            |_: &String, value: &i64, _: tidemill::topology::RecordContext<'_>| unlucky(value).map(|_| "out".into());
+        stream.try_to_chosen(choose, &tidemill::serde::SerdeRef::of(), &tidemill::serde::SerdeRef::of());
+    });
+    skipped(|stream| _ = stream.try_filter(|_, value| unlucky(value).map(|_| true)).to(&OUT));
+    skipped(|stream| _ = stream.try_flat_map_values(|_, value| unlucky(value).map(|value| [value])).to(&OUT));
+    skipped(|stream| _ = stream.split().try_branch(|_, value| unlucky(value).map(|_| true)).to(&OUT));
+}

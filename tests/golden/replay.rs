@@ -262,9 +262,10 @@ fn expected_words(failure: &Failure) -> Result<Vec<String>, String> {
     let node = failure.message.split_once("processor=").and_then(|(_, rest)| rest.split_once(','));
     let of_engine =
         REASONS.iter().find(|(jvm, _)| failure.message.starts_with(jvm)).map(|(_, ours)| (*ours).to_owned());
-    // An exception of the program's own keeps its text.
-    let of_program =
-        failure.root_class.as_ref().filter(|class| class.starts_with("java.lang.")).and(failure.root_message.clone());
+    // An exception of the program's own keeps its text; a global store's processor has nobody who wraps it into another.
+    let thrown = |class: &str, message: Option<&String>| message.filter(|_| class.starts_with("java.lang.")).cloned();
+    let root = failure.root_class.as_deref().and_then(|class| thrown(class, failure.root_message.as_ref()));
+    let of_program = root.or_else(|| thrown(&failure.class, Some(&failure.message)));
     let reason = of_engine.or(of_program).ok_or_else(|| format!("no words for `{}` are known", failure.message))?;
     Ok(node.map(|(node, _)| format!("`{node}`")).into_iter().chain([reason]).collect())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tidemill::exec::{Chooser, Committer, Executor, Settings, Step, TraceEvent};
 use tidemill::log::{Append, Log, MemoryLog, Notes, Session, TopicSpec};
-use tidemill::processor::PartitionCounts;
+use tidemill::processor::{GlobalStores, PartitionCounts};
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record};
 use tidemill::state::{ByteStore, Changelog};
 use tidemill::task::Task;
@@ -120,10 +120,16 @@ impl House {
         let clock = Arc::new(self.clock.clone());
         let mut executor = Executor::new(self.log.clone(), session, committer, clock, settings);
         let mut restored = 0;
+        let globals = self.topology.global_stores();
+        let global: Vec<usize> =
+            self.topology.subtopologies().iter().filter(|sub| sub.is_global()).map(|sub| sub.id).collect();
+        let mut ids = vec![(global, 0)];
         for (sub, partitions) in self.tasks().into_iter().enumerate() {
-            for partition in 0..partitions {
-                restored += executor.add_task(self.task(sub, partition), APPLICATION, &progress).unwrap();
-            }
+            ids.extend((0..partitions).map(|partition| (vec![sub], partition)));
+        }
+        for (subtopologies, partition) in ids.into_iter().filter(|(subs, _)| !subs.is_empty()) {
+            let task = self.task(&subtopologies, partition, &globals);
+            restored += executor.add_task(task, APPLICATION, &progress).unwrap();
         }
         (executor, restored)
     }
@@ -133,14 +139,15 @@ impl House {
         self.topology.plan(APPLICATION, Changelog::LastPerCommit, &[], &counts).unwrap().tasks
     }
 
-    fn task(&self, sub: usize, partition: u32) -> Task {
+    fn task(&self, subtopologies: &[usize], partition: u32, globals: &Arc<GlobalStores>) -> Task {
         let spec = TaskSpec {
-            subtopologies: &[sub],
+            subtopologies,
             partition,
             application: APPLICATION,
             topics: &[],
             counts: Arc::new(LogCounts(self.log.clone())),
             settings: TaskSettings::default(),
+            globals: globals.clone(),
             open_store: &mut |store| {
                 let bytes = self.disk.lock().unwrap().entry((store.name().to_string(), partition)).or_default().clone();
                 Ok(Some(Box::new(bytes)))

@@ -14,6 +14,7 @@ mod executor;
 mod explorer;
 mod failures;
 mod fingerprint;
+mod globals;
 mod house;
 mod restore;
 mod snapshot;

@@ -130,6 +130,7 @@ impl Life {
             topics: &[],
             counts: Arc::new(OnePartition),
             settings,
+            globals: self.topology.global_stores(),
             open_store: &mut |_| Ok(home.open()),
         };
         Task::new(&self.topology, spec).unwrap()
@@ -214,6 +215,7 @@ impl Life {
         let store = task.state().store_named(ROWS.name()).unwrap();
         let from = store.checkpoint().unwrap().unwrap_or(Offset::ZERO);
         self.replay(&mut **store, from);
+        task.begin().unwrap();
         self.task = Some(task);
     }
 

@@ -162,6 +162,7 @@ fn make(topology: &Topology, changelog: Changelog, home: &Home) -> Task {
         topics: &[],
         counts: Arc::new(OnePartition),
         settings: TaskSettings { changelog, errors, ..TaskSettings::default() },
+        globals: topology.global_stores(),
         open_store: &mut |_| Ok(home.open()),
     };
     Task::new(topology, spec).unwrap()

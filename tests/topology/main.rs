@@ -5,6 +5,7 @@ mod bank;
 
 mod draw;
 mod faults;
+mod globals;
 mod names;
 mod optimization;
 mod plan;

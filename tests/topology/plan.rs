@@ -126,6 +126,50 @@ fn a_join_makes_a_repartition_topic_follow_the_table() {
 }
 
 #[test]
+fn the_topics_of_a_foreign_key_join_follow_the_tables_that_they_lead_to() {
+    let topology = built(|builder| {
+        let prices = builder.table_with(&PRICES, &Store::of("prices"));
+        let orders = builder.table_with(&ORDERS, &Store::of("orders"));
+        orders
+            .join_on(&prices, |_, value| value.to_string(), |count, price| count * price)
+            .named("fk")
+            .to_stream()
+            .to(&OUT);
+    });
+    check(
+        &topology,
+        &[("orders", 8), ("prices", 3), ("out", 1)],
+        &[
+            ("app-fk-subscription-registration-topic", 3, false),
+            ("app-fk-subscription-response-topic", 8, false),
+            ("app-fk-subscription-store-changelog", 3, true),
+            ("app-orders-changelog", 8, true),
+            ("app-prices-changelog", 3, true),
+        ],
+        &[3, 8],
+    );
+}
+
+#[test]
+fn topics_that_lie_upstream_of_each_other_get_the_number_that_is_known() {
+    let topology = built(|builder| {
+        let orders = builder.table_with(&ORDERS, &Store::of("orders"));
+        orders.left_join_on(&orders, |_, value| value.to_string(), |count, _| *count).named("fk").to_stream().to(&OUT);
+    });
+    check(
+        &topology,
+        &[("orders", 5), ("out", 1)],
+        &[
+            ("app-fk-subscription-registration-topic", 5, false),
+            ("app-fk-subscription-response-topic", 5, false),
+            ("app-fk-subscription-store-changelog", 5, true),
+            ("app-orders-changelog", 5, true),
+        ],
+        &[5],
+    );
+}
+
+#[test]
 fn joined_topics_have_equal_numbers() {
     check(&joined(), &[("orders", 4), ("prices", 4), ("out", 9)], &[("app-prices-changelog", 4, true)], &[4]);
     refused(

@@ -10,6 +10,7 @@ use tidemill::topology::{Fault, TimestampExtractor};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
+const PRICES: Topic<String, i64> = Topic::of("prices");
 const OUT: Topic<String, i64> = Topic::of("out");
 const ROWS: Store<String, i64> = Store::of("rows");
 
@@ -170,6 +171,44 @@ fn a_join_of_tables_of_two_builders() {
 }
 
 #[test]
+fn a_foreign_key_join_of_tables_of_two_builders() {
+    for left in [false, true] {
+        let other = StreamsBuilder::new();
+        let builder = StreamsBuilder::new();
+        (0..9).for_each(|_| drop(other.table(&IN)));
+        let (table, foreign) = (builder.table(&IN), other.table(&OTHER));
+        let joined = match left {
+            true => table.left_join_on(&foreign, |_, row| row.to_string(), |value, _| *value),
+            false => table.join_on(&foreign, |_, row| row.to_string(), |value, row| value + row),
+        };
+        joined.to_stream().to(&OUT);
+        let verb = if left { "left_join_on" } else { "join_on" };
+        assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb }]);
+    }
+}
+
+#[test]
+fn a_cogroup_of_two_builders() {
+    const SUMS: Store<String, i64> = Store::of("sums");
+    let (builder, other) = (StreamsBuilder::new(), StreamsBuilder::new());
+    let foreign = other.stream(&OTHER).group_by_key();
+    let grouped = builder.stream(&IN).group_by_key();
+    grouped.cogroup(|sum: i64, _, value| sum + value).and(&foreign, |sum, _, value| sum + value).aggregate(&SUMS, || 0);
+    assert_eq!(builder.build().unwrap_err().faults(), [Fault::OtherBuilder { verb: "cogroup" }]);
+}
+
+#[test]
+fn two_streams_of_a_cogroup_that_both_need_a_topic_and_have_no_name_for_it() {
+    const SUMS: Store<String, i64> = Store::of("sums");
+    let builder = StreamsBuilder::new();
+    let rekeyed = |topic| builder.stream(topic).group_by(|_, value: &i64| value.to_string());
+    let (one, two) = (rekeyed(&IN), rekeyed(&OTHER));
+    one.cogroup(|sum: i64, _, value| sum + value).and(&two, |sum, _, value| sum - value).aggregate(&SUMS, || 0);
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.contains("sums-repartition"), "{error}");
+}
+
+#[test]
 fn a_type_that_says_nothing_about_its_bytes() {
     check(
         |builder| {
@@ -204,5 +243,41 @@ fn faults_of_verbs_and_of_nodes_come_together() {
     assert!(
         matches!(error.faults(), [Fault::OtherBuilder { .. }, Fault::NoSerde { .. }, Fault::UnusedStore { .. }]),
         "{error}"
+    );
+}
+
+#[test]
+fn a_join_that_waits_longer_than_its_table_remembers() {
+    use std::time::Duration;
+    use tidemill::state::VersionedStore;
+    use tidemill::stream::Joined;
+    const MINUTE: VersionedStore<String, i64> = VersionedStore::of("minute", Duration::from_secs(60));
+    let patient = || Joined::grace(Duration::from_secs(61));
+    check(
+        |builder| {
+            let table = builder.table_with(&OTHER, &ROWS);
+            builder.stream(&IN).join_with(&table, patient(), |value, row| value + row).to(&OUT);
+        },
+        "a join waits 61s for a table that knows its latest rows only: keep the table in a `VersionedStore`, for 61s at least",
+    );
+    check(
+        |builder| {
+            let table = builder.table_with(&OTHER, &MINUTE).filter(|_, _| true);
+            builder.stream(&IN).left_join_with(&table, patient(), |value, _| *value).to(&OUT);
+        },
+        "a join waits 61s for a table that keeps its versions for 60s: keep them for 61s at least",
+    );
+    check(
+        |builder| {
+            let tables = (builder.table_with(&OTHER, &MINUTE), builder.table(&PRICES));
+            let sum = tables.0.join(&tables.1, |left, right| left + right);
+            builder.stream(&IN).join_with(&sum, patient(), |value, row| value + row).to(&OUT);
+        },
+        "a join waits 61s for a table that knows its latest rows only: keep the table in a `VersionedStore`, for 61s at least",
+    );
+    check(
+        |builder| drop(builder.global_table_with(&OTHER, &MINUTE)),
+        "the global table of topic `other` cannot keep versions, because it follows no task's time: keep it in a `Store`, or \
+         read the topic as a table",
     );
 }

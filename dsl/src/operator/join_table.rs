@@ -1,4 +1,5 @@
-//! Stream-table join: looks the record's key up in the table as it stands at this moment.
+//! Stream-table join: looks a key up in the table as it stands at this moment, the record's own or, for a global table, one
+//! made from the record.
 //!
 //! Only the stream side produces results; they have its time and headers. A record without value is dropped.
 
@@ -31,11 +32,30 @@ where
     F: Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, StreamOf<K, R>>) -> Flow {
+        match record.value.plain() {
+            Some(value) => self.join(record, value, record.key.plain(), ctx),
+            None => {
+                ctx.drop_record(DropReason::NullValue);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<TK, T, F> JoinTable<TK, T, F> {
+    /// Joins a record with the row of `key`.
+    fn join<K, V: Data, R: 'static>(
+        &self,
+        record: Record<'_, K, V>,
+        value: &V::Plain,
+        key: Option<&TK>,
+        ctx: &mut NodeContext<'_, StreamOf<K, R>>,
+    ) -> Flow
+    where
+        K: 'static,
+        F: Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError>,
+    {
         let mut joined = None;
-        let Some(value) = record.value.plain() else {
-            ctx.drop_record(DropReason::NullValue);
-            return Ok(());
-        };
         let mut visit = |row: Option<(&T, Timestamp)>| {
             let row = row.map(|(row, _)| row);
             if row.is_some() || self.padding == Padding::Pad {
@@ -43,7 +63,7 @@ where
             }
             Ok(())
         };
-        match record.key.plain() {
+        match key {
             Some(key) => self.table.read(key, Some(record.timestamp), ctx.task(), &mut visit)?,
             None if self.padding == Padding::Pad => visit(None)?,
             None => ctx.drop_record(DropReason::NullKey),
@@ -51,6 +71,33 @@ where
         match &joined {
             Some(joined) => ctx.forward(record.with_value(joined)),
             None => Ok(()),
+        }
+    }
+}
+
+/// Joins with the row of a key that is made from the record.
+pub(crate) struct JoinGlobal<TK, T, S, F> {
+    pub(crate) select: S,
+    pub(crate) join: JoinTable<TK, T, F>,
+}
+
+impl<K, V, TK, T, R, S, F> Operator<StreamOf<K, V>, StreamOf<K, R>> for JoinGlobal<TK, T, S, F>
+where
+    K: Data,
+    V: Data,
+    TK: 'static,
+    T: 'static,
+    R: 'static,
+    S: Fn(&K, &V::Plain) -> Option<TK> + Send + Sync + 'static,
+    F: Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
+{
+    fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, StreamOf<K, R>>) -> Flow {
+        match record.value.plain() {
+            Some(value) => self.join.join(record, value, (self.select)(record.key, value).as_ref(), ctx),
+            None => {
+                ctx.drop_record(DropReason::NullValue);
+                Ok(())
+            }
         }
     }
 }

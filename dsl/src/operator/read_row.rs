@@ -98,6 +98,29 @@ pub(super) fn place<K: 'static, V: Send + 'static>(
     Ok(Some(row))
 }
 
+/// A row of a global store. Nobody else reads that store while the row is visited.
+pub(crate) struct GlobalRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for GlobalRow<K, V> {
+    fn read(
+        &self,
+        key: &K,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>, _| visit(store.get(key)?))
+    }
+
+    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        task.look_at(self.0.index, |store: &mut KeyValueState<K, V>, _| {
+            let Some(row) = store.place(key)? else { return Ok(None) };
+            let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+            Ok(store.row(row).map(copy).transpose()?)
+        })
+    }
+}
+
 /// A row that passes a filter.
 pub(crate) struct FilteredRow<K, V, F> {
     pub(crate) above: Box<dyn ReadRow<K, V>>,

@@ -9,44 +9,81 @@ use super::{
     RowContext, Schedule, StreamOf, TaskState,
 };
 use crate::record::{Headers, Record, Timestamp};
-use crate::state::{Descriptor, KeyRange, Scan, Store, key_range};
+use crate::state::{Descriptor, KeyRange, Readable, Scan, Store, key_range};
 
 /// A node's name, and what it is connected to.
 pub(crate) struct NodeHead {
     pub(crate) name: Arc<str>,
     /// The slot of its processor; an operator has none.
     pub(crate) slot: Option<usize>,
+    /// Those that it reads and writes.
     pub(crate) stores: Box<[(Arc<str>, usize)]>,
+    /// Those that it only reads, because a topic fills them.
+    pub(crate) readable: Box<[(Arc<str>, usize)]>,
     /// The children, as the outlet has them.
     pub(crate) children: Box<[Arc<str>]>,
 }
 
 impl NodeHead {
-    /// A store that the node is connected to.
+    /// A store that the node is connected to, to be read and changed.
     pub(crate) fn open<'t, D: Descriptor>(
         &self,
         task: &'t mut TaskState,
         store: &D,
     ) -> Result<D::Access<'t>, ProcessError> {
-        let slot = self.slot_of_store(store.name())?;
+        let slot = self.writable(store.name())?;
         // A processor's own changes leave a full cache here: later, its caller holds the store.
         task.make_room(slot)?;
         task.open_at(slot, store)
     }
 
-    /// The place of a store that the node is connected to.
-    fn slot_of_store(&self, wanted: &str) -> Result<usize, ProcessError> {
-        let found = self.stores.iter().find(|(name, _)| **name == *wanted);
-        found.map(|(_, slot)| *slot).ok_or_else(|| {
-            let connected: Vec<&str> = self.stores.iter().map(|(name, _)| &**name).collect();
-            let node = &self.name;
-            format!(
-                "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where \
-                 the processor is added"
-            )
-            .into()
-        })
+    /// Looks at a store that the node is connected to, or at any global one.
+    pub(crate) fn look<D: Readable, R>(
+        &self,
+        task: &mut TaskState,
+        store: &D,
+        look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        let slot = self.readable(store.name())?;
+        task.look_at::<D::State, R>(slot, |state, out| look(&mut D::reader(state, out)))
     }
+
+    /// The number of a store among those that the node writes.
+    fn writable(&self, store: &str) -> Result<usize, ProcessError> {
+        if let Some(slot) = find(&self.stores, store) {
+            return Ok(slot);
+        }
+        let node = &self.name;
+        if find(&self.readable, store).is_some() {
+            return Err(format!(
+                "processor `{node}` opens store `{store}`, which a topic fills and only that topic's processor changes: \
+                 look at it with `read`"
+            )
+            .into());
+        }
+        Err(self.unconnected(store))
+    }
+
+    /// The number of a store among those that the node reads.
+    fn readable(&self, store: &str) -> Result<usize, ProcessError> {
+        let found = find(&self.stores, store).or_else(|| find(&self.readable, store));
+        found.ok_or_else(|| self.unconnected(store))
+    }
+
+    #[cold]
+    fn unconnected(&self, wanted: &str) -> ProcessError {
+        let known = self.stores.iter().chain(&self.readable);
+        let (node, connected): (_, Vec<&str>) = (&self.name, known.map(|(name, _)| &**name).collect());
+        format!(
+            "processor `{node}` is not connected to store `{wanted}` (connected: {connected:?}): name the store where the \
+             processor is added"
+        )
+        .into()
+    }
+}
+
+fn find(stores: &[(Arc<str>, usize)], name: &str) -> Option<usize> {
+    stores.iter().find(|(known, _)| **known == *name).map(|(_, slot)| *slot)
 }
 
 /// The context of a processor that forwards records with keys `K` and values `V`.
@@ -185,9 +222,38 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.task.drop_record(reason);
     }
 
-    /// A store that this node is connected to.
+    /// A store that this node is connected to, to be read and changed. One that a topic fills only the processor there can
+    /// change; others look at it with [`read`](Self::read).
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
         self.node.open(self.task, store)
+    }
+
+    /// Looks at a store: one that this node is connected to, or any global one.
+    ///
+    /// A global store is the application's only copy, and other tasks wait until `look` returns: take out what is needed
+    /// and go on after it.
+    ///
+    /// ```
+    /// # use tidemill_dsl::processor::{Context, Flow, Processor};
+    /// # use tidemill_dsl::record::Record;
+    /// # use tidemill_dsl::state::Store;
+    /// const NAMES: Store<String, String> = Store::of("names");
+    ///
+    /// struct Greet;
+    ///
+    /// impl Processor<String, String, String, String> for Greet {
+    ///     fn process(&mut self, record: Record<'_, String, String>, ctx: &mut Context<'_, String, String>) -> Flow {
+    ///         let name = ctx.read(&NAMES, |names| Ok(names.get(record.key)?.cloned()))?;
+    ///         ctx.forward(record.with_value(&format!("hello {}", name.unwrap_or_default())))
+    ///     }
+    /// }
+    /// ```
+    pub fn read<D: Readable, R>(
+        &mut self,
+        store: &D,
+        look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        self.node.look(self.task, store, look)
     }
 
     /// Opens a cursor over the rows of a key-value store whose keys lie in a range, in the order of the keys' bytes. It shows
@@ -255,7 +321,7 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         store: &Store<K, V>,
         range: KeyRange,
     ) -> Result<Scan<'a, K, V>, ProcessError> {
-        let slot = self.node.slot_of_store(store.name())?;
+        let slot = self.node.writable(store.name())?;
         self.task.open_at(slot, store)?;
         Ok(Scan::open(self.task.state(slot).0, slot, range))
     }

@@ -3,7 +3,7 @@
 use super::context::NodeHead;
 use super::{Address, ProcessError, TaskState};
 use crate::record::{Headers, Timestamp};
-use crate::state::Descriptor;
+use crate::state::{Descriptor, Readable};
 
 /// What a function of [`transform_values`](crate::stream::Table::transform_values) may do while it runs.
 pub struct RowContext<'a> {
@@ -64,5 +64,15 @@ impl<'a> RowContext<'a> {
     /// A store that was named where the function was given.
     pub fn store<D: Descriptor>(&mut self, store: &D) -> Result<D::Access<'_>, ProcessError> {
         self.node.open(self.task, store)
+    }
+
+    /// Looks at a store that was named where the function was given, or at any global one. See
+    /// [`NodeContext::read`](super::NodeContext::read).
+    pub fn read<D: Readable, R>(
+        &mut self,
+        store: &D,
+        look: impl FnOnce(&mut D::Reader<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        self.node.look(self.task, store, look)
     }
 }

@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, Journal, Origin, Outputs, ProcessError,
-    ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, GlobalStores, Journal, Origin, Outputs,
+    ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{CacheBudget, ChangelogOut, Descriptor, Release, StateStore, StoreError};
+use crate::state::{CacheBudget, ChangelogOut, Descriptor, Positions, Release, StateStore, StoreError};
 use crate::topology::Flusher;
 
 /// Which record is being processed.
@@ -44,6 +44,15 @@ pub(crate) struct TaskParts {
     pub(crate) stores: Vec<Option<Box<dyn StateStore>>>,
     /// The changelog's number among the outputs, by the program's number of the store.
     pub(crate) changelogs: Vec<Option<usize>>,
+    /// What the written rows of a store that topics fill reflect, by the program's number of the store; `None` where
+    /// nothing is written.
+    pub(crate) positions: Vec<Option<Positions>>,
+    /// The process's global stores.
+    pub(crate) globals: Arc<GlobalStores>,
+    /// The numbers of those that this task maintains.
+    pub(crate) maintained: Box<[usize]>,
+    /// The slots of the processors that fill a store.
+    pub(crate) filling: Box<[usize]>,
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
     /// The nodes that the instances belong to, those further down first.
     pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
@@ -58,6 +67,21 @@ pub(crate) struct TaskParts {
     pub(crate) errors: ErrorSettings,
 }
 
+/// Which processors of a task have begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    None,
+    /// Those that fill a store.
+    Filling,
+    All,
+}
+
+impl Begun {
+    fn of(number: u64) -> Self {
+        [Begun::None, Begun::Filling].into_iter().find(|begun| *begun as u64 == number).unwrap_or(Begun::All)
+    }
+}
+
 /// The changing part of a task: stores, processor instances, times, outputs.
 pub struct TaskState {
     pub(super) parts: TaskParts,
@@ -67,8 +91,7 @@ pub struct TaskState {
     now: Timestamp,
     pub(super) dropped: DropCounts,
     pub(super) timers: Timers,
-    /// Whether the processors have begun.
-    begun: bool,
+    begun: Begun,
     pub(super) commit_requested: bool,
     /// The innermost node that panicked.
     panicked_in: Option<Arc<str>>,
@@ -89,7 +112,7 @@ impl TaskState {
             now: Timestamp::ZERO,
             dropped: DropCounts::default(),
             timers: Timers::default(),
-            begun: false,
+            begun: Begun::None,
             commit_requested: false,
             panicked_in: None,
         }
@@ -151,13 +174,27 @@ impl TaskState {
     /// Lets every processor begin, in the order in which they were added; later calls do nothing. Stores and stream time are
     /// restored before.
     pub fn begin(&mut self) -> Flow {
-        if std::mem::replace(&mut self.begun, true) {
+        self.begin_filling()?;
+        if std::mem::replace(&mut self.begun, Begun::All) == Begun::All {
             return Ok(());
         }
+        self.init(|state, slot| !state.parts.filling.contains(&slot))
+    }
+
+    /// Lets the processors begin that fill a store, because the store is filled before the others begin.
+    pub fn begin_filling(&mut self) -> Flow {
+        if self.begun != Begun::None {
+            return Ok(());
+        }
+        self.begun = Begun::Filling;
+        self.init(|state, slot| state.parts.filling.contains(&slot))
+    }
+
+    fn init(&mut self, which: impl Fn(&TaskState, usize) -> bool) -> Flow {
         let processors = self.parts.processors.clone();
         // Nodes are put together from the last to the first, and so are their slots numbered.
         for (slot, processor) in processors.iter().enumerate().rev() {
-            if self.parts.instances[slot].is_some() {
+            if self.parts.instances[slot].is_some() && which(self, slot) {
                 processor.init(self)?;
             }
         }
@@ -167,7 +204,7 @@ impl TaskState {
     /// Whether the processors have begun.
     #[inline]
     pub fn has_begun(&self) -> bool {
-        self.begun
+        self.begun == Begun::All
     }
 
     /// When the next wall-clock timer is due.
@@ -305,14 +342,66 @@ impl TaskState {
     /// The store at a slot, in the hands of a processor.
     pub(crate) fn open_at<D: Descriptor>(&mut self, slot: usize, store: &D) -> Result<D::Access<'_>, ProcessError> {
         let Some((state, out)) = self.try_state::<D::State>(slot) else {
-            let (name, wanted) = (store.name(), std::any::type_name::<D::State>());
-            return Err(format!(
-                "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added \
-                 with"
-            )
-            .into());
+            return Err(other_kind(store.name(), std::any::type_name::<D::State>()));
         };
         Ok(D::access(state, out))
+    }
+
+    /// Looks at the store at a slot, or at the global one of that number.
+    pub(crate) fn look_at<S: StateStore, R>(
+        &mut self,
+        slot: usize,
+        look: impl FnOnce(&mut S, ChangelogOut<'_>) -> Result<R, ProcessError>,
+    ) -> Result<R, ProcessError> {
+        let TaskParts { stores, globals, outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
+        let (topic, partition) = (changelogs[slot], *partition);
+        let (budget, address) = (cache_budget, self.address.as_ref());
+        let out = ChangelogOut { outputs, topic, partition, budget, address, cause: None };
+        let typed = |store: &mut dyn StateStore| {
+            if !(store as &dyn Any).is::<S>() {
+                return Err(other_kind(store.name(), std::any::type_name::<S>()));
+            }
+            look((store as &mut dyn Any).downcast_mut().expect("asked in the line above"), out)
+        };
+        match &mut stores[slot] {
+            Some(own) => typed(&mut **own),
+            None => globals.look(slot, typed),
+        }
+    }
+
+    /// What the written rows of a store that topics fill reflect; `None` where nothing is written.
+    pub fn positions(&self, number: usize) -> Option<&Positions> {
+        self.parts.positions[number].as_ref()
+    }
+
+    /// Whether the task maintains global stores. They lie with the process; the task has them in its hands while it
+    /// [holds](GlobalStores::hold) them.
+    pub fn is_global(&self) -> bool {
+        !self.parts.maintained.is_empty()
+    }
+
+    /// Whether the stores that the task maintains are not in its hands.
+    #[inline]
+    pub fn lacks_stores(&self) -> bool {
+        self.parts.maintained.first().is_some_and(|number| self.parts.stores[*number].is_none())
+    }
+
+    /// The process's global stores.
+    pub fn globals(&self) -> &Arc<GlobalStores> {
+        &self.parts.globals
+    }
+
+    /// The numbers of the global stores that the task maintains.
+    pub(super) fn maintained(&self) -> &[usize] {
+        &self.parts.maintained
+    }
+
+    pub(super) fn put_store(&mut self, number: usize, store: Option<Box<dyn StateStore>>) {
+        self.parts.stores[number] = store;
+    }
+
+    pub(super) fn take_store(&mut self, number: usize) -> Option<Box<dyn StateStore>> {
+        self.parts.stores[number].take()
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
@@ -419,7 +508,7 @@ impl TaskState {
     pub fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), SnapshotError> {
         let mut out = Encoder(out);
         out.option(self.stream_time, Encoder::time);
-        out.number(u64::from(self.begun));
+        out.number(self.begun as u64);
         out.number(u64::from(self.commit_requested));
         self.timers.snapshot(&mut out);
         for store in self.parts.stores.iter_mut().flatten() {
@@ -442,7 +531,7 @@ impl TaskState {
     /// Sets the state from what `snapshot` of a task of the same program and partition wrote.
     pub fn restore(&mut self, bytes: &mut Decoder<'_>) -> Result<(), SnapshotError> {
         self.stream_time = bytes.option(Decoder::time)?;
-        self.begun = bytes.number()? != 0;
+        self.begun = Begun::of(bytes.number()?);
         self.commit_requested = bytes.number()? != 0;
         self.timers.restore(bytes)?;
         for store in self.parts.stores.iter_mut().flatten() {
@@ -464,6 +553,14 @@ impl TaskState {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn other_kind(name: &str, wanted: &str) -> ProcessError {
+    format!(
+        "store `{name}` is opened as `{wanted}`, but it is another: use the descriptor that the store was added with"
+    )
+    .into()
 }
 
 /// A task could not be copied.

@@ -1,6 +1,6 @@
 //! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref, DerefMut};
 
 use super::{ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
 use crate::processor::{Flow, ProcessError};
@@ -18,6 +18,23 @@ pub trait Descriptor {
 
     /// Puts a task's store into the hands of a processor.
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a>;
+}
+
+/// A store that can be looked at without being changed.
+pub trait Readable: Descriptor {
+    /// What a look gets.
+    type Reader<'a>;
+
+    /// Lends a task's store for a look.
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a>;
+}
+
+impl<K: 'static, V: Send + 'static> Readable for Store<K, V> {
+    type Reader<'a> = StoreReader<'a, K, V>;
+
+    fn reader<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Reader<'a> {
+        StoreReader { state, out }
+    }
 }
 
 /// Something that names a store, as the lists of connected stores have it (`&[&COUNTS, &SEEN]`): its descriptor, whatever its kind and types, or a name known only at run time.
@@ -57,34 +74,41 @@ impl<K: 'static, V: Send + 'static> Descriptor for Store<K, V> {
     }
 
     fn access<'a>(state: &'a mut Self::State, out: ChangelogOut<'a>) -> Self::Access<'a> {
-        StoreAccess { state, out }
+        StoreAccess(StoreReader { state, out })
     }
 }
 
-/// A key-value store in the hands of a processor.
-pub struct StoreAccess<'a, K: 'static, V: 'static> {
+/// A key-value store in the hands of a processor: it reads as a [`StoreReader`] does, and writes.
+pub struct StoreAccess<'a, K: 'static, V: 'static>(StoreReader<'a, K, V>);
+
+impl<'a, K: 'static, V: 'static> Deref for StoreAccess<'a, K, V> {
+    type Target = StoreReader<'a, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: 'static, V: 'static> DerefMut for StoreAccess<'_, K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// A key-value store that is looked at.
+pub struct StoreReader<'a, K: 'static, V: 'static> {
     state: &'a mut KeyValueState<K, V>,
+    /// Where changes go that a cache lets out, because rows that are read take room in it.
     out: ChangelogOut<'a>,
 }
 
 impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
-    /// The value of a key.
-    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
-        Ok(self.get_with_time(key)?.map(|(value, _)| value))
-    }
-
-    /// The value of a key and the time of its last update.
-    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
-        let Some(row) = self.state.place(key)? else { return Ok(None) };
-        self.state.rows().touch(row, &mut self.out)?;
-        Ok(self.state.row(row))
-    }
-
     /// Sets the value of a key, as of the time `at`.
     pub fn put(&mut self, key: &K, value: V, at: Timestamp) -> Flow {
-        let row = self.state.claim(key)?;
-        self.state.rows().note(row)?;
-        Ok(self.state.set(row, Some(value), at, &mut self.out)?)
+        let StoreReader { state, out } = &mut self.0;
+        let row = state.claim(key)?;
+        state.rows().note(row)?;
+        Ok(state.set(row, Some(value), at, out)?)
     }
 
     /// Sets the value of a key that has none, as of the time `at`; gives the one that it had.
@@ -98,12 +122,27 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
 
     /// Deletes a key and gives the value that it had.
     pub fn delete(&mut self, key: &K, at: Timestamp) -> Result<Option<V>, ProcessError> {
-        let row = self.state.claim(key)?;
-        self.state.rows().touch(row, &mut self.out)?;
-        self.state.rows().note(row)?;
-        let old = self.state.take(row)?.map(|(value, _)| value);
-        self.state.set(row, None, at, &mut self.out)?;
+        let StoreReader { state, out } = &mut self.0;
+        let row = state.claim(key)?;
+        state.rows().touch(row, out)?;
+        state.rows().note(row)?;
+        let old = state.take(row)?.map(|(value, _)| value);
+        state.set(row, None, at, out)?;
         Ok(old)
+    }
+}
+
+impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
+    /// The value of a key.
+    pub fn get(&mut self, key: &K) -> Result<Option<&V>, ProcessError> {
+        Ok(self.get_with_time(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a key and the time of its last update.
+    pub fn get_with_time(&mut self, key: &K) -> Result<Option<(&V, Timestamp)>, ProcessError> {
+        let Some(row) = self.state.place(key)? else { return Ok(None) };
+        self.state.rows().touch(row, &mut self.out)?;
+        Ok(self.state.row(row))
     }
 
     /// Visits the rows from `from` to `to`, both included, in the order of the keys' bytes, until `visit` breaks.

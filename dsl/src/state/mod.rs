@@ -10,6 +10,7 @@ mod cached_rows;
 mod cells;
 mod history;
 mod key_value;
+mod positions;
 mod published;
 mod scan;
 mod spec;
@@ -20,7 +21,7 @@ mod undo;
 mod versioned;
 mod versioned_store;
 
-pub use access::{Descriptor, StoreAccess, StoreName};
+pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
@@ -28,6 +29,8 @@ pub(crate) use cache::{CacheBudget, Held};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use history::Version;
 pub use key_value::KeyValueState;
+pub(crate) use positions::PositionedStore;
+pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use scan::Scan;
 pub(crate) use scan::key_range;

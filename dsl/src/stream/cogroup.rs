@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{StepId, StoreId};
-use super::stream_type::{Sources, serde_for};
+use super::stream_type::{Sources, check_builder, serde_for};
 use super::{GroupedStream, Materialized, StreamsBuilder, Table};
 use crate::operator::{Aggregate, PassOn};
 use crate::processor::{Edge, ProcessError, StreamOf, TableOf};
@@ -251,7 +251,7 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         grouped: &GroupedStream<'b, K2, V>,
         fold: impl Fn(A, &K, &V::Plain) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self {
-        if grouped.stream.check_builder(self.builder, "cogroup") {
+        if check_builder(self.builder, grouped.stream.builder, "cogroup") {
             self.members.push(grouped.member(fold));
         }
         self

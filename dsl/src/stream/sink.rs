@@ -2,6 +2,7 @@
 
 use super::names::NameId;
 use super::{Fits, Produced, Stream, StreamsBuilder};
+use crate::processor::ProcessError;
 use crate::record::{Partitioner, Partitions};
 use crate::serde::{Data, SerdeRef};
 use crate::topic::Topic;
@@ -109,6 +110,36 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         key: &SerdeRef<K>,
         value: &SerdeRef<V>,
     ) -> Sunk<'b> {
+        self.try_to_chosen(move |key, value, context| Ok::<_, ProcessError>(choose(key, value, context)), key, value)
+    }
+
+    /// As [`to_chosen`](Self::to_chosen), with a function that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out-a");
+    /// use tidemill_dsl::serde::SerdeRef;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).try_to_chosen(
+    ///     |key, _value, _context| if key.is_empty() { Err("no name") } else { Ok(format!("out-{key}")) },
+    ///     &SerdeRef::of(),
+    ///     &SerdeRef::of(),
+    /// );
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 2);
+    /// assert_eq!(driver.output(&OUT).values(), [2]);
+    /// assert!(driver.input(&IN).try_send("", 2).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_to_chosen<E: Into<ProcessError>>(
+        &self,
+        choose: impl Fn(&K, &V, RecordContext<'_>) -> Result<String, E> + Send + Sync + 'static,
+        key: &SerdeRef<K>,
+        value: &SerdeRef<V>,
+    ) -> Sunk<'b> {
         self.sink(Sink::chosen(choose, key, value))
     }
 
@@ -124,6 +155,6 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
 }
 
 /// The topic as one of the stream's own types.
-fn fitted<K: Fits<TK>, V: Fits<TV>, TK: 'static, TV: 'static>(topic: &Topic<TK, TV>) -> Topic<K, V> {
+pub(super) fn fitted<K: Fits<TK>, V: Fits<TV>, TK: 'static, TV: 'static>(topic: &Topic<TK, TV>) -> Topic<K, V> {
     Topic::new(topic.name(), K::serde(topic.key_serde()), V::serde(topic.value_serde()))
 }

@@ -1,10 +1,13 @@
 //! Verbs that look at one record at a time.
 
-use super::Stream;
 use super::plan::Effect;
+use super::sink::fitted;
+use super::{Fits, Stream};
 use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
+use crate::topic::Topic;
+use crate::topology::Sink;
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// Keeps the records for which `predicate` holds.
@@ -87,7 +90,52 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn skip_nulls(&self) -> Stream<'b, K::Plain, V::Plain> {
-        self.then("KSTREAM-FILTER-", SkipNulls)
+        self.skip(None)
+    }
+
+    /// As [`skip_nulls`](Self::skip_nulls); the records that are dropped are written to a topic, as they are.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const COUNTS: Topic<String, i64> = Topic::of("counts");
+    /// const IN: Topic<Option<String>, i64> = Topic::of("in");
+    /// const UNKEYED: Topic<Option<String>, i64> = Topic::of("unkeyed");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).skip_nulls_to(&UNKEYED).group_by_key().count().to_stream().to(&COUNTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send(None, 1);
+    /// driver.input(&IN).send(Some("b".to_owned()), 2);
+    /// assert_eq!(driver.output(&COUNTS).key_values(), [("b".into(), 1)]);
+    /// assert_eq!(driver.output(&UNKEYED).values(), [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn skip_nulls_to<TK: 'static, TV: 'static>(&self, topic: &Topic<TK, TV>) -> Stream<'b, K::Plain, V::Plain>
+    where
+        K: Fits<TK>,
+        V: Fits<TV>,
+    {
+        self.skip(Some(Sink::topic(&fitted::<K, V, TK, TV>(topic))))
+    }
+
+    fn skip(&self, side: Option<Sink<K, V>>) -> Stream<'b, K::Plain, V::Plain> {
+        let mut plan = self.builder.plan();
+        let (parent, name) = (self.step, plan.names.numbered("KSTREAM-FILTER-"));
+        let side_name = plan.names.joined(name, "-dropped");
+        let step = plan.add(name, &[parent], move |plan, builder| {
+            let (name, parent) = (plan.name(name), plan.node(parent));
+            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K::Plain, V::Plain>, _>(
+                &name,
+                &[&parent],
+                &[],
+                |wiring| SkipNulls { side: wiring.side() },
+            );
+            if let Some(sink) = side {
+                builder.add_side_sink(&plan.name(side_name), &name, sink);
+            }
+        });
+        drop(plan);
+        self.continued(step, self.rekeyed, (None, None))
     }
 
     /// Makes a new key and value from each record.
@@ -393,7 +441,33 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self, look: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
-        self.passed("KSTREAM-PEEK-", Peek(look))
+        self.try_peek(move |key, value| {
+            look(key, value);
+            Ok::<_, ProcessError>(())
+        })
+    }
+
+    /// As [`peek`](Self::peek), with a function that can fail; an error fails the task, naming the record: a check.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// let check = |_key: &String, value: &i64| if *value < 0 { Err("a negative amount") } else { Ok(()) };
+    /// builder.stream(&IN).try_peek(check).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", 1);
+    /// assert!(driver.input(&IN).try_send("a", -1).is_err());
+    /// assert_eq!(driver.output(&OUT).values(), [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_peek<E: Into<ProcessError>>(
+        &self,
+        look: impl Fn(&K, &V) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Self {
+        self.passed("KSTREAM-PEEK-", Peek(move |key: &K, value: &V| look(key, value).map_err(Into::into)))
     }
 
     /// Ends the stream with an effect. After a crash `act` sees again the records since the last commit.

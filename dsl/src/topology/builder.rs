@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
-use super::{Assembled, Fault, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
 use crate::processor::ProcessorWrapper;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
@@ -18,6 +18,8 @@ use crate::state::StoreSpec;
 pub(crate) struct DeclaredStore {
     pub(crate) spec: StoreSpec,
     pub(crate) users: Vec<Arc<str>>,
+    /// Set when a topic fills it.
+    pub(crate) filled: Option<Filled>,
 }
 
 /// Builds a [`Topology`] from named nodes. The typed builder, [`StreamsBuilder`](crate::stream::StreamsBuilder), lowers
@@ -81,6 +83,8 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: None,
             output: Some(EdgeType::of::<StreamOf<K, V>>()),
+            side: None,
+            takes_side: false,
             assemble: Box::new(move |wiring| {
                 let outlet = wiring.outlet();
                 Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, outlet }))
@@ -202,6 +206,8 @@ impl TopologyBuilder {
             stores: stores.iter().map(|store| (*store).into()).collect(),
             input: Some(EdgeType::of::<In>()),
             output: Some(EdgeType::of::<Out>()),
+            side: None,
+            takes_side: false,
             assemble: Box::new(assemble),
         })
     }
@@ -215,6 +221,8 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: Some(EdgeType::of::<StreamOf<K, V>>()),
             output: None,
+            side: None,
+            takes_side: false,
             assemble: Box::new(|wiring| {
                 let output = match &sink.to {
                     Target::Fixed(topic) => Some(wiring.output(topic)),
@@ -225,6 +233,23 @@ impl TopologyBuilder {
         })
     }
 
+    /// Adds a sink of what an operator drops. The operator asked for it by `Wiring::side`.
+    pub(crate) fn add_side_sink<K: 'static, V: 'static>(
+        &mut self,
+        name: &str,
+        parent: &str,
+        sink: Sink<K, V>,
+    ) -> &mut Self {
+        self.add_sink(name, &[parent], sink);
+        if let Some(parent) = self.nodes.iter_mut().find(|node| *node.name == *parent) {
+            parent.side = Some(EdgeType::of::<StreamOf<K, V>>());
+        }
+        if let Some(sink) = self.nodes.last_mut() {
+            sink.takes_side = true;
+        }
+        self
+    }
+
     /// Adds a store and connects it to processors that were added before.
     pub fn add_state_store(&mut self, spec: StoreSpec, processors: &[&str]) -> &mut Self {
         if self.stores.iter().any(|store| store.spec.name() == spec.name()) {
@@ -233,7 +258,7 @@ impl TopologyBuilder {
         }
         check_name("store", spec.name(), &mut self.faults);
         let name = spec.name().clone();
-        self.stores.push(DeclaredStore { spec, users: Vec::new() });
+        self.stores.push(DeclaredStore { spec, users: Vec::new(), filled: None });
         for processor in processors {
             self.connect(processor, &[&name]);
         }
@@ -309,6 +334,7 @@ impl TopologyBuilder {
             faults.push(Fault::UnusedStore { store: store.spec.name().clone() });
         }
         self.check_topics(&mut faults);
+        self.check_filled(&mut faults);
         self.faults.append(&mut faults);
     }
 
@@ -322,7 +348,8 @@ impl TopologyBuilder {
                 faults.push(Fault::UnknownParent { node: node.name.clone(), parent: parent.clone() });
                 continue;
             };
-            match (&found.output, &node.input) {
+            let gives = if node.takes_side { &found.side } else { &found.output };
+            match (gives, &node.input) {
                 (None, _) => faults.push(Fault::SinkAsParent { node: node.name.clone(), parent: parent.clone() }),
                 (Some(gives), Some(takes)) if gives != takes => faults.push(Fault::EdgeType {
                     parent: parent.clone(),

@@ -14,11 +14,14 @@ impl Topology {
         let mut text = String::from("Topologies:\n");
         for (position, sub) in self.subtopologies().iter().enumerate() {
             let indent = if position == 0 { "   " } else { "  " };
-            let _ = writeln!(text, "{indent}Sub-topology: {}", sub.id);
+            let ending = if sub.is_global() { " for global store (will not generate tasks)" } else { "" };
+            let _ = writeln!(text, "{indent}Sub-topology: {}{ending}", sub.id);
             for (node, links) in self.described(sub) {
                 describe_node(&mut text, node, &links);
             }
-            text.push('\n');
+            if !sub.is_global() {
+                text.push('\n');
+            }
         }
         text
     }

@@ -130,7 +130,8 @@ impl Topology {
                     }
                 }
             }
-            groups.push((format!("sub-topology {}", sub.id), shapes));
+            let kind = if sub.is_global() { " (global)" } else { "" };
+            groups.push((format!("sub-topology {}{kind}", sub.id), shapes));
         }
         let shape = |(label, id): (String, String)| Shape { id, label, form: Form::Topic };
         Picture { groups, topics: topics.into_iter().map(shape).collect(), arrows, uses }

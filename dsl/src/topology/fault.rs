@@ -28,11 +28,16 @@ pub enum Fault {
     BadName { what: &'static str, name: Name },
     NoSerde { what: &'static str, type_name: &'static str },
     OtherBuilder { verb: &'static str },
+    VersionedGlobal { topic: Name },
     GraceBeyondVersions { grace: Duration, kept: Option<Duration> },
     NotCopartitioned { left: Name, left_partitions: u32, right: Name, right_partitions: u32 },
     NoPartitions { topic: Name },
     MissingTopic { topic: Name, reads: bool },
     ExplicitNames { names: Vec<Name> },
+    GlobalConnected { store: Name, node: Name },
+    FilledByPattern { store: Name, source: Name },
+    FilledAlone { node: Name, parent: Name, store: Name },
+    FilledWithOther { node: Name, store: Name, other: Name },
 }
 
 impl fmt::Display for Fault {
@@ -120,6 +125,11 @@ impl fmt::Display for Fault {
                     "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`"
                 )
             }
+            Fault::VersionedGlobal { topic } => write!(
+                f,
+                "the global table of topic `{topic}` cannot keep versions, because it follows no task's time: keep it in a \
+                 `Store`, or read the topic as a table"
+            ),
             Fault::GraceBeyondVersions { grace, kept: None } => write!(
                 f,
                 "a join waits {grace:?} for a table that knows its latest rows only: keep the table in a `VersionedStore`, for \
@@ -146,6 +156,30 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "the topology {verb} the topic `{topic}`, which does not exist: create it, or let the application create its topics"
+                )
+            }
+            Fault::GlobalConnected { store, node } => {
+                write!(
+                    f,
+                    "node `{node}` is connected to the global store `{store}`, which every node can read anyway and only its own processor can write: leave the connection out"
+                )
+            }
+            Fault::FilledByPattern { store, source } => {
+                write!(
+                    f,
+                    "source `{source}` fills the store `{store}` and chooses its topics by a pattern: name the topics, because what the store holds must not depend on which ones exist"
+                )
+            }
+            Fault::FilledAlone { node, parent, store } => {
+                write!(
+                    f,
+                    "node `{node}` has the parent `{parent}`, which does nothing but fill the store `{store}`: read the topic once more under another name, or connect `{node}` elsewhere"
+                )
+            }
+            Fault::FilledWithOther { node, store, other } => {
+                write!(
+                    f,
+                    "node `{node}` fills the store `{store}` and is connected to `{other}` too: its records run again at a start, which would change `{other}` twice; give that another processor"
                 )
             }
             Fault::ExplicitNames { names } => {

@@ -13,7 +13,7 @@ use super::builder::DeclaredStore;
 use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
 use super::wiring::{Flusher, ProgramParts, Supplier};
-use super::{Assembled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
+use super::{Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
 use crate::processor::ProcessorRunner;
 use crate::state::StoreSpec;
 
@@ -50,6 +50,15 @@ pub struct Subtopology {
     pub id: usize,
     /// Its nodes, by their numbers in the order in which they were added.
     pub(crate) nodes: Vec<usize>,
+    global: bool,
+}
+
+impl Subtopology {
+    /// Whether it maintains a global store. Then it has no tasks by partition: one task per process runs all of these, over
+    /// all partitions of their topics.
+    pub fn is_global(&self) -> bool {
+        self.global
+    }
 }
 
 /// An immutable, checked topology. Cheap to clone: all clones and all tasks share it.
@@ -63,6 +72,8 @@ pub(super) struct Program {
     pub(super) subtopologies: Vec<Subtopology>,
     pub(super) sources: BTreeMap<usize, Arc<dyn SourceRunner>>,
     pub(super) stores: Vec<StoreSpec>,
+    /// By the number of the store: what fills it, if a topic does.
+    pub(super) filled: Vec<Option<Filled>>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
     /// The nodes of the processors, by their slots.
@@ -83,23 +94,28 @@ impl Topology {
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
-        let specs: Vec<StoreSpec> = stores.into_iter().map(|store| store.spec).collect();
+        let (specs, filled): (Vec<StoreSpec>, Vec<Option<Filled>>) =
+            stores.into_iter().map(|store| (store.spec, store.filled)).unzip();
         let (mut parts, mut sources) = (ProgramParts::default(), BTreeMap::new());
         parts.flushers.resize_with(specs.len(), || None);
         let flush_order = flush_order(&views, &specs);
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
+        let takes_side: Vec<bool> = nodes.iter().map(|node| node.takes_side).collect();
         // Children are added after their parents, so backwards every node finds its children ready.
         for (number, node) in nodes.into_iter().enumerate().rev() {
-            let children = children(&graph, number);
+            let (side, children): (Vec<usize>, Vec<usize>) =
+                children(&graph, number).into_iter().partition(|child| takes_side[*child]);
             let child_names = children.iter().map(|child| views[*child].name.clone()).collect();
             let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
             let mut wiring = Wiring {
                 node: &node.name,
                 node_number: number,
                 children,
+                side: side.first().and_then(|sink| built[*sink].as_deref()),
                 child_names,
                 stores: &specs,
+                filled: &filled,
                 connected: &node.stores,
                 used_below: &below[number],
                 wrapper: wrapper.as_ref(),
@@ -120,6 +136,7 @@ impl Topology {
             subtopologies,
             sources,
             stores: specs,
+            filled,
             suppliers,
             processors,
             outputs,
@@ -256,14 +273,15 @@ fn subtopologies(nodes: &[Node], stores: &[DeclaredStore], graph: &DiGraph<(), (
         }
     }
     let (mut roots, mut found) = (Vec::new(), Vec::<Subtopology>::new());
-    for number in 0..nodes.len() {
+    for (number, node) in nodes.iter().enumerate() {
         let root = groups.find(number);
         let id = roots.iter().position(|known| *known == root).unwrap_or_else(|| {
             roots.push(root);
-            found.push(Subtopology { id: found.len(), nodes: Vec::new() });
+            found.push(Subtopology { id: found.len(), nodes: Vec::new(), global: false });
             found.len() - 1
         });
         found[id].nodes.push(number);
+        found[id].global |= stores.iter().any(|store| store.is_global() && store.users.contains(&node.name));
     }
     found
 }

@@ -4,19 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
-use crate::processor::{BoxError, ErrorSettings, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState};
+use crate::processor::{
+    BoxError, ErrorSettings, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState,
+};
 use crate::record::TopicName;
-use crate::state::{ByteStore, CacheBudget, Changelog, StateStore, StoreSpec};
+use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
 pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
 
 /// Which task to make, and from what.
 pub struct TaskSpec<'a> {
-    /// The sub-topologies that the task runs, by number. An application has a task for each; the test driver has one for
-    /// all.
+    /// The sub-topologies that the task runs, by number: one, or all global ones. An application has a task for each; the
+    /// test driver has one for all that are not global.
     pub subtopologies: &'a [usize],
-    /// The partition that it works on.
+    /// The partition that it works on; a task of global sub-topologies works on all.
     pub partition: u32,
     /// The application's id, which goes before the names of its own topics.
     pub application: &'a str,
@@ -26,38 +28,51 @@ pub struct TaskSpec<'a> {
     pub counts: Arc<dyn PartitionCounts>,
     /// How the task works.
     pub settings: TaskSettings,
+    /// The process's global stores, the same for all its tasks.
+    pub globals: Arc<GlobalStores>,
     /// Opens the bytes below a store that is kept on disk.
     pub open_store: OpenStore<'a>,
 }
 
-/// A topic that a task reads, and the source that it feeds. Its number in the list is the queue's.
+/// A partition that a task reads, and the source that it feeds. Its number in the list is the queue's.
 pub struct SourceQueue {
     /// The topic's full name.
     pub topic: TopicName,
+    /// The partition.
+    pub partition: u32,
     /// The source.
     pub runner: Arc<dyn SourceRunner>,
+    /// The number of the store that its records fill, if they do nothing else.
+    pub fills: Option<usize>,
+}
+
+/// The stores of a task, by the program's number.
+#[derive(Default)]
+struct OpenedStores {
+    stores: Vec<Option<Box<dyn StateStore>>>,
+    positions: Vec<Option<Positions>>,
 }
 
 impl Topology {
+    /// Places for the global stores of a process, all empty: the task that maintains them fills them.
+    pub fn global_stores(&self) -> Arc<GlobalStores> {
+        Arc::new(GlobalStores::new(self.stores().len()))
+    }
+
     /// Makes a task's state and the list of its queues.
-    pub fn instantiate(&self, spec: TaskSpec<'_>) -> Result<(TaskState, Vec<SourceQueue>), InstantiateError> {
-        let fail = |cause: BoxError| InstantiateError { partition: spec.partition, cause };
+    pub fn instantiate(&self, mut spec: TaskSpec<'_>) -> Result<(TaskState, Vec<SourceQueue>), InstantiateError> {
+        let partition = spec.partition;
+        let fail = |cause: BoxError| InstantiateError { partition, cause };
         let subtopologies: Vec<&Subtopology> = spec.subtopologies.iter().map(|id| &self.subtopologies()[*id]).collect();
         let in_task = |node: usize| subtopologies.iter().any(|sub| sub.nodes.contains(&node));
         let queues = self.queues(&spec, &subtopologies);
         self.check_restores(&spec).map_err(fail)?;
-        let mut stores: Vec<Option<Box<dyn StateStore>>> = Vec::new();
-        for (number, store) in self.stores().iter().enumerate() {
-            let belongs =
-                self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
-            stores.push(if belongs {
-                let below = (spec.open_store)(store).map_err(fail)?;
-                let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
-                Some(store.open(&spec.settings, keeps_old, below))
-            } else {
-                None
-            });
-        }
+        let OpenedStores { mut stores, positions } = self.open_stores(&mut spec).map_err(fail)?;
+        let global = subtopologies.iter().any(|sub| sub.is_global());
+        assert!(
+            !global || subtopologies.iter().all(|sub| sub.is_global()),
+            "a task is global as a whole or not at all"
+        );
         let mut topics: Vec<TopicName> =
             self.program.outputs.iter().map(|topic| topic.resolve(spec.application)).collect();
         let mut changelogs = Vec::new();
@@ -75,14 +90,27 @@ impl Topology {
             .map_err(|error| fail(error.into()))?;
         let instances = self.program.suppliers.iter().map(|(node, supplier)| in_task(*node).then(supplier)).collect();
         let heads = queues.iter().map(|queue| queue.runner.new_head()).collect();
+        let maintained: Box<[usize]> = (0..stores.len()).filter(|number| global && stores[*number].is_some()).collect();
+        for number in &maintained {
+            if let Some(store) = stores[*number].take() {
+                spec.globals.put(*number, store);
+            }
+        }
+        let fills = |name: &Arc<str>| self.program.filled.iter().flatten().any(|filled| filled.processor == *name);
+        let processors = self.program.processors.iter().enumerate();
+        let filling = processors.filter(|(_, processor)| fills(processor.name())).map(|(slot, _)| slot).collect();
         let is_cached = |number: &usize| stores[*number].as_ref().is_some_and(|store| store.is_cached());
         let parts = TaskParts {
-            partition: spec.partition,
+            partition,
             cached: self.program.flush_order.iter().copied().filter(is_cached).collect(),
             flushers: self.program.flushers.clone(),
             cache_budget: CacheBudget::new(spec.settings.cache_bytes),
             stores,
             changelogs,
+            positions,
+            globals: spec.globals,
+            maintained,
+            filling,
             instances,
             processors: self.program.processors.clone(),
             heads,
@@ -90,6 +118,30 @@ impl Topology {
             errors: spec.settings.errors.clone(),
         };
         Ok((TaskState::new(parts), queues))
+    }
+
+    fn open_stores(&self, spec: &mut TaskSpec<'_>) -> Result<OpenedStores, BoxError> {
+        let mut opened = OpenedStores::default();
+        for (number, (store, filled)) in self.stores().iter().zip(&self.program.filled).enumerate() {
+            let of_task =
+                self.subtopology_of_store(store.name()).is_some_and(|sub| spec.subtopologies.contains(&sub.id));
+            if !of_task {
+                opened.stores.push(None);
+                opened.positions.push(None);
+                continue;
+            }
+            let (mut below, mut positions) = ((spec.open_store)(store)?, None);
+            if filled.is_some()
+                && let Some(bytes) = below.take()
+            {
+                let (positioned, places) = PositionedStore::over(bytes)?;
+                (below, positions) = (Some(positioned), Some(places));
+            }
+            let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
+            opened.stores.push(Some(store.open(&spec.settings, keeps_old, below)));
+            opened.positions.push(positions);
+        }
+        Ok(opened)
     }
 
     /// A topic that a store restores from has every record; a row whose change was taken back would come again.
@@ -123,7 +175,20 @@ impl Topology {
                 }
                 _ => Vec::new(),
             };
-            queues.extend(topics.into_iter().map(|topic| SourceQueue { topic, runner: runner.clone() }));
+            let name = &self.program.nodes[*number].name;
+            let fills =
+                self.program.filled.iter().position(|filled| filled.as_ref().is_some_and(|f| f.source == *name));
+            let global = subtopologies.iter().any(|sub| sub.is_global());
+            for topic in topics {
+                let all = 0..if global { spec.counts.partitions(&topic).unwrap_or(0) } else { 0 };
+                let partitions = all.chain((!global).then_some(spec.partition));
+                queues.extend(partitions.map(|partition| SourceQueue {
+                    topic: topic.clone(),
+                    partition,
+                    runner: runner.clone(),
+                    fills,
+                }));
+            }
         }
         queues
     }

@@ -6,6 +6,7 @@ mod builder;
 mod describe;
 mod draw;
 mod fault;
+mod filled;
 mod graph;
 mod instantiate;
 mod java_order;
@@ -19,6 +20,7 @@ mod wiring;
 
 pub use builder::TopologyBuilder;
 pub use fault::{Fault, TopologyErrors};
+pub(crate) use filled::{Filled, FilledBy};
 pub use graph::{NodeKind, NodeView, Subtopology, Topology};
 pub use instantiate::{InstantiateError, OpenStore, SourceQueue, TaskSpec, changelog_topic};
 pub use nodes::{SinkTopic, SourceTopics, TopicPattern, TopicRef};

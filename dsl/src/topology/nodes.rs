@@ -116,5 +116,9 @@ pub(crate) struct Node {
     pub(crate) stores: Vec<Arc<str>>,
     pub(crate) input: Option<EdgeType>,
     pub(crate) output: Option<EdgeType>,
+    /// What it drops, where a sink may take that.
+    pub(crate) side: Option<EdgeType>,
+    /// Whether it takes what its parent drops, in place of what that makes.
+    pub(crate) takes_side: bool,
     pub(crate) assemble: Assemble,
 }

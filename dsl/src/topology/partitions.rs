@@ -25,7 +25,8 @@ pub struct TopicNeed {
 pub struct TopicPlan {
     /// Repartition topics and changelogs, by name.
     pub internal: Vec<TopicNeed>,
-    /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads.
+    /// For each sub-topology the number of its tasks: the greatest number of partitions that it reads, and none for one that
+    /// maintains a global store.
     pub tasks: Vec<u32>,
     /// For each store the number of partitions that its keys are spread over: the greatest number among the topics that its
     /// rows come from. A sub-topology may have more tasks, because of what else it reads.
@@ -159,6 +160,9 @@ impl Topology {
     }
 
     fn tasks(&self, sub: &Subtopology, known: &Known, existing: Existing<'_>) -> u32 {
+        if sub.is_global() {
+            return 0;
+        }
         let named = self.topics_of(sub).filter_map(|topic| known.get(topic).copied());
         named.chain(self.matching(sub, existing)).max().unwrap_or(0)
     }
@@ -170,6 +174,10 @@ impl Topology {
 
     /// The greatest number among the topics that lie above the users of a store.
     fn spread(&self, store: &str, known: &Known, existing: Existing<'_>) -> u32 {
+        // All rows of a global store are in one place.
+        if self.subtopology_of_store(store).is_some_and(Subtopology::is_global) {
+            return 1;
+        }
         let mut above: BTreeSet<&Arc<str>> = BTreeSet::new();
         // Parents were added before their children, so backwards every node is seen after all that lie below it.
         for node in self.nodes().iter().rev() {

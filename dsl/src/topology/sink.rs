@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SinkTopic, TopicRef};
-use crate::processor::{Address, DropReason, Flow, Push, Stage, StreamOf, TaskState};
+use crate::processor::{Address, DropReason, Flow, ProcessError, Push, Stage, StreamOf, TaskState};
 use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
 use crate::serde::SerdeRef;
 use crate::topic::Topic;
@@ -19,7 +19,7 @@ pub struct RecordContext<'a> {
     pub headers: &'a Headers,
 }
 
-pub(crate) type ChooseTopic<K, V> = dyn Fn(&K, &V, RecordContext<'_>) -> String + Send + Sync;
+pub(crate) type ChooseTopic<K, V> = dyn Fn(&K, &V, RecordContext<'_>) -> Result<String, ProcessError> + Send + Sync;
 
 /// Where a sink node writes, and how.
 pub struct Sink<K: 'static, V: 'static> {
@@ -41,11 +41,13 @@ impl<K: 'static, V: 'static> Sink<K, V> {
     }
 
     /// Writes each record to the topic that `choose` names. It must exist.
-    pub fn chosen(
-        choose: impl Fn(&K, &V, RecordContext<'_>) -> String + Send + Sync + 'static,
+    pub fn chosen<E: Into<ProcessError>>(
+        choose: impl Fn(&K, &V, RecordContext<'_>) -> Result<String, E> + Send + Sync + 'static,
         key: &SerdeRef<K>,
         value: &SerdeRef<V>,
     ) -> Self {
+        let choose =
+            move |key: &K, value: &V, context: RecordContext<'_>| choose(key, value, context).map_err(Into::into);
         Sink::new(Target::Chosen(Arc::new(choose)), key, value)
     }
 
@@ -80,14 +82,22 @@ pub(crate) struct SinkNode<K: 'static, V: 'static> {
 
 impl<K: 'static, V: 'static> SinkNode<K, V> {
     fn send(&self, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
-        let topic = match (&self.sink.to, self.output) {
-            (Target::Chosen(choose), _) => {
+        // What the program chooses is its own code; what follows is the writing.
+        let chosen = match &self.sink.to {
+            Target::Chosen(choose) => {
                 let context =
                     RecordContext { address: task.address(), timestamp: record.timestamp, headers: record.headers };
-                let name = choose(record.key, record.value, context);
-                task.outputs().number_of(&name)?
+                Some(choose(record.key, record.value, context)?)
             }
-            (Target::Fixed(_), output) => output.expect("a fixed topic is numbered when the program is made"),
+            Target::Fixed(_) => None,
+        };
+        self.write(chosen.as_deref(), record, task).map_err(|error| error.at_stage(Stage::Production))
+    }
+
+    fn write(&self, chosen: Option<&str>, record: Record<'_, K, V>, task: &mut TaskState) -> Flow {
+        let topic = match chosen {
+            Some(name) => task.outputs().number_of(name)?,
+            None => self.output.expect("a fixed topic is numbered when the program is made"),
         };
         let serdes = (&*self.sink.key, &*self.sink.value);
         let parts = (record.key, record.value, record.timestamp, record.headers);
@@ -112,7 +122,7 @@ impl<K: 'static, V: 'static> Push<StreamOf<K, V>> for SinkNode<K, V> {
         let blame = Blame { node: &self.name, task: &mut *task };
         let flow = self.send(record, blame.task);
         std::mem::forget(blame);
-        flow.or_else(|error| task.failed_in(&self.name, error.at_stage(Stage::Production)))
+        flow.or_else(|error| task.failed_in(&self.name, error))
     }
 }
 

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{SourceRunner, TopicRef};
+use super::{Filled, FilledBy, SourceRunner, TopicRef};
 use crate::operator::{RowFlusher, TableStore};
 use crate::processor::{
-    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, TableOf,
-    TaskState, Wrapped,
+    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutput,
+    StreamOf, TableOf, TaskState, Wrapped,
 };
 use crate::state::{KeyValueState, Release, StateStore, StoreSpec, VersionedState};
 
@@ -82,10 +82,14 @@ pub struct Wiring<'a> {
     pub(crate) node: &'a Arc<str>,
     pub(crate) node_number: usize,
     pub(crate) children: Vec<&'a dyn Any>,
-    /// Their names, in the same order.
+    /// The sink of what the node drops.
+    pub(crate) side: Option<&'a dyn Any>,
+    /// The children's names, in the same order.
     pub(crate) child_names: Vec<Arc<str>>,
     /// All stores of the topology.
     pub(crate) stores: &'a [StoreSpec],
+    /// What fills each of them, if a topic does.
+    pub(crate) filled: &'a [Option<Filled>],
     /// Stores that the node is connected to.
     pub(crate) connected: &'a [Arc<str>],
     /// Stores that the nodes below it are connected to.
@@ -102,9 +106,34 @@ impl Wiring<'_> {
     }
 
     pub(crate) fn head(&self, slot_of_processor: Option<usize>) -> NodeHead {
-        let slot = |name: &Arc<str>| self.stores.iter().position(|spec| spec.name() == name);
-        let stores = self.connected.iter().filter_map(|name| slot(name).map(|slot| (name.clone(), slot))).collect();
-        NodeHead { name: self.node.clone(), slot: slot_of_processor, stores, children: self.child_names.clone().into() }
+        let known = self.stores.iter().map(StoreSpec::name).zip(self.filled).enumerate();
+        let (mut stores, mut readable) = (Vec::new(), Vec::new());
+        for (slot, (name, filled)) in known {
+            let connected = self.connected.contains(name);
+            match filled {
+                // What a topic fills nobody else may change: the change would be lost when it is filled anew.
+                Some(filled)
+                    if filled.processor != *self.node && (connected || filled.by == FilledBy::AllPartitions) =>
+                {
+                    readable.push((name.clone(), slot));
+                }
+                _ if connected => stores.push((name.clone(), slot)),
+                _ => {}
+            }
+        }
+        NodeHead {
+            name: self.node.clone(),
+            slot: slot_of_processor,
+            stores: stores.into(),
+            readable: readable.into(),
+            children: self.child_names.clone().into(),
+        }
+    }
+
+    /// Where the node's dropped records go besides being counted.
+    pub(crate) fn side<K: 'static, V: 'static>(&self) -> SideOutput<K, V> {
+        let sink = self.side.map(|sink| sink.downcast_ref::<Arc<dyn Push<StreamOf<K, V>>>>());
+        SideOutput::new(sink.map(|sink| sink.expect("edge types are checked").clone()))
     }
 
     pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
@@ -123,7 +152,10 @@ impl Wiring<'_> {
         let index = self.stores.iter().position(|spec| **spec.name() == *name).expect("stores are checked before");
         // A store's name has one descriptor, and only verbs that add the store open it here.
         assert!(self.stores[index].is::<S>(), "store `{name}` has other types than its node's");
-        assert!(self.connected.iter().any(|connected| **connected == *name), "the node is connected to `{name}`");
+        // A global store is read without a connection.
+        let global = self.filled[index].as_ref().is_some_and(|filled| filled.by == FilledBy::AllPartitions);
+        let connected = self.connected.iter().any(|connected| **connected == *name);
+        assert!(global || connected, "the node is connected to `{name}`");
         let used_below = self.used_below.iter().any(|used| **used == *name);
         StoreSlot { index, used_below, sends_old: false, state: PhantomData }
     }

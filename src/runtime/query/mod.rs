@@ -24,6 +24,7 @@ use super::waiting::reach;
 use super::{AppState, Position};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
+use crate::task::Task;
 
 pub use dirty::DirtyTable;
 pub use rows::{Row, RowsQuery, RowsWithTimes};
@@ -181,8 +182,10 @@ impl StoreQuery {
             let message = format!("no processor is connected to store `{name}`, so no task has it");
             return Err(Error::new(ErrorKind::Unknown, message));
         };
-        let (subtopology, partitions) = (subtopology.id, shared.stores[name]);
-        Ok(Place { store: spec.name().clone(), subtopology, tasks: shared.tasks[subtopology], partitions })
+        // The rows of a global store are all with one task.
+        let tasks = if subtopology.is_global() { 1 } else { shared.tasks[subtopology.id] };
+        let partitions = shared.stores[name];
+        Ok(Place { store: spec.name().clone(), subtopology: subtopology.id, tasks, partitions })
     }
 
     /// Lets the workers publish the rows from their next commit on, which they make at once.
@@ -199,8 +202,9 @@ impl StoreQuery {
             let publish = move |executor: &mut Executor| {
                 executor.commit()?;
                 let each = |partition: &u32| {
-                    let task = executor.task(subtopology, *partition).and_then(|task| task.state().store_named(&store));
-                    let part = task.map(|store| store.publish()).transpose()?;
+                    let publish = |task: &mut Task| task.state().store_named(&store).map(|store| store.publish());
+                    let task = executor.task(subtopology, *partition);
+                    let part = task.and_then(|task| task.with_stores(publish)).transpose()?;
                     part.into_iter().for_each(|part| shared.committed.add(&store, *partition, part));
                     Ok(())
                 };
@@ -246,12 +250,13 @@ fn rows_now(
     (range, direction, limit): (&KeyRange, Direction, usize),
 ) -> Result<Vec<RowBytes>, Error> {
     let mut rows = Vec::new();
-    let found = executor.task(subtopology, partition).and_then(|task| task.state().store_named(store));
-    if let Some(store) = found.filter(|_| limit > 0) {
+    let Some(task) = executor.task(subtopology, partition).filter(|_| limit > 0) else { return Ok(rows) };
+    task.with_stores(|task| {
+        let Some(store) = task.state().store_named(store) else { return Ok(()) };
         store.visit(range, direction, &mut |key, value, timestamp| {
             rows.push(RowBytes { key: key.to_vec(), value: value.to_vec(), timestamp });
             if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-    }
+        })
+    })?;
     Ok(rows)
 }

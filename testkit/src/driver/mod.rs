@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill::processor::{DropCounts, ErrorSettings};
+use tidemill::processor::{DropCounts, ErrorSettings, GlobalStores};
 use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
@@ -173,14 +173,16 @@ impl TestDriver {
             self.topics.declare(&need.name, need.partitions);
         }
         let ids: Vec<(Vec<usize>, u32)> = if plan.tasks.iter().all(|tasks| *tasks <= 1) {
-            vec![((0..plan.tasks.len()).collect(), 0)]
+            vec![(self.subtopologies(false), 0)]
         } else {
             let tasks = plan.tasks.iter().enumerate();
             tasks.flat_map(|(sub, count)| (0..*count).map(move |partition| (vec![sub], partition))).collect()
         };
+        let global = (self.subtopologies(true), 0);
         let (mut tasks, mut readers) = (Vec::new(), BTreeMap::new());
-        for (subtopologies, partition) in ids {
-            let task = self.make_task(&subtopologies, partition, &known)?;
+        let globals = self.topology.global_stores();
+        for (subtopologies, partition) in ids.into_iter().chain([global]).filter(|(subs, _)| !subs.is_empty()) {
+            let task = self.make_task((&subtopologies, partition), &known, &globals)?;
             readers.extend(task.inputs().map(|(queue, input)| (input.clone(), (tasks.len(), queue))));
             tasks.push(task);
         }
@@ -193,7 +195,18 @@ impl TestDriver {
         Ok(())
     }
 
-    fn make_task(&self, subtopologies: &[usize], partition: u32, known: &[TopicName]) -> Result<Task, DriverError> {
+    /// The numbers of the sub-topologies that maintain global stores, or of those that do not.
+    fn subtopologies(&self, global: bool) -> Vec<usize> {
+        let subtopologies = self.topology.subtopologies().iter().filter(|sub| sub.is_global() == global);
+        subtopologies.map(|sub| sub.id).collect()
+    }
+
+    fn make_task(
+        &self,
+        (subtopologies, partition): (&[usize], u32),
+        known: &[TopicName],
+        globals: &Arc<GlobalStores>,
+    ) -> Result<Task, DriverError> {
         let spec = TaskSpec {
             subtopologies,
             partition,
@@ -201,6 +214,7 @@ impl TestDriver {
             topics: known,
             counts: Arc::new(self.topics.clone()),
             settings: self.settings.clone(),
+            globals: globals.clone(),
             open_store: &mut |_| Ok(None),
         };
         Ok(Task::new(&self.topology, spec)?)
@@ -361,6 +375,7 @@ impl TestDriver {
             Capture::Topics(topics) => topics.iter().any(|topic| **topic == *to.topic),
             Capture::None => false,
         };
+        let now = self.clock.now();
         let running = self.running();
         let end = running.ends.entry(to.clone()).or_default();
         let batch = Arc::new(batch.rebased(*end));
@@ -369,9 +384,16 @@ impl TestDriver {
             let captured = running.captured.entry(to.topic.clone()).or_default();
             RawRecord::read_all(to.partition, &batch, captured);
         }
-        if let Some((task, queue)) = running.readers.get(to) {
-            running.tasks[*task].enqueue(*queue, &batch)?;
-        }
-        Ok(())
+        let Some((task, queue)) = running.readers.get(to).copied() else { return Ok(()) };
+        let task = &mut running.tasks[task];
+        task.enqueue(queue, &batch)?;
+        if task.is_global() { update_globals(task, now) } else { Ok(()) }
     }
+}
+
+/// Records of global stores and tables come into force at once, whatever else waits.
+fn update_globals(task: &mut Task, now: Timestamp) -> Result<(), DriverError> {
+    task.state().set_now(now);
+    while task.process()?.is_some() {}
+    Ok(task.prepare_commit()?)
 }

@@ -49,10 +49,12 @@ impl<'d, D: Descriptor> StoreView<'d, D> {
     pub fn with<R>(&mut self, mut look: impl FnMut(&mut D::Access<'_>) -> Result<R, ProcessError>) -> Vec<R> {
         let mut found = Vec::new();
         for task in &mut self.driver.running().tasks {
-            let opened = task.state().open(&self.store).unwrap_or_else(|error| panic!("{error}"));
-            if let Some(mut part) = opened {
-                found.push(look(&mut part).unwrap_or_else(|error| panic!("{error}")));
-            }
+            task.with_stores(|task| {
+                let opened = task.state().open(&self.store).unwrap_or_else(|error| panic!("{error}"));
+                if let Some(mut part) = opened {
+                    found.push(look(&mut part).unwrap_or_else(|error| panic!("{error}")));
+                }
+            });
         }
         assert!(!found.is_empty(), "the topology has no store `{}`", self.store.name());
         found

@@ -193,6 +193,7 @@ where
     }
 
     fn make_task(&self) -> Result<Task, DriverError> {
+        let topology = self.topology()?;
         let spec = TaskSpec {
             subtopologies: &[0],
             partition: self.partition,
@@ -200,9 +201,10 @@ where
             topics: &[TopicName::from(self.topic.as_str())],
             counts: Arc::new(Partitions(self.partition + 1)),
             settings: TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() },
+            globals: topology.global_stores(),
             open_store: &mut |_| Ok(None),
         };
-        Ok(Task::new(&self.topology()?, spec)?)
+        Ok(Task::new(&topology, spec)?)
     }
 
     /// A source, the processor, and its children.

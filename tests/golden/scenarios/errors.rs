@@ -114,7 +114,7 @@ impl fmt::Display for IllegalArgument {
 impl std::error::Error for IllegalState {}
 impl std::error::Error for IllegalArgument {}
 
-fn boom(v: &Text) -> Result<Text, ProcessError> {
+pub(super) fn boom(v: &Text) -> Result<Text, ProcessError> {
     match v.as_deref() {
         None => Ok(None),
         Some("boom") => Err(IllegalState("boom").into()),

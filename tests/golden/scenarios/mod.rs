@@ -8,6 +8,7 @@ mod applications;
 mod caching;
 mod errors;
 mod foreign_keys;
+mod globals;
 mod joins;
 mod names;
 mod processors;
@@ -140,6 +141,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         table_aggregations::scenarios(),
         joins::scenarios(),
         foreign_keys::scenarios(),
+        globals::scenarios(),
         table_joins::scenarios(),
         names::scenarios(),
         applications::scenarios(),

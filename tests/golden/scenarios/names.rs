@@ -4,6 +4,7 @@ use tidemill::Topic;
 use tidemill::state::Store;
 use tidemill::stream::{Optimization, Stream, StreamsBuilder};
 
+use super::tables::all_rewrites;
 use super::{Scenario, Text, first, longs, row, str, texts};
 
 const T_TOPIC: Topic<String, String> = Topic::of("t");
@@ -24,6 +25,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "merge.repartition.topics",
             repartition_shared_plain,
         ),
+        Scenario::optimized("repartition_shared_optimized", all_rewrites, "all", repartition_shared_plain),
+        Scenario::optimized("repartition_shared_named_optimized", all_rewrites, "all", repartition_shared_named),
         Scenario::streams("auto_numbering", auto_numbering),
         Scenario::streams("named_operators", named_operators).store(&N),
         Scenario::streams("split_names", split_names),

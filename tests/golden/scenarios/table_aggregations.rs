@@ -1,5 +1,6 @@
 //! Rows folded from the rows of a table that belong to a group.
 
+use serde_json::{Value, json};
 use tidemill::Topic;
 use tidemill::state::Store;
 use tidemill::stream::{GroupedTable, StreamsBuilder};
@@ -15,6 +16,7 @@ const T_LONGS: Store<String, i64> = Store::of("t");
 const N: Store<String, i64> = Store::of("n");
 const SUM: Store<String, i64> = Store::of("sum");
 const AGG: Store<String, String> = Store::of("agg");
+const TOP: Store<String, Value> = Store::of("top");
 const PER_VALUE: Store<String, i64> = Store::of("per-value");
 const PER_COUNT: Store<String, i64> = Store::of("per-count");
 
@@ -28,6 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("table_filter_groupby", table_filter_groupby).store(&SUM),
         Scenario::streams("table_two_level_groupby", table_two_level_groupby).store(&PER_VALUE).store(&PER_COUNT),
         Scenario::streams("stream_count_groupby_table", stream_count_groupby_table).store(&SUM),
+        Scenario::streams("top_two_per_group", top_two_per_group).store(&TOP),
     ]
 }
 
@@ -91,6 +94,43 @@ fn stream_count_groupby_table(b: &StreamsBuilder) {
         .reduce_with(&SUM, |sum, n| sum + n, |sum, n| sum - n)
         .to_stream()
         .to(&LONGS_OUT);
+}
+
+fn top_two_per_group(b: &StreamsBuilder) {
+    const PLAYERS: Topic<String, Value> = Topic::of("players");
+    let score = |player: &Value| player["score"].as_i64().expect("a score is a number");
+    b.table_with(&PLAYERS, &Store::of("players"))
+        .group_by(move |id, p| {
+            let group = p["group"].as_str().expect("a player has a group").to_owned();
+            (group, json!({"id": id, "score": score(p)}))
+        })
+        .aggregate(
+            &Store::of("all"),
+            || json!({}),
+            |mut agg: Value, _, p| {
+                agg[id_of(p)] = p["score"].clone();
+                agg
+            },
+            |mut agg: Value, _, p| {
+                agg.as_object_mut().expect("an aggregate is an object").remove(id_of(p));
+                agg
+            },
+        )
+        .map_values_with(&TOP, |_, agg| top_two(agg))
+        .to_stream()
+        .to(&Topic::<String, Value>::of("top"));
+}
+
+fn id_of(player: &Value) -> &str {
+    player["id"].as_str().expect("a player has an id")
+}
+
+/// The two greatest scores, equal ones by id.
+fn top_two(scores: &Value) -> Value {
+    let scores = scores.as_object().expect("an aggregate is an object");
+    let mut sorted: Vec<(&String, i64)> = scores.iter().map(|(id, score)| (id, score.as_i64().unwrap_or(0))).collect();
+    sorted.sort_by_key(|(id, score)| (-score, *id));
+    sorted.into_iter().take(2).map(|(id, score)| json!({"id": id, "score": score})).collect()
 }
 
 fn by_value(b: &StreamsBuilder) -> GroupedTable<'_, String, String> {

@@ -129,7 +129,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// );
     /// # let mut driver = TestDriver::new(&builder.build()?);
     /// driver.input(&IN).send("a1", u64::MAX);
-    /// assert!(driver.input(&IN).try_send("a2", 1).is_err());
+    /// assert!(driver.input(&IN).try_send("a2", 1_u64).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_reduce_with<R: Into<Option<V>>, S: Into<Option<V>>, E: Into<ProcessError>>(
@@ -216,7 +216,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// );
     /// # let mut driver = TestDriver::new(&builder.build()?);
     /// driver.input(&IN).send("a1", u64::MAX);
-    /// assert!(driver.input(&IN).try_send("a2", 1).is_err());
+    /// assert!(driver.input(&IN).try_send("a2", 1_u64).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_aggregate<A, T, R, S, E>(

@@ -100,7 +100,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         extract: impl Fn(&K, &V) -> Result<Option<KO>, ProcessError> + Send + Sync + 'static,
         join: impl Fn(&K, &V, Option<&VO>) -> Joined<R> + Send + Sync + 'static,
     ) -> Table<'b, K, R> {
-        if !check_builder(self.builder, right.builder, "a foreign-key join") {
+        let verb = if padding == Padding::Pad { "left_join_on" } else { "join_on" };
+        if !check_builder(self.builder, right.builder, verb) {
             return self.unjoined();
         }
         right.want_old(Demand::Force);
