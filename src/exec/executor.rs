@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
 use super::origin::Origin;
+use super::purge::Purge;
 use super::refill::{self, Filling};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
@@ -88,6 +89,7 @@ pub struct Executor {
     tasks: Vec<Driven>,
     enabled: Vec<Step>,
     committed_at: Timestamp,
+    purge: Purge,
     trace: Option<Box<dyn Trace>>,
     /// Ends a step that processes records, when it becomes true.
     interrupt: Arc<AtomicBool>,
@@ -104,8 +106,25 @@ impl Executor {
     ) -> Self {
         let committed_at = clock.now();
         let (tasks, enabled) = (Vec::new(), Vec::new());
-        let interrupt = Arc::default();
-        Executor { log, session, committer, clock, settings, tasks, enabled, committed_at, trace: None, interrupt }
+        let (purge, interrupt) = (Purge::default(), Arc::default());
+        Executor {
+            log,
+            session,
+            committer,
+            clock,
+            settings,
+            tasks,
+            enabled,
+            committed_at,
+            purge,
+            trace: None,
+            interrupt,
+        }
+    }
+
+    /// Deletes the records of these topics when they were processed: nobody else reads them.
+    pub fn purge(&mut self, topics: impl IntoIterator<Item = TopicName>) {
+        self.purge.topics.extend(topics);
     }
 
     /// Ends a step that processes records behind the record during which `flag` became true.
@@ -160,6 +179,7 @@ impl Executor {
             origins.push((number, origin));
         }
         restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        task.resume_notes(progress)?;
         Ok((Prepared { ends, origins }, restored))
     }
 
@@ -325,6 +345,7 @@ impl Executor {
             let (id, records) = (task.id().clone(), task.state().outputs().take_all());
             self.stage(&id, records)?;
         }
+        self.purge.note(&progress);
         let traced = self.trace.as_ref().map(|_| progress.clone());
         self.committer.commit(progress)?;
         if !globals.is_empty() {
@@ -334,6 +355,7 @@ impl Executor {
             trace.event(TraceEvent::Committed { progress });
         }
         self.committed_at = self.clock.now();
+        self.purge.purge(&*self.log, self.committed_at)?;
         self.flush_stores(self.settings.flush_rows)
     }
 

@@ -6,6 +6,7 @@
 mod chooser;
 mod executor;
 mod origin;
+mod purge;
 mod refill;
 mod restore;
 mod trace;

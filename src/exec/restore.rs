@@ -23,9 +23,9 @@ pub(super) fn restore(
     fetch_bytes: usize,
 ) -> Result<u64, Error> {
     let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
-    let Some(mut next) = store_of(task, store).map(|store| begin(store, bounds, from)).transpose()? else {
-        return Ok(0);
-    };
+    let complete_from = log.complete_from(from)?;
+    let begun = store_of(task, store).map(|store| begin(store, bounds, complete_from, from)).transpose()?;
+    let Some(mut next) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
         let batches = log.read(from, next, fetch_bytes)?;
@@ -62,9 +62,14 @@ fn store_of(task: &mut Task, store: usize) -> Option<&mut dyn StateStore> {
 }
 
 /// The offset to begin at. A checkpoint that the changelog cannot have made wipes the store.
-fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition) -> Result<Offset, Error> {
+fn begin(
+    store: &mut dyn StateStore,
+    bounds: Bounds,
+    complete_from: Offset,
+    changelog: &TopicPartition,
+) -> Result<Offset, Error> {
     let Some(checkpoint) = store.checkpoint()? else { return Ok(bounds.start) };
-    if (bounds.start..=bounds.end).contains(&checkpoint) {
+    if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint) {
         return Ok(checkpoint);
     }
     tracing::warn!(
@@ -72,9 +77,10 @@ fn begin(store: &mut dyn StateStore, bounds: Bounds, changelog: &TopicPartition)
         %changelog,
         %checkpoint,
         start = %bounds.start,
+        %complete_from,
         end = %bounds.end,
-        "the changelog was deleted, recreated or cut off, and does not reach the store's checkpoint any more: the store is \
-         wiped and restored from what the changelog has"
+        "the changelog was deleted, recreated or cut off, or it lost tombstones that the store has not seen, so it does not \
+         reach the store's checkpoint any more: the store is wiped and restored from what the changelog has"
     );
     store.wipe()?;
     Ok(bounds.start)

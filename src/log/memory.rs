@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::ledger::{Book, Call, Change, Keep, Ledger, PartitionId, Ticket, log_by_ledger};
-use super::{Append, Bounds, LogError, Notes, Session, TopicSpec};
+use super::{Append, Bounds, Cleaned, LogError, Notes, Session, TopicSpec};
 
 /// A log in memory, for tests and for the explorer. Everything is kept until it is dropped; nothing ever fails to be
 /// written.
@@ -64,7 +64,19 @@ impl Keep for Memory {
         for (partition, batch) in &change.batches {
             partitions[partition.index()].push(batch.clone());
         }
+        for (partition, start) in &change.starts {
+            partitions[partition.index()].retain(|batch| batch.end() > *start);
+        }
+        for (first, count) in &change.gone {
+            let gone = &mut partitions[first.index()..first.index() + *count as usize];
+            gone.iter_mut().for_each(Vec::clear);
+        }
         Ok(Ticket(0))
+    }
+
+    /// What was deleted is gone at once, and everything else is kept.
+    fn clean(&self, _: &Ledger<Memory>, _: Timestamp) -> Result<Cleaned, LogError> {
+        Ok(Cleaned::default())
     }
 
     fn settle(&self, _: Ticket, _: Call) -> Result<(), LogError> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
-pub use embedded::{Durability, EmbeddedLog, Expired, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
+pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
 pub use memory::MemoryLog;
 pub use topic::{Cleanup, TopicConfig, TopicSpec};
@@ -41,6 +41,17 @@ pub struct Append {
 
 /// Small named values that are stored in the same atomic step as records: an application's times, an importer's place.
 pub type Notes = BTreeMap<String, Vec<u8>>;
+
+/// What [`Log::clean`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// How many files are gone.
+    pub segments: usize,
+    /// How many files were written anew, without what nobody needs.
+    pub rewritten: usize,
+    /// How many bytes less there are.
+    pub bytes: u64,
+}
 
 /// How far an application has read a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +92,10 @@ pub trait Log: Send + Sync + 'static {
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<TopicSpec>, LogError>;
 
+    /// Deletes a topic with its records and what applications had read of it. A topic of the same name that is created
+    /// later is another one. Refused ([`LogErrorKind::Invalid`]) while a session reads it or has staged records for it.
+    fn delete_topic(&self, name: &str) -> Result<(), LogError>;
+
     /// Start and end of the committed records of a partition.
     fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError>;
 
@@ -89,6 +104,19 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// `from` at the end gives nothing; beyond the end or before the start is an error ([`LogErrorKind::OutOfRange`]).
     fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError>;
+
+    /// Lets a partition begin at `before`, or at its end if that comes first: what lies before it can be read no more, and
+    /// its room is given back some time later. What an application has processed and nobody else reads, it deletes so.
+    fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError>;
+
+    /// The offset after the last tombstone that was removed from a compacted partition; 0 if none was. Whoever has read only
+    /// up to an earlier offset may have missed deletes, and has to read the partition from its start.
+    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError>;
+
+    /// Gives room back at the time `now`: removes records that are older than their topic's retention or beyond the bytes
+    /// that it keeps, those that were deleted, and in compacted topics those that a later record of the same key replaced. Call
+    /// it every now and then; nothing is removed otherwise. A log that somebody else cleans does nothing.
+    fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError>;
 
     /// Appends records and stores notes under `scope`, atomically, outside any session; returns when the durability
     /// policy of the log is met. The result has the first offset of each append, in order.

@@ -11,6 +11,7 @@ use tidemill_dsl::serde::Data;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{oneshot, watch};
 
+use super::housekeeping::Housekeeping;
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
@@ -31,6 +32,7 @@ pub(super) struct Handle {
     outbox: Mutex<Option<Outbox>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     sender: Mutex<Option<JoinHandle<()>>>,
+    housekeeping: Mutex<Option<Housekeeping>>,
     pub(super) timer: Timer,
 }
 
@@ -40,9 +42,11 @@ impl Handle {
         outbox: Outbox,
         sender: JoinHandle<()>,
         threads: Vec<JoinHandle<()>>,
+        housekeeping: Housekeeping,
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
-        Arc::new(Handle { shared, outbox, threads: Mutex::new(threads), sender, timer: Timer::default() })
+        let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
+        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer: Timer::default() })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -97,6 +101,7 @@ impl Handle {
 
     /// Waits for the threads.
     fn join(&self) {
+        drop(self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         for thread in sender.into_iter().chain(threads) {

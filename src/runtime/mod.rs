@@ -7,6 +7,7 @@ mod builder;
 mod committed;
 mod feed;
 mod gate;
+mod housekeeping;
 mod message;
 mod position;
 mod posted;

@@ -29,6 +29,8 @@ pub struct Settings {
     /// After how many changed rows a store on disk is flushed, at the next commit. More rows take more memory and make a
     /// start after a crash longer.
     pub flush_rows: usize,
+    /// How often the log is cleaned: expired and deleted records removed, changelogs compacted.
+    pub clean_interval: Duration,
     /// How the embedded log works: durability, segments, memory.
     pub log: log::LogSettings,
     /// How stores on disk work.
@@ -45,6 +47,7 @@ impl Default for Settings {
             partitions: 1,
             tasks: TaskSettings::default(),
             flush_rows,
+            clean_interval: Duration::from_secs(15),
             log: log::LogSettings::default(),
             stores: store::StoreSettings::default(),
         }

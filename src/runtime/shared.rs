@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_dsl::processor::PartitionCounts;
-use tidemill_dsl::record::TopicPartition;
+use tidemill_dsl::record::{TopicName, TopicPartition};
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) tasks: Vec<u32>,
     /// Number of partitions that each store's keys are spread over.
     pub(super) stores: BTreeMap<Arc<str>, u32>,
+    /// Topics that only this application reads: what it has processed of them is deleted.
+    pub(super) repartition: Vec<TopicName>,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
     pub(super) state: watch::Sender<AppState>,

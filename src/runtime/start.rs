@@ -15,6 +15,7 @@ use super::app::Handle;
 use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
 use super::gate::Gate;
+use super::housekeeping::Housekeeping;
 use super::message::Inbox;
 use super::sender::Outbox;
 use super::shared::{LogTopics, Shared};
@@ -45,6 +46,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
     let Tasks { global, tasks } = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
+    let housekeeping = Housekeeping::start(log.clone(), builder.clock.clone(), builder.settings.clean_interval)?;
     let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
     let reading = tasks.iter().chain(&global).flat_map(Task::inputs);
     let inputs: Vec<TopicPartition> = reading.map(|(_, input)| input.clone()).collect();
@@ -60,6 +62,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
+        repartition: plan.internal.iter().filter(|need| !need.compacted).map(|need| need.name.clone()).collect(),
         inputs,
         state: builder.state,
     });
@@ -70,7 +73,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     };
     let (threads, restored) = start_workers(&shared, Tasks { global, tasks }, settings)?;
     shared.enter(AppState::Running);
-    Ok(App::new(Handle::new(shared, outbox, sender, threads), restored))
+    Ok(App::new(Handle::new(shared, outbox, sender, threads, housekeeping), restored))
 }
 
 /// How far the application has read its inputs.
@@ -155,7 +158,7 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
 fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
     for need in &plan.internal {
         let cleanup = if need.compacted { Cleanup::Compact } else { Cleanup::Delete };
-        let config = TopicConfig { cleanup, retention: None };
+        let config = TopicConfig { cleanup, ..TopicConfig::default() };
         log.create_topic(&TopicSpec { name: need.name.clone(), partitions: need.partitions, config })?;
     }
     Ok(())

@@ -42,6 +42,7 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
     let committer = Arc::new(AtGate(shared.clone()));
     let mut executor =
         Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
+    executor.purge(shared.repartition.iter().cloned());
     executor.interrupt(shared.inboxes[number].interrupt());
     let restored = caught(|| restore(&shared, &mut executor, tasks));
     ready(restored.clone());

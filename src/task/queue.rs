@@ -74,11 +74,11 @@ impl Queue {
     pub(super) fn add(&mut self, batch: &Arc<Batch>) {
         let mut records = batch.records();
         records.skip_to(self.fetched);
+        // Where records were removed there is nothing to wait for, but the next fetch begins behind them.
+        self.fetched = self.fetched.max(batch.end());
         if records.remaining() == 0 {
             return;
         }
-        assert!(records.offset() >= self.fetched, "records continue where the last ones ended");
-        self.fetched = batch.end();
         self.end_known = self.end_known.max(self.fetched);
         if self.head.is_none() {
             self.head = Some(records);

@@ -114,17 +114,17 @@ fn runs(queue: &Queue) -> Vec<Batch> {
     let (mut runs, mut run, mut begins, mut next) = (Vec::new(), BatchBuilder::default(), Offset::ZERO, Offset::ZERO);
     for records in queue.waiting() {
         let mut records = records.clone();
-        if records.offset() != next && !run.is_empty() {
-            runs.push(run.finish(begins));
-        }
-        if run.is_empty() {
-            begins = records.offset();
-        }
         while let Some(record) = records.peek() {
+            if records.offset() != next && !run.is_empty() {
+                runs.push(run.finish(begins));
+            }
+            if run.is_empty() {
+                begins = records.offset();
+            }
             run.push_stored(&record);
+            next = records.offset().next();
             records.advance();
         }
-        next = records.offset();
     }
     if !run.is_empty() {
         runs.push(run.finish(begins));

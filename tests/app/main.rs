@@ -4,6 +4,7 @@ mod committed_reads;
 mod dead_letters;
 mod failures;
 mod globals;
+mod housekeeping;
 mod loops;
 mod positions;
 mod queries;

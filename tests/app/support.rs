@@ -37,6 +37,7 @@ const LOG: tidemill::log::LogSettings = tidemill::log::LogSettings {
     durability: tidemill::log::Durability::Never,
     segment_bytes: 1 << 20,
     recent_bytes: 1 << 20,
+    clean_bytes: 1 << 20,
 };
 
 /// Sums the values of each key; every sum goes out.

@@ -1,6 +1,7 @@
 //! When a table's changes come out: at once, at the commit, or when the record cache is full. Reads see them at once.
 
 use tidemill::Topic;
+use tidemill::processor::{ErrorHandler, ErrorSettings, PartialEffects};
 use tidemill::record::Headers;
 use tidemill::state::{Changelog, Emit, Store, StoreSpec};
 use tidemill::stream::{Materialized, StreamsBuilder};
@@ -234,4 +235,50 @@ fn what_a_flush_leads_to_has_the_address_of_the_record_that_changed_the_row() {
         driver.commit().unwrap_err().to_string(),
         "task 0_0: node `check` failed on record 0 of topic `in` partition 0: too much"
     );
+}
+
+/// Sums under 10; one that is not fails, which the handler skips.
+fn small_sums(settings: TaskSettings) -> TestDriver {
+    let builder = StreamsBuilder::new();
+    let sums = builder.stream(&IN).group_by_key().reduce_with(&SUMS, |sum, v| sum + v);
+    let small = |_: &String, sum: &Option<i64>| sum.filter(|sum| *sum < 10).ok_or("too much");
+    sums.to_stream().try_map_values(small).to(&OUT);
+    TestDriver::new(&builder.build().unwrap()).settings(settings).commits(Commit::OnDemand)
+}
+
+#[test]
+fn a_failure_on_the_way_of_a_held_back_change_leaves_out_that_change_alone() {
+    for partial_effects in [PartialEffects::Undo, PartialEffects::Keep] {
+        let errors = ErrorSettings { partial_effects, ..ErrorSettings::all(ErrorHandler::skip()) };
+        let mut driver = small_sums(TaskSettings { errors: errors.clone(), ..cached(2 * ENTRY) });
+        // The third key pushes all out; b's failure is no fault of c, nor of a.
+        driver.input(&IN).at(1).send("a", 1).send("b", 10).send("c", 2);
+        driver.commit().unwrap();
+        assert_eq!(out(&mut driver), [row("a", 1, 1), row("c", 2, 1)], "{partial_effects:?}");
+        assert_eq!(driver.store(&SUMS).all(), [("a".into(), 1), ("b".into(), 10), ("c".into(), 2)]);
+        assert_eq!(driver.output(&CHANGES).values(), [1, 10, 2], "{partial_effects:?}: rows and changelog agree");
+        assert_eq!(driver.dropped()[0].total(), 1, "{partial_effects:?}");
+        // At a commit it is the same.
+        driver.input(&IN).at(2).send("a", 1).send("b", 1).send("a", 1);
+        driver.commit().unwrap();
+        assert_eq!(out(&mut driver), [row("a", 3, 2)], "{partial_effects:?}");
+        assert_eq!(driver.output(&CHANGES).values(), [11, 3], "{partial_effects:?}");
+        assert_eq!(driver.dropped()[0].total(), 2, "{partial_effects:?}");
+    }
+}
+
+#[test]
+fn a_record_that_fails_leaves_no_change_in_the_cache() {
+    let builder = StreamsBuilder::new();
+    let kept = Materialized::store(&SUMS).emit(Emit::OnCommit);
+    let positive = |sum: i64, v: &i64| if *v > 0 { Ok(sum + v) } else { Err("not positive") };
+    let sums = builder.stream(&IN).flat_map_values(|v| [*v, v - 5]).group_by_key().try_reduce_with(kept, positive);
+    sums.to_stream().to(&OUT);
+    let settings = TaskSettings { errors: ErrorSettings::all(ErrorHandler::skip()), ..cached(0) };
+    let mut driver = TestDriver::new(&builder.build().unwrap()).settings(settings).commits(Commit::OnDemand);
+    // The first half of the second record and of the third has changed a row already when the other half fails.
+    driver.input(&IN).at(1).send("a", 7).send("a", 4).send("b", 8).send("a", 5);
+    driver.commit().unwrap();
+    assert_eq!(out(&mut driver), [row("a", 9, 1), row("b", 11, 1)]);
+    assert_eq!(driver.output(&CHANGES).values(), [9, 11]);
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use tidemill::record::Timestamp;
-use tidemill::state::{Store, VersionedStore};
+use tidemill::state::{SessionStore, Store, VersionedStore, WindowStore};
+use tidemill::window::Windowed;
 use tidemill_testkit::TestDriver;
 
 type ReadRows = dyn Fn(&mut TestDriver, &[Value]) -> Vec<Value>;
@@ -17,21 +18,51 @@ pub(crate) struct StoreRows {
 impl StoreRows {
     /// Rows with their times: kind `tkv`.
     pub(crate) fn timestamped<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
-        StoreRows::new(store, |key, value, time| json!({"key": key, "value": value, "ts": time}))
+        StoreRows::new(store, |driver, store| {
+            let rows = driver.store(store).all_with_times();
+            rows.into_iter().map(|(k, v, time)| json!({"key": k, "value": v, "ts": time.as_millis()})).collect()
+        })
     }
 
     /// Rows without times: kind `kv`.
     pub(crate) fn plain<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
-        StoreRows::new(store, |key, value, _| json!({"key": key, "value": value}))
+        StoreRows::new(store, |driver, store| {
+            driver.store(store).all().into_iter().map(|(k, v)| json!({"key": k, "value": v})).collect()
+        })
     }
 
-    fn new<K: Serialize, V: Serialize + Send>(store: &Store<K, V>, row: fn(K, V, i64) -> Value) -> Self {
+    /// Rows of windows with their times: kind `twindow`.
+    pub(crate) fn windows<V: Serialize + Send>(store: &WindowStore<String, V>) -> Self {
+        StoreRows::windowed(store, |key, value, time| json!({"key": key, "value": value, "ts": time}))
+    }
+
+    /// Rows of windows without times: kind `window`.
+    pub(crate) fn plain_windows<V: Serialize + Send>(store: &WindowStore<String, V>) -> Self {
+        StoreRows::windowed(store, |key, value, _| json!({"key": key, "value": value}))
+    }
+
+    /// Rows of sessions: kind `session`.
+    pub(crate) fn sessions<V: Serialize + Send>(store: &SessionStore<String, V>) -> Self {
         let (name, store) = (store.name().to_owned(), store.clone());
-        let read = move |driver: &mut TestDriver, _: &[Value]| {
-            let rows = driver.store(&store).all_with_times();
-            rows.into_iter().map(|(key, value, time)| row(key, value, time.as_millis())).collect()
+        let read = move |driver: &mut TestDriver| {
+            let rows = driver.store(&store).all().into_iter();
+            in_order(rows.map(|(key, value)| (key.clone(), json!({"key": in_words(key), "value": value}))))
         };
-        StoreRows { name, read: Box::new(read) }
+        StoreRows { name, read: Box::new(move |driver, _| read(driver)) }
+    }
+
+    fn windowed<V: Serialize + Send>(store: &WindowStore<String, V>, row: fn(Value, V, i64) -> Value) -> Self {
+        let (name, store) = (store.name().to_owned(), store.clone());
+        let read = move |driver: &mut TestDriver| {
+            let rows = driver.store(&store).all_with_times().into_iter();
+            in_order(rows.map(|(key, value, time)| (key.clone(), row(in_words(key), value, time.as_millis()))))
+        };
+        StoreRows { name, read: Box::new(move |driver, _| read(driver)) }
+    }
+
+    fn new<K, V>(store: &Store<K, V>, read: fn(&mut TestDriver, &Store<K, V>) -> Vec<Value>) -> Self {
+        let (name, store) = (store.name().to_owned(), store.clone());
+        StoreRows { name, read: Box::new(move |driver, _| read(driver, &store)) }
     }
 
     /// Versions of rows: kind `versioned`. A file has the answers to questions, each with its key and its time, and those are
@@ -68,4 +99,16 @@ fn answer_in_words<V: Serialize>(key: &str, as_of: Option<Value>, version: Optio
     add("asOf", as_of);
     add("ts", version.map(|(_, from)| json!(from.as_millis())));
     answer
+}
+
+/// A key in a window as a file has it.
+fn in_words(key: Windowed<String>) -> Value {
+    json!({"key": key.key, "start": key.window.start.as_millis(), "end": key.window.end.as_millis()})
+}
+
+/// Rows by key, start and end, as files list them.
+fn in_order(rows: impl Iterator<Item = (Windowed<String>, Value)>) -> Vec<Value> {
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    rows.into_iter().map(|(_, row)| row).collect()
 }

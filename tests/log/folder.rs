@@ -60,8 +60,8 @@ fn a_folder_is_open_once() {
 fn another_format_is_refused() {
     let folder = TempDir::new().unwrap();
     drop(open(folder.path()).unwrap());
-    fs::write(folder.path().join("tidemill-log"), "tidemill log, format 2\n").unwrap();
-    refused(folder.path(), LogErrorKind::Invalid, &["format 2", "format 1"]);
+    fs::write(folder.path().join("tidemill-log"), "tidemill log, format 1\n").unwrap();
+    refused(folder.path(), LogErrorKind::Invalid, &["format 1", "format 2"]);
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn a_segment_of_another_format_is_refused() {
     let segment = folder.path().join("00000000000000000000.segment");
     let mut bytes = fs::read(&segment).unwrap();
     bytes[8] = 9;
-    let crc = crc32c::crc32c(&bytes[..20]);
-    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..28]);
+    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
     fs::write(&segment, &bytes).unwrap();
     refused(folder.path(), LogErrorKind::Invalid, &["format 9", "00000000000000000000.segment"]);
     assert_eq!(fs::read(&segment).unwrap(), bytes);

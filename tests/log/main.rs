@@ -1,11 +1,12 @@
 //! The memory log and the embedded log: the rules that both keep, a model that judges them, crashes and faults.
 
+mod clean;
 mod crash;
 mod durability;
-mod expire;
 mod faults;
 mod folder;
 mod model;
+mod retention;
 mod workload;
 
 mod memory {
@@ -23,7 +24,7 @@ mod embedded {
     /// Small segments and little memory, so that the rules are kept across segments and from the disk.
     fn settings() -> LogSettings {
         let durability = Durability::Interval(Duration::from_millis(1));
-        LogSettings { durability, segment_bytes: 1 << 10, recent_bytes: 1 << 8 }
+        LogSettings { durability, segment_bytes: 1 << 10, recent_bytes: 1 << 8, ..LogSettings::default() }
     }
 
     fn open(folder: &TempDir) -> Box<dyn Log> {

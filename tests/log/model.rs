@@ -287,7 +287,7 @@ proptest! {
     #[test]
     fn the_embedded_log_agrees_with_a_few_vectors(ops in ops(), segment_bytes in 200_u64..3000, recent_bytes in 0_usize..600) {
         let files = SimulatedFiles::new();
-        let settings = LogSettings { durability: Durability::EveryCommit, segment_bytes, recent_bytes };
+        let settings = LogSettings { durability: Durability::EveryCommit, segment_bytes, recent_bytes, ..LogSettings::default() };
         check(&|| Box::new(EmbeddedLog::open_on(Arc::new(files.clone()), settings).unwrap()), true, &ops);
     }
 }

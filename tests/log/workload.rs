@@ -54,7 +54,7 @@ pub(crate) fn batch(values: &[Vec<u8>]) -> Batch {
 }
 
 pub(crate) fn settings(durability: Durability) -> LogSettings {
-    LogSettings { durability, segment_bytes: 4 << 10, recent_bytes: 1 << 10 }
+    LogSettings { durability, segment_bytes: 4 << 10, recent_bytes: 1 << 10, ..LogSettings::default() }
 }
 
 pub(crate) fn open(files: &SimulatedFiles, durability: Durability) -> Result<EmbeddedLog, LogError> {

@@ -143,6 +143,7 @@ impl Pair {
             pair.apply(op)?;
         }
         prop_assert_eq!(pair.life.rows(), rows(&pair.model.rows));
+        KEYS.iter().try_for_each(|key| pair.apply(&Op::Get(key)))?;
         pair.apply(&Op::Commit)?;
         if kind.changelog == Changelog::Off {
             prop_assert_eq!(pair.life.changelog_records(), 0);
@@ -152,7 +153,7 @@ impl Pair {
         }
         pair.apply(&Op::Reopen)?;
         prop_assert_eq!(pair.life.rows(), rows(&pair.model.rows));
-        Ok(())
+        KEYS.iter().try_for_each(|key| pair.apply(&Op::Get(key)))
     }
 }
 
@@ -183,9 +184,17 @@ fn any_op() -> impl Strategy<Value = Op> {
 fn any_kind() -> impl Strategy<Value = Kind> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
     let rows_in_memory = prop::sample::select(vec![0, 2, 100_000]);
-    (changelog, any::<bool>(), rows_in_memory, any::<bool>()).prop_map(
-        |(changelog, timestamped, rows_in_memory, skips)| Kind { changelog, timestamped, rows_in_memory, skips },
-    )
+    // No cache, one for two or three rows, and one for all.
+    let cache_bytes = prop::sample::select(vec![0, 200, 1_000_000]);
+    let kind = (changelog, any::<bool>(), rows_in_memory, any::<bool>(), any::<bool>(), cache_bytes);
+    kind.prop_map(|(changelog, timestamped, rows_in_memory, skips, headers, cache_bytes)| Kind {
+        changelog,
+        timestamped,
+        rows_in_memory,
+        skips,
+        headers,
+        cache_bytes,
+    })
 }
 
 fn any_ops() -> impl Strategy<Value = Vec<Op>> {
@@ -217,7 +226,7 @@ proptest! {
 }
 
 fn kind(changelog: Changelog, rows_in_memory: usize) -> Kind {
-    Kind { changelog, timestamped: true, rows_in_memory, skips: false }
+    Kind { changelog, timestamped: true, rows_in_memory, skips: false, headers: false, cache_bytes: 0 }
 }
 
 #[test]

@@ -208,11 +208,14 @@ fn follow(kind: Kind, below: Below, before: &[u32], ops: &[Op]) {
 
 fn any_kind() -> impl Strategy<Value = Kind> {
     let changelog = prop::sample::select(vec![Changelog::EveryUpdate, Changelog::LastPerCommit, Changelog::Off]);
-    (changelog, any::<bool>()).prop_map(|(changelog, timestamped)| Kind {
+    let kind = (changelog, any::<bool>(), any::<bool>(), prop::sample::select(vec![0, 200]));
+    kind.prop_map(|(changelog, timestamped, headers, cache_bytes)| Kind {
         changelog,
         timestamped,
         rows_in_memory: 2,
         skips: false,
+        headers,
+        cache_bytes,
     })
 }
 
@@ -244,7 +247,14 @@ proptest! {
     }
 }
 
-const KIND: Kind = Kind { changelog: Changelog::LastPerCommit, timestamped: true, rows_in_memory: 1_000, skips: false };
+const KIND: Kind = Kind {
+    changelog: Changelog::LastPerCommit,
+    timestamped: true,
+    rows_in_memory: 1_000,
+    skips: false,
+    headers: false,
+    cache_bytes: 0,
+};
 
 #[test]
 fn many_rows_come_and_go() {

@@ -9,7 +9,9 @@ use tidemill::processor::{
     CannotSnapshot, Context, ErrorHandler, ErrorSettings, Flow, PartitionCounts, Processor, SnapshotBytes,
 };
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Direction, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec};
+use tidemill::state::{
+    Changelog, Direction, Emit, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec,
+};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -24,7 +26,15 @@ const CHANGELOG: &str = "test-rows-changelog";
 pub(crate) type Row = (String, i64, i64);
 
 /// Does what the record's value says with the row of its key, and leaves the answer.
-struct Hands(Arc<Mutex<String>>);
+struct Hands {
+    kind: Kind,
+    answer: Arc<Mutex<String>>,
+}
+
+/// The headers that a row of this value is written with.
+fn headers_of(value: i64) -> Headers {
+    if value % 2 == 0 { Headers::NONE } else { Headers::default().with("value", value.to_string()) }
+}
 
 impl Processor<String, String, String, String> for Hands {
     fn process(&mut self, record: Record<'_, String, String>, ctx: &mut Context<'_, String, String>) -> Flow {
@@ -32,17 +42,32 @@ impl Processor<String, String, String, String> for Hands {
         let words: Vec<&str> = record.value.split('|').collect();
         let answer = match words.as_slice() {
             ["put", value] => {
-                rows.put(record.key, value.parse()?, record.timestamp)?;
+                let value = value.parse()?;
+                rows.put_with_headers(record.key, value, record.timestamp, &headers_of(value))?;
                 String::new()
             }
             ["delete"] => format!("{:?}", rows.delete(record.key, record.timestamp)?),
-            ["get"] => format!("{:?}", rows.get_with_time(record.key)?.map(|(value, time)| (*value, time.as_millis()))),
+            ["get"] => {
+                let row = rows.get(record.key)?.copied();
+                assert_eq!(rows.get_with_time(record.key).is_ok(), self.kind.timestamped, "a time is there or refused");
+                assert_eq!(rows.get_with_headers(record.key).is_ok(), self.kind.headers, "as are headers");
+                if self.kind.headers {
+                    let headers = rows.get_with_headers(record.key)?.map(|(_, headers)| headers.clone());
+                    assert_eq!(headers, row.map(headers_of));
+                }
+                let time = if self.kind.timestamped { rows.get_with_time(record.key)? } else { None };
+                let time = time.map_or(0, |(_, time)| time.as_millis());
+                format!("{:?}", row.map(|value| (value, time)))
+            }
             ["fail", steps] => {
                 for step in steps.split(',') {
                     let (key, value) = step.split_once('=').ok_or("a step is `key=value`")?;
                     match value {
                         "" => _ = rows.delete(&key.to_owned(), record.timestamp)?,
-                        value => rows.put(&key.to_owned(), value.parse()?, record.timestamp)?,
+                        value => {
+                            let value = value.parse()?;
+                            rows.put_with_headers(&key.to_owned(), value, record.timestamp, &headers_of(value))?;
+                        }
                     }
                 }
                 return Err("told to fail".into());
@@ -65,7 +90,7 @@ impl Processor<String, String, String, String> for Hands {
             }
             other => return Err(format!("no command: {other:?}").into()),
         };
-        *self.0.lock().unwrap() = answer;
+        *self.answer.lock().unwrap() = answer;
         Ok(())
     }
 
@@ -91,6 +116,9 @@ pub(crate) struct Kind {
     pub(crate) rows_in_memory: usize,
     /// Whether records that fail are skipped, so that the store has to take back what they did.
     pub(crate) skips: bool,
+    pub(crate) headers: bool,
+    /// How large the cache is; 0: there is none.
+    pub(crate) cache_bytes: u64,
 }
 
 /// The task, the bytes below its store, and its changelog as far as it is committed.
@@ -107,10 +135,11 @@ impl Life {
     pub(crate) fn new(kind: Kind, home: Home) -> Life {
         let builder = StreamsBuilder::new();
         let spec = if kind.timestamped { StoreSpec::timestamped(&ROWS) } else { StoreSpec::plain(&ROWS) };
-        builder.add_store(spec.rows_in_memory(kind.rows_in_memory));
+        let spec = if kind.headers { spec.with_headers() } else { spec };
+        builder.add_store(spec.rows_in_memory(kind.rows_in_memory).emit(Emit::Cached));
         let answer = Arc::new(Mutex::new(String::new()));
         let hands = answer.clone();
-        let done = builder.stream(&COMMANDS).process(move || Hands(hands.clone()), &[&ROWS]);
+        let done = builder.stream(&COMMANDS).process(move || Hands { kind, answer: hands.clone() }, &[&ROWS]);
         done.for_each(|_: &String, _: &String| {});
         let topology = builder.build().unwrap();
         let mut life = Life { topology, kind, home, task: None, changelog: Vec::new(), answer };
@@ -119,7 +148,8 @@ impl Life {
     }
 
     fn make(&self, home: &Home) -> Task {
-        let mut settings = TaskSettings { changelog: self.kind.changelog, ..TaskSettings::default() };
+        let (changelog, cache_bytes) = (self.kind.changelog, self.kind.cache_bytes);
+        let mut settings = TaskSettings { changelog, cache_bytes, ..TaskSettings::default() };
         if self.kind.skips {
             settings.errors = ErrorSettings::all(ErrorHandler::skip());
         }
@@ -156,6 +186,8 @@ impl Life {
 
     /// Changes rows and then fails: nothing may be left of it. An empty value deletes.
     pub(crate) fn fail(&mut self, steps: &str, at: i64) {
+        // A task begins with its first record, also one that fails.
+        self.task().process().unwrap();
         let before = self.state_bytes();
         self.command("", &format!("fail|{steps}"), at);
         assert_eq!(self.state_bytes(), before, "what the failed record did is taken back");

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::TableStore;
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::{CellId, KeyValueState, VersionedState};
-use crate::topology::RowSlot;
+use crate::state::{CellId, KeyValueState, KeyedRows, VersionedState};
+use crate::topology::{RowSlot, StoreSlot};
 
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
@@ -31,9 +30,42 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
 }
 
 /// A row of a store.
-pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) TableStore<K, V>);
+pub(crate) struct StoredRow<S>(pub(crate) StoreSlot<S>);
 
-impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
+impl<S: KeyedRows> ReadRow<S::Key, S::Value> for StoredRow<S> {
+    fn read(
+        &self,
+        key: &S::Key,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, S::Value>,
+    ) -> Result<(), ProcessError> {
+        let (store, _) = task.state::<S>(self.0.index);
+        if !store.rows().is_cached() {
+            return visit(store.get(key)?);
+        }
+        let Some(row) = place(&self.0, key, task)? else { return visit(None) };
+        let (store, _) = task.state::<S>(self.0.index);
+        visit(store.row(row))
+    }
+
+    fn fetch(
+        &self,
+        key: &S::Key,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Fetched<S::Value>, ProcessError> {
+        let Some(row) = place(&self.0, key, task)? else { return Ok(None) };
+        let (store, _) = task.state::<S>(self.0.index);
+        let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
+        Ok(store.row(row).map(copy).transpose()?)
+    }
+}
+
+/// A row of a versioned store.
+pub(crate) struct VersionedRow<K: 'static, V: 'static>(pub(crate) StoreSlot<VersionedState<K, V>>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for VersionedRow<K, V> {
     fn read(
         &self,
         key: &K,
@@ -41,55 +73,32 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
         task: &mut TaskState,
         visit: Visit<'_, V>,
     ) -> Result<(), ProcessError> {
-        match &self.0 {
-            TableStore::Latest(slot) => {
-                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
-                if !store.rows().is_cached() {
-                    return visit(store.get(key)?);
-                }
-                let Some(row) = place(slot, key, task)? else { return visit(None) };
-                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
-                visit(store.row(row))
-            }
-            TableStore::Versions(slot) => {
-                let (store, _) = task.state::<VersionedState<K, V>>(slot.index);
-                let version = match as_of {
-                    Some(time) => store.get_as_of(key, time)?,
-                    None => store.get(key)?,
-                };
-                visit(version.map(|version| (version.value, version.from)))
-            }
-        }
+        let (store, _) = task.state::<VersionedState<K, V>>(self.0.index);
+        let version = match as_of {
+            Some(time) => store.get_as_of(key, time)?,
+            None => store.get(key)?,
+        };
+        visit(version.map(|version| (version.value, version.from)))
     }
 
     fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
-        match &self.0 {
-            TableStore::Latest(slot) => {
-                let Some(row) = place(slot, key, task)? else { return Ok(None) };
-                let (store, _) = task.state::<KeyValueState<K, V>>(slot.index);
-                let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
-                Ok(store.row(row).map(copy).transpose()?)
-            }
-            TableStore::Versions(slot) => {
-                let (store, _) = task.state::<VersionedState<K, V>>(slot.index);
-                let version = match as_of {
-                    Some(time) => store.fetch_as_of(key, time)?,
-                    None => store.fetch_latest(key)?,
-                };
-                Ok(version.map(|version| (version.value, version.from)))
-            }
-        }
+        let (store, _) = task.state::<VersionedState<K, V>>(self.0.index);
+        let version = match as_of {
+            Some(time) => store.fetch_as_of(key, time)?,
+            None => store.fetch_latest(key)?,
+        };
+        Ok(version.map(|version| (version.value, version.from)))
     }
 }
 
 /// Where the row of a key lies. Reading can push other rows out of a full cache, which comes before what is done with this
 /// one.
-pub(super) fn place<K: 'static, V: Send + 'static>(
-    slot: &RowSlot<K, V>,
-    key: &K,
+pub(super) fn place<S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
     task: &mut TaskState,
 ) -> Result<Option<CellId>, ProcessError> {
-    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let (store, mut out) = task.state::<S>(slot.index);
     let Some(row) = store.place(key)? else { return Ok(None) };
     if store.rows().is_cached() {
         store.rows().touch(row, &mut out)?;

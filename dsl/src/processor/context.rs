@@ -32,7 +32,7 @@ impl NodeHead {
         store: &D,
     ) -> Result<D::Access<'t>, ProcessError> {
         let slot = self.writable(store.name())?;
-        // A processor's own changes leave a full cache here: later, its caller holds the store.
+        // What the node wrote before leaves a full cache here: from now on its caller holds the store.
         task.make_room(slot)?;
         task.open_at(slot, store)
     }

@@ -78,6 +78,10 @@ impl<'a, K, V> FixedKeyRecord<'a, K, V> {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no processor of records with key `{K}` and value `{VIn}` that forwards `{VOut}` under the same key",
+    note = "`impl FixedKeyProcessor<Key, ValueIn, ValueOut>`: the first two are the stream's types, `Option`s included"
+)]
 pub trait FixedKeyProcessor<K: 'static, VIn: 'static, VOut: 'static>: Send + 'static {
     /// The stores that the processor brings along; as [`Processor::stores`](super::Processor::stores).
     fn stores(&self) -> Vec<StoreSpec> {

@@ -35,6 +35,10 @@ pub struct CannotSnapshot;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no processor of records with key `{KIn}` and value `{VIn}` that forwards `{KOut}` and `{VOut}`",
+    note = "`impl Processor<KeyIn, ValueIn, KeyOut, ValueOut>`: the first two are the stream's types, `Option`s included"
+)]
 pub trait Processor<KIn, VIn, KOut, VOut>: Send + 'static
 where
     KIn: 'static,
@@ -249,7 +253,9 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
         let result = call(&mut typed.processor, &mut context);
         context.returned();
         task.return_instance(self.slot, instance);
-        result.or_else(|error| task.failed_in(&self.head.name, error))
+        result.or_else(|error| task.failed_in(&self.head.name, error))?;
+        // While it ran it held its stores; what it wrote leaves a full cache now.
+        self.head.stores.iter().try_for_each(|(_, slot)| task.make_room(*slot))
     }
 }
 

@@ -5,7 +5,8 @@
 //! headers     (name_len u16 | name | value_len i32 | value)*
 //! ```
 //! Little-endian. A length of -1 means absent: no key, or a tombstone. The records of a batch have consecutive
-//! offsets, so a batch of `n` records needs none stored: record `i` has the batch's base offset + `i`.
+//! offsets, so a batch of `n` records needs none stored: record `i` has the batch's base offset + `i`. Where records were
+//! removed from between others, as from a compacted topic, the batch knows how far each one stands from its base.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,26 +16,39 @@ use super::{Headers, Offset, Timestamp};
 const FIXED: usize = 8 + 4 + 4 + 4;
 const ABSENT: i32 = -1;
 
-/// Consecutive records of one partition. Immutable; share it in an `Arc`.
+/// Records of one partition, consecutive unless some were removed. Immutable; share it in an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Batch {
     base: Offset,
+    end: Offset,
     count: u32,
+    /// How far each record's offset is from the base; `None`: as far as there are records before it.
+    distances: Option<Box<[u32]>>,
     bytes: Box<[u8]>,
 }
 
 impl Batch {
     /// A batch from stored bytes, which are checked record by record.
     pub fn decode(base: Offset, count: u32, bytes: Box<[u8]>) -> Result<Batch, BatchError> {
-        if u32::try_from(bytes.len()).is_err() {
-            return Err(BatchError("a batch has 4 GiB or more"));
+        check_records(count, &bytes)?;
+        Ok(Batch { base, end: base.plus(count.into()), count, distances: None, bytes })
+    }
+
+    /// A batch that spans the offsets `base..end` and has records at these distances from `base` only; checked as well.
+    pub fn decode_sparse(
+        base: Offset,
+        end: Offset,
+        distances: Box<[u32]>,
+        bytes: Box<[u8]>,
+    ) -> Result<Batch, BatchError> {
+        let count = u32::try_from(distances.len()).map_err(|_| BatchError("a batch has 2^32 records or more"))?;
+        check_records(count, &bytes)?;
+        let rising = distances.windows(2).all(|pair| pair[0] < pair[1]);
+        let inside = end >= base && distances.last().is_none_or(|last| base.plus((*last).into()) < end);
+        if !rising || !inside {
+            return Err(BatchError("the offsets of a batch do not rise, or leave its span"));
         }
-        let (mut rest, mut left) = (&*bytes, count);
-        while left > 0 {
-            let (_, after) = StoredRecord::split(rest)?;
-            (rest, left) = (after, left - 1);
-        }
-        if rest.is_empty() { Ok(Batch { base, count, bytes }) } else { Err(BatchError("bytes follow the last record")) }
+        Ok(Batch { base, end, count, distances: Some(distances), bytes })
     }
 
     /// The offset of the first record.
@@ -42,9 +56,25 @@ impl Batch {
         self.base
     }
 
-    /// The offset after the last record.
+    /// The offset after the last record, and after those removed behind it.
     pub fn end(&self) -> Offset {
-        self.base.plus(u64::from(self.count))
+        self.end
+    }
+
+    /// How far each record's offset is from the base, where that is not the number of records before it.
+    pub fn distances(&self) -> Option<&[u32]> {
+        self.distances.as_deref()
+    }
+
+    /// The offset of a record by its number in the batch; the end for the number behind the last one.
+    #[inline]
+    fn offset_of(&self, index: u32) -> Offset {
+        match &self.distances {
+            None => self.base.plus(index.into()),
+            Some(distances) => {
+                distances.get(index as usize).map_or(self.end, |distance| self.base.plus((*distance).into()))
+            }
+        }
     }
 
     /// How many records the batch has; never 0 in a log.
@@ -60,7 +90,8 @@ impl Batch {
     /// The same records from another offset on.
     #[must_use]
     pub fn rebased(self, base: Offset) -> Batch {
-        Batch { base, ..self }
+        let end = base.plus(self.end.get() - self.base.get());
+        Batch { base, end, ..self }
     }
 
     /// The records in order.
@@ -80,13 +111,26 @@ impl Batch {
 
     /// Visits every record with its offset.
     pub fn for_each<E>(&self, mut visit: impl FnMut(Offset, StoredRecord<'_>) -> Result<(), E>) -> Result<(), E> {
-        let (mut at, mut offset) = (0, self.base);
+        let (mut at, mut index) = (0, 0);
         while let Some((record, next)) = self.record_at(at) {
-            visit(offset, record)?;
-            (at, offset) = (next, offset.next());
+            visit(self.offset_of(index), record)?;
+            (at, index) = (next, index + 1);
         }
         Ok(())
     }
+}
+
+/// Whether these are the bytes of so many records.
+fn check_records(count: u32, bytes: &[u8]) -> Result<(), BatchError> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(BatchError("a batch has 4 GiB or more"));
+    }
+    let (mut rest, mut left) = (bytes, count);
+    while left > 0 {
+        let (_, after) = StoredRecord::split(rest)?;
+        (rest, left) = (after, left - 1);
+    }
+    if rest.is_empty() { Ok(()) } else { Err(BatchError("bytes follow the last record")) }
 }
 
 impl fmt::Debug for Batch {
@@ -152,7 +196,7 @@ impl Records {
     /// The offset of the record that `peek` shows.
     #[inline]
     pub fn offset(&self) -> Offset {
-        self.batch.base.plus(self.index.into())
+        self.batch.offset_of(self.index)
     }
 
     /// The record at this place; `None` behind the last one.
@@ -367,9 +411,22 @@ impl BatchBuilder {
     /// The records added since the last `finish`, beginning at offset `base`.
     pub fn finish(&mut self, base: Offset) -> Batch {
         assert!(u32::try_from(self.bytes.len()).is_ok(), "a batch is shorter than 4 GiB: places in it have 32 bits");
-        let batch = Batch { base, count: self.count, bytes: self.bytes.as_slice().into() };
+        let (end, bytes) = (base.plus(self.count.into()), self.bytes.as_slice().into());
+        let batch = Batch { base, end, count: self.count, distances: None, bytes };
         self.clear();
         batch
+    }
+
+    /// The records added since the last `finish`, as those that are left of the offsets `base..end`: each stands at its
+    /// distance from `base`.
+    ///
+    /// # Panics
+    ///
+    /// Unless there is a distance for each record, they rise, and the last one is inside.
+    pub fn finish_sparse(&mut self, base: Offset, end: Offset, distances: &[u32]) -> Batch {
+        let batch = Batch::decode_sparse(base, end, distances.into(), self.bytes.as_slice().into());
+        self.clear();
+        batch.expect("the offsets are those of the records that were added")
     }
 
     /// Forgets what was added, and keeps the buffer.
@@ -437,6 +494,42 @@ mod tests {
         assert_eq!((second.timestamp.as_millis(), second.key, second.value), (-1, None, None));
         records.advance();
         assert!(records.peek().is_none());
+    }
+
+    #[test]
+    fn what_is_left_of_a_batch_keeps_its_offsets() {
+        let mut builder = BatchBuilder::default();
+        for value in [b"b", b"d"] {
+            builder.push(Timestamp::ZERO, None, Some(value), &Headers::NONE);
+        }
+        let batch = Arc::new(builder.finish_sparse(Offset::new(10), Offset::new(15), &[1, 3]));
+        assert_eq!((batch.base(), batch.end(), batch.count()), (Offset::new(10), Offset::new(15), 2));
+        let mut seen = Vec::new();
+        let visit = |offset: Offset, record: StoredRecord<'_>| {
+            seen.push((offset.get(), record.value.unwrap_or_default().to_vec()));
+            Ok::<_, BatchError>(())
+        };
+        batch.for_each(visit).unwrap();
+        assert_eq!(seen, [(11, b"b".to_vec()), (13, b"d".to_vec())]);
+
+        let mut records = batch.records();
+        records.skip_to(Offset::new(12));
+        assert_eq!((records.offset(), records.remaining()), (Offset::new(13), 1));
+        records.advance();
+        assert_eq!((records.offset(), records.peek()), (Offset::new(15), None));
+        assert_eq!((*batch).clone().rebased(Offset::ZERO).end(), Offset::new(5));
+    }
+
+    #[test]
+    fn offsets_outside_of_the_span_or_out_of_order_are_an_error() {
+        let mut builder = BatchBuilder::default();
+        builder.push(Timestamp::ZERO, None, None, &Headers::NONE);
+        builder.push(Timestamp::ZERO, None, None, &Headers::NONE);
+        let bytes = builder.finish(Offset::ZERO).bytes().to_vec();
+        for distances in [&[1, 1][..], &[2, 1], &[0, 5], &[0]] {
+            let made = Batch::decode_sparse(Offset::ZERO, Offset::new(5), distances.into(), bytes.as_slice().into());
+            assert!(made.is_err(), "{distances:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Rule: a change is in the cells at once; the changelog and those below get it when the cache lets go of it.
 
 use super::cache::{Before, EntryId, Held, HeldCause, RowCache};
-use super::typed_rows::{TypedRows, cut_off};
+use super::rows_snapshot::cut_off;
+use super::typed_rows::TypedRows;
 use super::{CellId, ChangelogOut, Release, StoreError};
 use crate::processor::Address;
 use crate::record::{CutOff, Decoder, Encoder, Offset};
@@ -72,19 +73,23 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn measure(&mut self, id: u32, entry: EntryId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited()) else { return Ok(()) };
-        let cell = self.cells.get(id);
+        if !self.cache.as_ref().is_some_and(RowCache::is_limited) {
+            return Ok(());
+        }
         let mut bytes = std::mem::take(&mut self.row_buffer);
         bytes.clear();
-        let written = match &cell.value {
-            Some(value) => self.format.write(&self.values, value, cell.timestamp, &mut bytes),
-            None => Ok(()),
-        };
+        let cell = self.cells.get(id);
+        if let Some(value) = &cell.value {
+            let meta = (cell.timestamp, self.cell_headers(id));
+            self.format.write(&self.values, value, meta, &mut bytes).map_err(|error| self.unwritable(error))?;
+        }
+        let key_and_row = (cell.key.len() - self.key_prefix + bytes.len()) as u64;
+        let cache = self.cache_mut();
         cache.touch(entry);
-        cache.measure(entry, (cell.key.len() + bytes.len()) as u64);
+        cache.measure(entry, key_and_row);
         cache.count(out.budget);
         self.row_buffer = bytes;
-        written.map_err(|error| self.unwritable(error))
+        Ok(())
     }
 
     /// Takes changes out of the cache, to be told in this order; `None` when it has no entries.
@@ -157,6 +162,7 @@ impl<V: Send + 'static> TypedRows<V> {
             out.bytes(&cell.key);
             // The time that the changelog will have; a row without a time does not show it.
             out.time(cell.timestamp);
+            self.snapshot_headers(cache.cell(entry), &mut out);
             write_cause(cause, &mut out);
             match before {
                 Before::Absent => out.number(ABSENT),
@@ -184,6 +190,7 @@ impl<V: Send + 'static> TypedRows<V> {
         for _ in 0..bytes.number().map_err(cut_off)? {
             let id = self.claim_bytes(bytes.bytes().map_err(cut_off)?)?;
             self.cells.get_mut(id).timestamp = bytes.time().map_err(cut_off)?;
+            self.restore_headers(id, bytes)?;
             let cause = read_cause(bytes).map_err(cut_off)?;
             let before = match bytes.number().map_err(cut_off)? {
                 ABSENT => Before::Absent,

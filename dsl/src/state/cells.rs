@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Bound;
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -134,6 +135,16 @@ impl<V> Cells<V> {
             if leave(&mut self.cells[id as usize]) {
                 self.remove(id);
             }
+        }
+    }
+
+    /// The cells whose keys lie before `floor`.
+    pub(super) fn before(&self, floor: &[u8]) -> Vec<u32> {
+        match &self.order {
+            Some(order) => {
+                order.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(floor))).map(|(_, id)| *id).collect()
+            }
+            None => self.index.iter().copied().filter(|id| self.cells[*id as usize].key.as_slice() < floor).collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, Store,
     StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
-use crate::record::{Offset, StoredRecord, Timestamp};
+use crate::record::{Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 
 /// Typed rows of one key-value store of one task.
@@ -52,6 +52,11 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Value and time of the row at a place.
     pub fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         self.rows.row(id)
+    }
+
+    /// The headers of the row at a place; none in a store that keeps none.
+    pub(crate) fn headers(&self, id: CellId) -> &Headers {
+        self.rows.headers(id)
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.

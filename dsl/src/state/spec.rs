@@ -3,14 +3,15 @@
 use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cache::{CacheLimit, CacheSpec};
 use super::{
-    ByteStore, Kept, KeyValueState, StateStore, Store, StoreError, StoreErrorKind, VersionedState, VersionedStore,
+    ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore, Store,
+    VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
-use crate::record::Timestamp;
-use crate::serde::{SerdeError, SerdeRef};
 use crate::topology::TaskSettings;
+use crate::window::millis;
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,45 +32,6 @@ pub enum Persistence {
     Disk,
     /// In memory; after a start the whole changelog is restored.
     Memory,
-}
-
-/// How the bytes of a row are laid out below a store. The changelog has the bare value, with the row's time as the record's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RowFormat {
-    /// The value.
-    Plain,
-    /// The row's time (8 bytes, big-endian), then the value: Kafka's timestamped stores.
-    Timestamped,
-}
-
-impl RowFormat {
-    /// Appends the bytes of a row.
-    pub(super) fn write<V: 'static>(
-        self,
-        values: &SerdeRef<V>,
-        value: &V,
-        time: Timestamp,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SerdeError> {
-        if self == RowFormat::Timestamped {
-            out.extend_from_slice(&time.as_millis().to_be_bytes());
-        }
-        values.write(value, out)
-    }
-
-    /// Time and value of a row as it lies below a store.
-    pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
-        match self {
-            RowFormat::Plain => Ok((Timestamp::ZERO, bytes)),
-            RowFormat::Timestamped => {
-                let (time, value) = bytes.split_first_chunk::<8>().ok_or_else(|| {
-                    let message = format!("a row of {} bytes is too short for its time", bytes.len());
-                    StoreError::new(StoreErrorKind::Corrupt, message)
-                })?;
-                Ok((Timestamp::from_millis(i64::from_be_bytes(*time)), value))
-            }
-        }
-    }
 }
 
 /// When the nodes below a store, and its changelog, get a change of a row.
@@ -96,6 +58,8 @@ pub struct StoreSpec {
     source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
+    retention: Option<Duration>,
+    headers: bool,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -115,8 +79,8 @@ impl StoreSpec {
 
     fn key_value<K: 'static, V: Send + 'static>(store: &Store<K, V>, format: RowFormat) -> Self {
         let kind = match format {
-            RowFormat::Plain => "key-value",
             RowFormat::Timestamped => "timestamped key-value",
+            _ => "key-value",
         };
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
@@ -129,6 +93,56 @@ impl StoreSpec {
         let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept))
+    }
+
+    /// A window store whose rows carry no times, for processors: windows of `size`, kept for `retention` of record time behind
+    /// the greatest start.
+    pub fn window<K: Send + 'static, V: Send + 'static>(
+        store: &WindowStore<K, V>,
+        size: Duration,
+        retention: Duration,
+    ) -> Self {
+        let (size, retention) = (millis(size), millis(retention));
+        let keeping = WindowKeeping { size, retention, duplicates: false, closing: false };
+        StoreSpec::windowed(store, RowFormat::Plain, keeping)
+    }
+
+    /// A window store of any keeping.
+    pub(crate) fn windowed<K: Send + 'static, V: Send + 'static>(
+        store: &WindowStore<K, V>,
+        format: RowFormat,
+        keeping: WindowKeeping,
+    ) -> Self {
+        let kind = if format.has_time() { "timestamped window" } else { "window" };
+        let WindowKeeping { size, retention, .. } = keeping;
+        let (key, value) = (store.key_serde().name(), store.value_serde().name());
+        let shape = format!("{kind} of {size} ms {key} -> {value}");
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        let make = StoreSpec::new(name.clone(), shape, move |kept| {
+            WindowState::new(name.clone(), &store, format, keeping, kept)
+        });
+        make.retained(retention)
+    }
+
+    /// A session store, for processors: sessions are kept for `retention` of record time behind the greatest end.
+    pub fn session<K: Send + 'static, V: Send + 'static>(store: &SessionStore<K, V>, retention: Duration) -> Self {
+        StoreSpec::sessions(store, SessionKeeping { retention: millis(retention), closing: false })
+    }
+
+    /// A session store of any keeping.
+    pub(crate) fn sessions<K: Send + 'static, V: Send + 'static>(
+        store: &SessionStore<K, V>,
+        keeping: SessionKeeping,
+    ) -> Self {
+        let shape = format!("session {} -> {}", store.key_serde().name(), store.value_serde().name());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        let make =
+            StoreSpec::new(name.clone(), shape, move |kept| SessionState::new(name.clone(), &store, keeping, kept));
+        make.retained(keeping.retention)
+    }
+
+    fn retained(self, retention: i64) -> Self {
+        StoreSpec { retention: Some(Duration::from_millis(retention.max(0).unsigned_abs())), ..self }
     }
 
     /// A store of any kind: its name, its kind and serdes in words, and what makes one for a task.
@@ -146,6 +160,8 @@ impl StoreSpec {
             source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
+            retention: None,
+            headers: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -176,6 +192,14 @@ impl StoreSpec {
         StoreSpec { emit, ..self }
     }
 
+    /// Keeps the headers of the record that wrote a row with the row, as Kafka Streams' stores with headers do (KIP-1271).
+    /// The changelog has them as the headers of its records.
+    #[must_use]
+    pub fn with_headers(self) -> Self {
+        let shape = format!("{} with headers", self.shape);
+        StoreSpec { headers: true, shape, ..self }
+    }
+
     /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
     /// serdes of that topic.
     #[must_use]
@@ -196,6 +220,11 @@ impl StoreSpec {
     /// What the changelog gets, if the topology says so.
     pub fn changelog_declared(&self) -> Option<Changelog> {
         self.changelog
+    }
+
+    /// How long rows are kept, in record time; `None`: until they are deleted.
+    pub fn retention(&self) -> Option<Duration> {
+        self.retention
     }
 
     /// The topic that the rows are read from and restored from, where that takes the place of a changelog.
@@ -237,6 +266,7 @@ impl StoreSpec {
             changelog: self.changelog.unwrap_or(settings.changelog),
             below,
             rows_in_memory: self.rows_in_memory,
+            headers: self.headers,
             cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
         })
     }

@@ -34,6 +34,16 @@ pub trait StateStore: Any + Send {
     /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 
+    /// What has to be known besides the rows, if anything: it goes with every commit, and comes back by `resume`.
+    fn note(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes the note of the last commit, after the rows were restored.
+    fn resume(&mut self, _note: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Says whether the store is to remember what it was before each change, so that `undo` can go back. A store that is
     /// not told so remembers nothing.
     fn journal(&mut self, on: bool);
@@ -126,6 +136,22 @@ impl<'a> ChangelogOut<'a> {
         ChangelogOut { cause: Some(cause), ..self }
     }
 
+    /// The same for one change, by this record.
+    pub(super) fn because<'b>(&'b mut self, cause: Cause<'b>) -> ChangelogOut<'b> {
+        let ChangelogOut { outputs, topic, partition, budget, address, .. } = self;
+        ChangelogOut { outputs, topic: *topic, partition: *partition, budget, address: *address, cause: Some(cause) }
+    }
+
+    /// The time of the record that changes rows now.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.cause.map(|cause| cause.timestamp)
+    }
+
+    /// The headers of the record that changes rows now.
+    pub(super) fn headers(&self) -> &Headers {
+        self.cause.map_or(&Headers::NONE, |cause| cause.headers)
+    }
+
     /// The record that changes rows now, to be kept with them.
     pub(super) fn cause(&self, row_time: Timestamp) -> HeldCause {
         let (timestamp, headers) = match self.cause {
@@ -139,10 +165,11 @@ impl<'a> ChangelogOut<'a> {
         &mut self,
         key: &[u8],
         timestamp: Timestamp,
+        headers: &Headers,
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
         match self.topic {
-            Some(topic) => self.outputs.append_with(topic, self.partition, timestamp, Some(key), &Headers::NONE, value),
+            Some(topic) => self.outputs.append_with(topic, self.partition, timestamp, Some(key), headers, value),
             None => Ok(()),
         }
     }

@@ -2,20 +2,20 @@
 //!
 //! Rule: a change is in the cells at once, in the changelog by the next commit, and below some time after that commit.
 
-use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cache::{CacheSpec, RowCache};
-use super::cells::{Cell, Cells, KeyBytes};
+use super::cells::{Cell, Cells};
 use super::published::RowBlock;
+use super::row_headers::RowHeaders;
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
     StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
-use crate::record::{CutOff, Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{BatchError, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
@@ -23,6 +23,9 @@ const ROWS_IN_MEMORY: usize = 100_000;
 
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
+
+/// As [`VisitRow`], with the row's headers.
+pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
 
 /// How the rows of a store are kept.
 pub struct Kept {
@@ -32,6 +35,8 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
+    /// Whether rows keep the headers of the record that wrote them.
+    pub headers: bool,
     /// How changes are cached; `None` tells of each at once.
     pub cache: Option<CacheSpec>,
 }
@@ -48,10 +53,12 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) values: SerdeRef<V>,
     pub(super) format: RowFormat,
     changelog: Changelog,
-    below: Option<Box<dyn ByteStore>>,
+    pub(super) below: Option<Box<dyn ByteStore>>,
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
+    /// Where rows keep headers: those of all cells.
+    pub(super) headers: Option<RowHeaders>,
     /// What is known of rows whose changes are held back.
     pub(super) cache: Option<RowCache<V>>,
     /// A row's bytes, while they are measured.
@@ -60,20 +67,26 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) unlogged: Vec<u32>,
     pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
-    emptied: Vec<u32>,
+    pub(super) emptied: Vec<u32>,
     /// Cursors that are open.
     pub(super) scans: OpenScans<V>,
     /// `None`: no record's changes are ever taken back.
     pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
-    publishing: Option<Publishing>,
+    pub(super) publishing: Option<Publishing>,
+    /// Bytes before the keys that the changelog has.
+    pub(super) key_prefix: usize,
+    /// Rows before this key have left for good.
+    pub(super) floor: Vec<u8>,
+    /// Whether the bytes below may still have rows before the floor.
+    pub(super) floor_unflushed: bool,
 }
 
 /// What readers in other threads get.
-struct Publishing {
+pub(super) struct Publishing {
     rows: Arc<PublishedRows>,
     /// Cells that changed since the last commit.
-    changed: Vec<u32>,
+    pub(super) changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -82,11 +95,12 @@ impl<V: Send + 'static> TypedRows<V> {
         TypedRows {
             name,
             values,
-            format,
+            format: if kept.headers { format.with_headers() } else { format },
             changelog: kept.changelog,
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
+            headers: kept.headers.then(RowHeaders::default),
             cache: kept.cache.map(RowCache::new),
             row_buffer: Vec::new(),
             unlogged: Vec::new(),
@@ -95,7 +109,42 @@ impl<V: Send + 'static> TypedRows<V> {
             scans: OpenScans::default(),
             journal: None,
             publishing: None,
+            key_prefix: 0,
+            floor: Vec::new(),
+            floor_unflushed: false,
         }
+    }
+
+    /// Rows whose keys have so many bytes in front that the changelog leaves out.
+    pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
+        TypedRows { key_prefix: bytes, ..self }
+    }
+
+    /// How many cells are in memory.
+    #[inline]
+    pub(super) fn in_memory(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The key at a place, as the changelog has it.
+    #[inline]
+    pub(super) fn changelog_key(&self, id: CellId) -> &[u8] {
+        &self.cells.get(id.0).key[self.key_prefix..]
+    }
+
+    /// Writes a change to the changelog that is not kept here.
+    pub(super) fn write_change(
+        &self,
+        key: &[u8],
+        value: Option<&V>,
+        (timestamp, headers): (Timestamp, &Headers),
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        out.write(key, timestamp, headers, |bytes| match value {
+            Some(value) => self.values.write(value, bytes).map(|()| true),
+            None => Ok(false),
+        })
+        .map_err(|e| self.unwritable(e))
     }
 
     /// The row's value and time; a store without times says 0.
@@ -133,11 +182,22 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
     /// a row lies must not be seen.
-    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
-        match self.format {
-            RowFormat::Timestamped => cell.timestamp,
-            RowFormat::Plain => Timestamp::ZERO,
-        }
+    pub(super) fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+        if self.format.has_time() { cell.timestamp } else { Timestamp::ZERO }
+    }
+
+    /// The headers of the row at a place; none in a store that keeps none.
+    pub(crate) fn headers(&self, id: CellId) -> &Headers {
+        self.cell_headers(id.0)
+    }
+
+    pub(super) fn cell_headers(&self, id: u32) -> &Headers {
+        self.headers.as_ref().map_or(&Headers::NONE, |headers| headers.get(id))
+    }
+
+    /// How rows lie below.
+    pub(crate) fn format(&self) -> RowFormat {
+        self.format
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
@@ -150,7 +210,8 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(self.cells.get_mut(id.0).value.take().map(|value| (value, time)))
     }
 
-    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before.
+    /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before. The changelog has a
+    /// deletion with the time of the record that deletes, as in Kafka Streams: a deleted row has no time of its own.
     pub(crate) fn set(
         &mut self,
         id: CellId,
@@ -158,7 +219,8 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
-        self.replace(id, value, timestamp);
+        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
+        self.replace(id, value, timestamp, out.headers());
         if self.cache.is_some() {
             return self.hold(id.0, out);
         }
@@ -167,7 +229,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Sets the row at a place, of which the changelog is told otherwise.
     #[inline]
-    pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp) {
+    pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
         if value.is_none() {
@@ -176,12 +238,13 @@ impl<V: Send + 'static> TypedRows<V> {
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
         let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, headers.clone()));
         if unflushed {
             self.unflushed.push(id.0);
         }
         if let Some(journal) = &mut self.journal {
-            let (old, timestamp) = (Old::Value(old.0), old.1);
-            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, unflushed });
+            let (old, timestamp, headers) = (Old::Value(old.0), old.1, old_headers);
+            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, headers, unflushed });
         }
         if let Some(publishing) = &mut self.publishing
             && !std::mem::replace(&mut cell.unpublished, true)
@@ -230,63 +293,6 @@ impl<V: Send + 'static> TypedRows<V> {
         self.values.read(bytes).map_err(|e| self.unreadable("a value", e))
     }
 
-    /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
-    pub(crate) fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: VisitRow<'_, V>,
-    ) -> Result<(), StoreError> {
-        if range.is_empty() {
-            return Ok(());
-        }
-        self.cells.order();
-        let order = self.cells.order_made().expect("made in the line above");
-        let bounds = (bound(&range.from), bound(&range.to));
-        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
-        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
-            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
-            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
-        };
-        let mut below = match &self.below {
-            Some(below) => below.range(range, direction)?,
-            None => Box::new(std::iter::empty()),
-        };
-        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
-        loop {
-            // A cell hides the bytes below it, also when it says that the row is gone.
-            let side = match (next_cell, &next_below) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(id), Some((key, _))) => match direction {
-                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
-                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
-                },
-            };
-            let mut flow = ControlFlow::Continue(());
-            if side == Ordering::Greater {
-                if let Some((key, bytes)) = &next_below {
-                    let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, timestamp);
-                }
-            } else if let Some(cell) = next_cell.map(|id| self.cells.get(id))
-                && let Some(value) = &cell.value
-            {
-                flow = visit(&cell.key, value, self.row_time(cell));
-            }
-            if flow.is_break() {
-                return Ok(());
-            }
-            if side != Ordering::Greater {
-                next_cell = cells.next();
-            }
-            if side != Ordering::Less {
-                next_below = below.next().transpose()?;
-            }
-        }
-    }
-
     /// Appends the bytes of a value, as they stand in the changelog.
     pub(crate) fn encode_value(&self, value: &V, out: &mut Vec<u8>) -> Result<(), StoreError> {
         self.values.write(value, out).map_err(|e| self.unwritable(e))
@@ -313,7 +319,12 @@ impl<V: Send + 'static> TypedRows<V> {
             return Ok(None);
         }
         let (value, timestamp) = self.decode(key, &bytes)?;
-        Ok(Some(self.cells.insert(Cell::new(key.into(), Some(value), timestamp))))
+        let headers = self.headers.as_ref().map(|_| self.format.headers(&bytes)).transpose()?;
+        let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
+        if let Some((kept, headers)) = self.headers.as_mut().zip(headers) {
+            kept.set(id, headers);
+        }
+        Ok(Some(id))
     }
 
     pub(super) fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
@@ -330,14 +341,11 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        out.write(&cell.key, cell.timestamp, |bytes| match &cell.value {
-            Some(value) => self.values.write(value, bytes).map(|()| true),
-            None => Ok(false),
-        })
-        .map_err(|e| self.unwritable(e))
+        let headers = self.cell_headers(id);
+        self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
     }
 
-    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
+    pub(super) fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
         let (timestamp, value) = self.format.split(bytes).map_err(|cause| {
             StoreError::new(cause.kind(), format!("store `{}`: {cause}", self.name)).with_source(cause)
         })?;
@@ -353,6 +361,29 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(super) fn unreadable(&self, what: &str, error: crate::serde::SerdeError) -> StoreError {
         let message = format!("store `{}` cannot read {what}: {error}; was its serde changed?", self.name);
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    }
+
+    /// Writes to the changelog what the commit owes it.
+    pub(super) fn log_unlogged(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let mut unlogged = std::mem::take(&mut self.unlogged);
+        for id in unlogged.drain(..) {
+            self.log(id, out)?;
+            self.cells.get_mut(id).unlogged = false;
+        }
+        self.unlogged = unlogged;
+        Ok(())
+    }
+
+    /// Does what is left to do at a commit once the changelog has its part.
+    pub(super) fn settle(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        self.prepare_published()?;
+        self.free_emptied();
+        if let Some(cache) = &mut self.cache {
+            cache.count(out.budget);
+        }
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
+        Ok(())
     }
 
     /// Prepares what readers in other threads get after the commit.
@@ -427,13 +458,9 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 }
 
-/// A snapshot ends too early.
-pub(super) fn cut_off(error: CutOff) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(error)
-}
-
-fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
-    bound.as_ref().map(|key| KeyBytes::from_slice(key))
+fn wrong_record(store: &str, error: BatchError) -> StoreError {
+    let message = format!("the changelog of store `{store}` has a record that cannot be read: {error}");
+    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }
 
 impl<V: Send + 'static> StateStore for TypedRows<V> {
@@ -446,17 +473,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        let mut unlogged = std::mem::take(&mut self.unlogged);
-        for id in unlogged.drain(..) {
-            self.log(id, out)?;
-            self.cells.get_mut(id).unlogged = false;
-        }
-        self.unlogged = unlogged;
-        self.prepare_published()?;
-        self.free_emptied();
-        // Reading brings rows up too, and a store that is only read is never flushed.
-        self.sweep();
-        Ok(())
+        self.log_unlogged(out)?;
+        self.settle(out)
     }
 
     fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
@@ -474,6 +492,9 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             Some(id) => id,
             None => self.cells.insert(Cell::new(key.into(), None, record.timestamp)),
         };
+        if let Some(headers) = &mut self.headers {
+            headers.set(id, record.headers().map_err(|error| wrong_record(&self.name, error))?);
+        }
         let cell = self.cells.get_mut(id);
         (cell.value, cell.timestamp) = (value, record.timestamp);
         if cell.value.is_none() {
@@ -500,7 +521,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         for id in &ids {
             let cell = cells.get(*id);
             if let Some(value) = &cell.value {
-                self.format.write(&self.values, value, cell.timestamp, &mut bytes).map_err(|e| {
+                let meta = (cell.timestamp, self.headers.as_ref().map_or(&Headers::NONE, |headers| headers.get(*id)));
+                self.format.write(&self.values, value, meta, &mut bytes).map_err(|e| {
                     StoreError::new(StoreErrorKind::Invalid, format!("store `{}` cannot write a row: {e}", self.name))
                         .with_source(e)
                 })?;
@@ -521,6 +543,9 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         drop(writes);
         if let Some(publishing) = &self.publishing {
             publishing.rows.flush_ended();
+        }
+        if std::mem::take(&mut self.floor_unflushed) {
+            below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
         }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
@@ -567,59 +592,17 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             cache.clear();
         }
         assert!(self.publishing.is_none(), "a store is wiped before it is published");
+        (self.floor, self.floor_unflushed) = (Vec::new(), false);
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
 
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut rows = Vec::new();
-        let values = self.values.clone();
-        let mut failure = None;
-        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| {
-            let mut row = Encoder(&mut rows);
-            row.bytes(key);
-            row.time(timestamp);
-            match row.filled(|out| values.write(value, out)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failure {
-            return Err(self.unwritable(error));
-        }
-        let mut out = Encoder(out);
-        out.bytes(&rows);
-        out.number(self.unlogged.len() as u64);
-        for id in &self.unlogged {
-            out.bytes(&self.cells.get(*id).key);
-            out.time(self.cells.get(*id).timestamp);
-        }
-        self.snapshot_cache(out.0)
+        self.write_snapshot(out)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.wipe()?;
-        let mut bytes = Decoder::new(bytes);
-        let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
-        while !rows.is_at_end() {
-            let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
-            let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
-            if self.below.is_some() {
-                self.cells.get_mut(id).unflushed = true;
-                self.unflushed.push(id);
-            }
-        }
-        for _ in 0..bytes.number().map_err(cut_off)? {
-            let (key, timestamp) = (bytes.bytes().map_err(cut_off)?, bytes.time().map_err(cut_off)?);
-            let id = self.claim_bytes(key)?;
-            let cell = self.cells.get_mut(id);
-            (cell.unlogged, cell.timestamp) = (true, timestamp);
-            self.unlogged.push(id);
-        }
-        self.restore_cache(&mut bytes)
+        self.read_snapshot(bytes)
     }
 
     fn is_cached(&self) -> bool {

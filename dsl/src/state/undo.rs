@@ -5,7 +5,7 @@
 
 use super::StoreError;
 use super::typed_rows::TypedRows;
-use crate::record::Timestamp;
+use crate::record::{Headers, Timestamp};
 
 /// What a row's value was before a change.
 pub(super) enum Old<V> {
@@ -22,6 +22,7 @@ pub(super) enum RowChange<V> {
         id: u32,
         old: Old<V>,
         timestamp: Timestamp,
+        headers: Headers,
         /// The change put the row on the list of those that the bytes below have to get.
         unflushed: bool,
     },
@@ -62,8 +63,10 @@ impl<V: Send + 'static> TypedRows<V> {
                 }
             },
         };
-        let timestamp = cell.timestamp;
-        journal.changes.push(RowChange::Row { id, old, timestamp, unflushed: false });
+        let (timestamp, headers) = (cell.timestamp, self.cell_headers(id).clone());
+        if let Some(journal) = &mut self.journal {
+            journal.changes.push(RowChange::Row { id, old, timestamp, headers, unflushed: false });
+        }
         Ok(())
     }
 
@@ -83,8 +86,8 @@ impl<V: Send + 'static> TypedRows<V> {
     fn undo_changes(&mut self, journal: &mut RowJournal<V>, mark: UndoMark) -> Result<(), StoreError> {
         let newest_first = "changes are taken back newest first";
         for change in journal.changes.drain(mark.0..).rev() {
-            let (id, old, timestamp, unflushed) = match change {
-                RowChange::Row { id, old, timestamp, unflushed } => (id, old, timestamp, unflushed),
+            let (id, old, timestamp, headers, unflushed) = match change {
+                RowChange::Row { id, old, timestamp, headers, unflushed } => (id, old, timestamp, headers, unflushed),
                 RowChange::Unlogged { id } => {
                     self.cells.get_mut(id).unlogged = false;
                     assert_eq!(self.unlogged.pop(), Some(id), "{newest_first}");
@@ -101,6 +104,9 @@ impl<V: Send + 'static> TypedRows<V> {
             };
             let cell = self.cells.get_mut(id);
             (cell.value, cell.timestamp) = (old, timestamp);
+            if let Some(kept) = &mut self.headers {
+                kept.set(id, headers);
+            }
             if unflushed {
                 cell.unflushed = false;
                 assert_eq!(self.unflushed.pop(), Some(id), "{newest_first}");
@@ -150,6 +156,12 @@ impl<T: Copy> Undoable<T> {
     #[inline]
     pub fn set(&mut self, value: T) {
         self.now = value;
+    }
+
+    /// The value, to be changed in its place; as [`set`](Self::set).
+    #[inline]
+    pub(crate) fn now_mut(&mut self) -> &mut T {
+        &mut self.now
     }
 
     /// A step begins: what was set so far stays.

@@ -16,7 +16,7 @@ use super::{
     Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, StateStore, StoreError,
     StoreErrorKind, Version, VersionedStore, VisitBytes,
 };
-use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// The row that has the greatest time put, so that it is written, read and taken back like any other.
@@ -168,7 +168,7 @@ impl<K: 'static, V: Send + 'static> VersionedState<K, V> {
         }
         if self.observed()?.is_none_or(|observed| from > observed) {
             let row = self.rows.claim(TIME_ROW)?;
-            self.rows.replace(row, Some(History::new(from, None)), Timestamp::ZERO);
+            self.rows.replace(row, Some(History::new(from, None)), Timestamp::ZERO, &Headers::NONE);
             self.expire()?;
         }
         let row = self.rows.claim(&self.key_buffer)?;
@@ -189,13 +189,13 @@ impl<K: 'static, V: Send + 'static> VersionedState<K, V> {
         let limit = self.limit()?;
         let row = self.rows.claim(&key)?;
         if limit.is_some_and(|limit| !history.expire(limit)) {
-            self.rows.replace(row, None, Timestamp::ZERO);
+            self.rows.replace(row, None, Timestamp::ZERO, &Headers::NONE);
             return Ok(());
         }
         if let Some(expires) = history.expires() {
             self.expiries.insert((expires, key));
         }
-        self.rows.replace(row, Some(history), Timestamp::ZERO);
+        self.rows.replace(row, Some(history), Timestamp::ZERO, &Headers::NONE);
         Ok(())
     }
 
@@ -212,7 +212,7 @@ impl<K: 'static, V: Send + 'static> VersionedState<K, V> {
             }
             match history {
                 Some((history, _)) => self.put_history(key, history)?,
-                None => self.rows.replace(row, None, Timestamp::ZERO),
+                None => self.rows.replace(row, None, Timestamp::ZERO, &Headers::NONE),
             }
         }
         Ok(())
@@ -267,7 +267,7 @@ fn write_version<V: 'static>(
     value: Option<&V>,
     out: &mut ChangelogOut<'_>,
 ) -> Result<(), crate::serde::SerdeError> {
-    out.write(key, from, |bytes| match value {
+    out.write(key, from, &Headers::NONE, |bytes| match value {
         Some(value) => values.write(value, bytes).map(|()| true),
         None => Ok(false),
     })

@@ -24,6 +24,16 @@ pub enum Naming {
     Explicit,
 }
 
+/// What the rows of tables keep besides value and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreFormat {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// The headers of the record that wrote them (KIP-1271).
+    Headers,
+}
+
 /// Builds a topology from streams and tables. They borrow the builder; [`build`](StreamsBuilder::build) ends it.
 ///
 /// ```
@@ -75,6 +85,34 @@ impl StreamsBuilder {
     #[must_use]
     pub fn optimize(mut self, optimization: Optimization) -> Self {
         self.plan.get_mut().optimizations.add(optimization);
+        self
+    }
+
+    /// Says what the rows of tables keep, windows and sessions included; `dsl.store.format` of Kafka Streams. What comes out
+    /// is the same; a processor reads the headers by
+    /// [`get_with_headers`](crate::state::StoreAccess::get_with_headers).
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::record::Headers;
+    /// use tidemill_dsl::state::Store;
+    /// use tidemill_dsl::stream::StoreFormat;
+    ///
+    /// const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # let builder = StreamsBuilder::new();
+    /// let builder = builder.store_format(StoreFormat::Headers);
+    /// builder.stream(&IN).group_by_key().count_with(&COUNTS);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// let headers = Headers::default().with("trace", "7");
+    /// driver.input(&IN).headers(headers.clone()).send("a", 1);
+    /// assert_eq!(driver.store(&COUNTS).get_with_headers("a"), Some((1, headers)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn store_format(self, format: StoreFormat) -> Self {
+        self.plan.borrow_mut().store_format = format;
         self
     }
 

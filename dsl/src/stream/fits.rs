@@ -4,6 +4,11 @@ use crate::serde::{Data, Nullable, Serde, SerdeError, SerdeRef};
 
 /// Says that a stream of `Self` fits into a topic of `T`: a topic takes its own type, and for a type that is never absent
 /// also its `Option`, where an absent value is written as null; and a topic of an `Option` takes what is never absent.
+#[diagnostic::on_unimplemented(
+    message = "a stream of `{Self}` does not fit into a topic of `{T}`",
+    label = "the stream has `{Self}`, the topic `{T}`",
+    note = "a topic takes its own type and the `Option` of it; `map` or `map_values` make one type of another"
+)]
 pub trait Fits<T: 'static>: Data {
     /// The serde of `Self`, given that of the topic.
     fn serde(topic: &SerdeRef<T>) -> SerdeRef<Self>;
@@ -41,5 +46,9 @@ impl<T: Data<Plain = T> + Clone> Serde<T> for Present<T> {
 
     fn name(&self) -> String {
         self.0.name()
+    }
+
+    fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        self.0.placing(bytes)
     }
 }

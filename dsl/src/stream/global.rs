@@ -109,7 +109,7 @@ impl StreamsBuilder {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered(&format!("{}-STATE-STORE-", topic.name())),
         };
-        if materialized.retention().is_some() {
+        if materialized.versions().is_some() {
             plan.faults.push(Fault::VersionedGlobal { topic: topic.name().into() });
         }
         plan.persistent.push(store);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::builder::StoreFormat;
 use super::lowering::Lowering;
 use super::names::{NameId, Names};
 use super::optimization::Optimizations;
@@ -79,6 +80,8 @@ pub(super) struct Plan {
     pub(super) sources: Vec<(Vec<String>, StepId)>,
     pub(super) optimizations: Optimizations,
     pub(super) faults: Vec<Fault>,
+    /// What the rows of the stores of tables keep.
+    pub(super) store_format: StoreFormat,
 }
 
 impl Plan {
@@ -244,6 +247,17 @@ impl Plan {
                 lowering.add_topic(topics, &mut builder);
             }
         }
+        self.format_stores(&mut builder);
         builder
+    }
+
+    /// Tables' stores keep headers if the program says so; those that were added for processors stay as they are.
+    fn format_stores(&self, builder: &mut TopologyBuilder) {
+        if self.store_format == StoreFormat::Headers {
+            let of_tables: Vec<Arc<str>> = self.stores.iter().map(|store| self.names.resolve(store.name)).collect();
+            for store in builder.stores.iter_mut().filter(|store| of_tables.contains(store.spec.name())) {
+                store.spec = store.spec.clone().with_headers();
+            }
+        }
     }
 }

@@ -34,7 +34,10 @@ pub trait Files: Send + Sync + 'static {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Makes creations and removals durable.
+    /// Gives a file another name, in one step; a file that had this name is gone.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Makes creations, removals and new names durable.
     fn sync_folder(&self) -> io::Result<()>;
 }
 
@@ -121,6 +124,10 @@ impl Files for StdFiles {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.folder.join(name))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.folder.join(from), self.folder.join(to))
     }
 
     fn sync_folder(&self) -> io::Result<()> {

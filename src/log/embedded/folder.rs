@@ -4,11 +4,13 @@
 //! log.lock            empty; locked as long as the log is open
 //! tidemill-log        "tidemill log, format 1\n": the folder is a log's
 //! *.segment           the log (see `segment`)
+//! *.rewriting         a segment that did not get its place yet (see `rewrite`); removed when the log is opened
 //! ```
 
 use std::io;
 
 use super::files::{Files, FolderLock};
+use super::rewrite::UNFINISHED;
 use super::segment;
 use crate::log::{LogError, LogErrorKind};
 
@@ -44,6 +46,9 @@ pub(super) fn take(files: &dyn Files) -> Result<Folder, LogError> {
         LogError::new(LogErrorKind::Locked, message)
     })?;
     let names = files.list().map_err(|cause| cannot(files, "read the folder", cause))?;
+    for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        files.remove(name).map_err(|cause| cannot(files, &format!("remove `{name}`"), cause))?;
+    }
     let segments: Vec<_> = names.iter().filter_map(|name| segment::first_of(name)).collect();
     match (names.iter().any(|name| name == MARKER), segments.is_empty()) {
         (true, _) => check_marker(files, segments.is_empty())?,

@@ -19,17 +19,39 @@ pub(super) struct SegmentId(pub(super) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) base: Offset,
-    pub(super) count: u32,
+    /// How many offsets it takes.
+    pub(super) span: u32,
     pub(super) segment: SegmentId,
     /// Where in the segment the batch's crc stands.
     pub(super) at: u32,
-    /// How many bytes its records have.
-    pub(super) length: u32,
+    extent: Extent,
 }
 
+/// How many bytes a batch's records have (less than 2 GiB), and in the highest bit whether some were removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent(u32);
+
+const THINNED: u32 = 1 << 31;
+
 impl Place {
+    fn of(stored: &StoredBatch, segment: SegmentId, body_at: u64) -> Place {
+        let at = u32::try_from(body_at + stored.at as u64).expect("segments are limited to far less than 4 GiB");
+        let extent = Extent(stored.length | if stored.thinned.is_some() { THINNED } else { 0 });
+        Place { base: stored.base, span: stored.span, segment, at, extent }
+    }
+
     pub(super) fn end(&self) -> Offset {
-        self.base.plus(u64::from(self.count))
+        self.base.plus(u64::from(self.span))
+    }
+
+    /// How many bytes its records have.
+    pub(super) fn length(&self) -> u32 {
+        self.extent.0 & !THINNED
+    }
+
+    /// Whether records were removed from it.
+    pub(super) fn is_thinned(&self) -> bool {
+        self.extent.0 & THINNED != 0
     }
 }
 
@@ -38,14 +60,30 @@ impl Place {
 pub(super) struct Share {
     pub(super) end: Offset,
     pub(super) time_max: Timestamp,
+    pub(super) bytes: u64,
 }
 
 /// One segment.
 pub(super) struct Segment {
     /// The number of its first frame, which names its file.
     pub(super) first: u64,
+    /// The number of the first frame of the next segment, once this one has ended.
+    pub(super) next: Option<u64>,
     pub(super) bytes: u64,
     pub(super) shares: BTreeMap<PartitionId, Share>,
+}
+
+impl Segment {
+    /// Counts a batch.
+    fn count(&mut self, stored: &StoredBatch, end: Offset) {
+        if stored.is_empty() {
+            return;
+        }
+        let empty = Share { end, time_max: stored.time_max, bytes: 0 };
+        let share = self.shares.entry(stored.partition).or_insert(empty);
+        let bytes = share.bytes + u64::from(stored.length);
+        *share = Share { end, time_max: share.time_max.max(stored.time_max), bytes };
+    }
 }
 
 #[derive(Default)]
@@ -86,7 +124,10 @@ impl Index {
     pub(super) fn add_segment(&mut self, first: u64) -> SegmentId {
         let id = SegmentId(self.next_segment);
         self.next_segment += 1;
-        self.segments.insert(id, Segment { first, bytes: 0, shares: BTreeMap::new() });
+        if let Some(mut last) = self.segments.last_entry() {
+            last.get_mut().next = Some(first);
+        }
+        self.segments.insert(id, Segment { first, next: None, bytes: 0, shares: BTreeMap::new() });
         id
     }
 
@@ -98,13 +139,11 @@ impl Index {
     /// Adds a batch that stands in the last segment, in the frame body that begins at `body_at`.
     pub(super) fn add(&mut self, stored: &StoredBatch, body_at: u64) {
         let mut last = self.segments.last_entry().expect("a log has a segment");
-        let segment = *last.key();
-        let at = u32::try_from(body_at + stored.at as u64).expect("segments are limited to far less than 4 GiB");
-        let place = Place { base: stored.base, count: stored.count, segment, at, length: stored.length };
-        let share = last.get_mut().shares.entry(stored.partition);
-        let share = share.or_insert(Share { end: place.end(), time_max: stored.time_max });
-        *share = Share { end: place.end(), time_max: share.time_max.max(stored.time_max) };
-        self.partition(stored.partition).places.push_back(place);
+        let place = Place::of(stored, *last.key(), body_at);
+        last.get_mut().count(stored, place.end());
+        if !stored.is_empty() {
+            self.partition(stored.partition).places.push_back(place);
+        }
     }
 
     /// Keeps the last batch of a partition in memory, within the budget.
@@ -126,7 +165,7 @@ impl Index {
         let first = partition.places.partition_point(|place| place.end() <= from);
         let (mut wanted, mut bytes) = (Vec::new(), 0);
         for (at, place) in partition.places.iter().enumerate().skip(first) {
-            bytes += place.length as usize;
+            bytes += place.length() as usize;
             if place.base >= end || (bytes > bytes_max && !wanted.is_empty()) {
                 break;
             }
@@ -136,11 +175,6 @@ impl Index {
             });
         }
         wanted
-    }
-
-    /// Where the first batch of a partition stands.
-    pub(super) fn first_place(&self, partition: PartitionId) -> Option<&Place> {
-        self.partitions.get(partition.index())?.places.front()
     }
 
     /// Forgets the batches before `start`.
@@ -170,6 +204,49 @@ impl Index {
     /// Forgets a segment that is removed.
     pub(super) fn remove_segment(&mut self, id: SegmentId) {
         self.segments.remove(&id);
+    }
+
+    /// Puts one segment in the place of some that stand one after another; its batches stand in these frame bodies.
+    pub(super) fn replace(&mut self, old: &[SegmentId], next: u64, bytes: u64, stored: &[(StoredBatch, u64)]) {
+        let (id, last) = (old[0], old[old.len() - 1]);
+        let mut segment = Segment { first: self.segments[&id].first, next: Some(next), bytes, shares: BTreeMap::new() };
+        let mut places: BTreeMap<PartitionId, Vec<Place>> = BTreeMap::new();
+        for id in old {
+            // Partitions of which nothing is left lose their places too.
+            let gone = self.segments.remove(id).into_iter().flat_map(|segment| segment.shares.into_keys());
+            places.extend(gone.map(|partition| (partition, Vec::new())));
+        }
+        for (stored, body_at) in stored {
+            let place = Place::of(stored, id, *body_at);
+            segment.count(stored, place.end());
+            if !stored.is_empty() {
+                places.entry(stored.partition).or_default().push(place);
+            }
+        }
+        self.segments.insert(id, segment);
+        for (partition, places) in places {
+            self.replace_places(partition, id..=last, places);
+        }
+    }
+
+    fn replace_places(&mut self, partition: PartitionId, old: std::ops::RangeInclusive<SegmentId>, new: Vec<Place>) {
+        let known = self.partition(partition);
+        let from = known.places.partition_point(|place| place.segment < *old.start());
+        let to = known.places.partition_point(|place| place.segment <= *old.end());
+        let behind = known.places.split_off(to);
+        known.places.truncate(from);
+        known.places.extend(new);
+        // Batches in memory that were among the replaced ones go: they stand for places that are no more.
+        let forget = known.recent.len().saturating_sub(behind.len());
+        known.places.extend(behind);
+        let forgotten: usize = known.recent.drain(..forget).map(|batch| batch.bytes().len()).sum();
+        self.recent_bytes -= forgotten;
+        let mut left = forget;
+        self.recent.retain(|remembered| {
+            let goes = left > 0 && *remembered == partition;
+            left -= usize::from(goes);
+            !goes
+        });
     }
 
     fn partition(&mut self, partition: PartitionId) -> &mut Partition {

@@ -3,14 +3,16 @@
 //! Rule: a frame is written as a whole behind the last one. A segment is durable as a whole before the next one begins,
 //! so a broken end can only be in the last segment.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
-use tidemill_dsl::record::{Batch, Offset};
+use tidemill_dsl::record::{Batch, BatchBuilder, Offset, Timestamp};
 
 use super::Settings;
 use super::body::{self, RECORDS_PREFIX};
+use super::clean::Cleaner;
 use super::files::{Files, FolderLock, LogFile};
 use super::folder::{self, cannot};
 use super::frame::{self, HEADER};
@@ -18,8 +20,8 @@ use super::index::{Index, Place, SegmentId, Wanted};
 use super::recover::{self, End, Recovered, damaged};
 use super::segment;
 use super::sync::{Breakage, Durability, Syncer};
-use crate::log::ledger::{Book, Call, Change, Keep, PartitionId, Ticket};
-use crate::log::{LogError, LogErrorKind};
+use crate::log::ledger::{Book, Call, Change, Keep, Ledger, PartitionId, Ticket};
+use crate::log::{Cleaned, LogError};
 
 /// How many old segments are kept open for readers.
 const OPEN_FILES: usize = 64;
@@ -28,15 +30,20 @@ const BUFFER_KEPT: usize = 4 << 20;
 /// Batches that stand this close together are read in one piece.
 const READ_GAP: u32 = 4 << 10;
 
+/// A segment's name and its file.
+type OpenSegment = (String, Arc<dyn LogFile>);
+
 /// The segments of a log.
 pub(super) struct Journal {
     pub(super) files: Arc<dyn Files>,
     pub(super) index: RwLock<Index>,
     pub(super) syncer: Arc<Syncer>,
-    settings: Settings,
+    pub(super) settings: Settings,
     writer: Mutex<Writer>,
     breakage: Arc<Breakage>,
     old_files: Mutex<VecDeque<(SegmentId, Arc<dyn LogFile>)>>,
+    /// Held by the one who cleans.
+    pub(super) cleaning: Mutex<Cleaner>,
     interval_thread: Option<JoinHandle<()>>,
     _lock: FolderLock,
 }
@@ -71,6 +78,7 @@ impl Journal {
             writer: Mutex::new(Writer { end, frame: Vec::new() }),
             breakage,
             old_files: Mutex::default(),
+            cleaning: Mutex::default(),
             interval_thread,
             _lock: folder.lock,
         };
@@ -104,36 +112,29 @@ impl Journal {
     }
 
     /// Reads batches that stand close together in one piece.
-    fn read_run(&self, run: &[Place], out: &mut Vec<Arc<Batch>>) -> Result<(), LogError> {
+    fn read_run(&self, (name, file): &OpenSegment, run: &[Place], out: &mut Vec<Arc<Batch>>) -> Result<(), LogError> {
         let (first, last) = (run[0], run[run.len() - 1]);
-        let (name, file) = self.segment_file(first.segment)?;
-        let length = (last.at - first.at) as usize + RECORDS_PREFIX + last.length as usize;
+        let length = (last.at - first.at) as usize + RECORDS_PREFIX + last.length() as usize;
         let mut bytes = vec![0; length];
         file.read_at(u64::from(first.at), &mut bytes).map_err(|cause| cannot(&*self.files, "read a segment", cause))?;
         for place in run {
             let at = (place.at - first.at) as usize;
-            let stored = &bytes[at..at + RECORDS_PREFIX + place.length as usize];
-            let batch = body::check_records(stored).and_then(|records| {
-                Batch::decode(place.base, place.count, records.into()).map_err(|_| "records are cut off")
-            });
-            out.push(Arc::new(batch.map_err(|why| damaged(&*self.files, &name, u64::from(place.at), why))?));
+            let stored = &bytes[at..at + RECORDS_PREFIX + place.length() as usize];
+            let batch = body::decode_records(place.base, place.span, place.is_thinned(), stored);
+            out.push(Arc::new(batch.map_err(|why| damaged(&*self.files, name, u64::from(place.at), why))?));
         }
         Ok(())
     }
 
-    fn segment_file(&self, id: SegmentId) -> Result<(String, Arc<dyn LogFile>), LogError> {
-        let gone =
-            || LogError::new(LogErrorKind::OutOfRange, "the records were removed while they were read: begin later");
-        let first = self.index.read().unwrap_or_else(PoisonError::into_inner).segment(id).ok_or_else(gone)?.first;
-        let name = segment::name_of(first);
+    /// Opens the file of a segment that the index knows. Places may be read from it as long as it is held, also when the
+    /// segment is removed or rewritten meanwhile.
+    fn segment_file(&self, index: &Index, id: SegmentId) -> Result<OpenSegment, LogError> {
+        let name = segment::name_of(index.segment(id).expect("a place's segment is in the index").first);
         let mut files = self.old_files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, file)) = files.iter().find(|(open, _)| *open == id) {
             return Ok((name, file.clone()));
         }
-        let file = match self.files.open(&name) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Err(gone().with_source(cause)),
-            file => file.map_err(|cause| cannot(&*self.files, "open a segment", cause))?,
-        };
+        let file = self.files.open(&name).map_err(|cause| cannot(&*self.files, "open a segment", cause))?;
         if files.len() == OPEN_FILES {
             files.pop_front();
         }
@@ -178,6 +179,10 @@ impl Keep for Journal {
         Ok(Ticket(end.number))
     }
 
+    fn clean(&self, ledger: &Ledger<Journal>, now: Timestamp) -> Result<Cleaned, LogError> {
+        self.give_back(ledger, now)
+    }
+
     fn settle(&self, Ticket(number): Ticket, call: Call) -> Result<(), LogError> {
         match (self.settings.durability, call) {
             (Durability::Never, _) | (Durability::Interval(_), Call::Commit) => Ok(()),
@@ -195,6 +200,18 @@ impl Keep for Journal {
     ) -> Result<Vec<Arc<Batch>>, LogError> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let wanted = index.find(partition, from, end, bytes_max);
+        if wanted.is_empty() {
+            // Everything from here to the end was removed: an empty batch says so.
+            return Ok(vec![Arc::new(BatchBuilder::default().finish_sparse(from, end, &[]))]);
+        }
+        let mut files = BTreeMap::new();
+        for wanted in &wanted {
+            if let Wanted::OnDisk(place) = wanted
+                && let Entry::Vacant(file) = files.entry(place.segment)
+            {
+                file.insert(self.segment_file(&index, place.segment)?);
+            }
+        }
         drop(index);
         let (mut batches, mut run) = (Vec::with_capacity(wanted.len()), Vec::<Place>::new());
         for wanted in wanted {
@@ -203,7 +220,7 @@ impl Keep for Journal {
                 Wanted::InMemory(_) => None,
             };
             if !run.is_empty() && !next.is_some_and(|next| is_close(&run[run.len() - 1], &next)) {
-                self.read_run(&run, &mut batches)?;
+                self.read_run(&files[&run[0].segment], &run, &mut batches)?;
                 run.clear();
             }
             match wanted {
@@ -212,14 +229,14 @@ impl Keep for Journal {
             }
         }
         if !run.is_empty() {
-            self.read_run(&run, &mut batches)?;
+            self.read_run(&files[&run[0].segment], &run, &mut batches)?;
         }
         Ok(batches)
     }
 }
 
 fn is_close(place: &Place, next: &Place) -> bool {
-    let end = place.at + RECORDS_PREFIX as u32 + place.length;
+    let end = place.at + RECORDS_PREFIX as u32 + place.length();
     place.segment == next.segment && next.at >= end && next.at - end <= READ_GAP
 }
 

@@ -4,26 +4,28 @@
 //! The format is described, byte by byte, in `folder`, `segment`, `frame` and `body`.
 
 mod body;
-mod expire;
+mod clean;
 mod files;
 mod folder;
 mod frame;
 mod index;
 mod journal;
+mod latest;
 mod recover;
+mod retention;
+mod rewrite;
 mod segment;
 mod sync;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::ledger::{Ledger, log_by_ledger};
-use super::{Append, Bounds, LogError, Notes, Session, TopicSpec};
+use super::{Append, Bounds, Cleaned, LogError, Notes, Session, TopicSpec};
 use journal::Journal;
 
-pub use expire::Expired;
 pub use files::{Files, FolderLock, LogFile, StdFiles};
 pub use sync::Durability;
 
@@ -40,15 +42,19 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// How many bytes of the youngest records are kept in memory, so that readers at the end do not read from the disk.
     pub recent_bytes: usize,
+    /// How many bytes [`Log::clean`](super::Log::clean) takes to find out which records of compacted topics were replaced;
+    /// about 40 per key. With fewer than all keys need it reads the topics more than once.
+    pub clean_bytes: usize,
 }
 
 impl Default for Settings {
-    /// Durable every 50 ms, segments of 64 MiB, 32 MiB in memory.
+    /// Durable every 50 ms, segments of 64 MiB, 32 MiB in memory, 64 MiB to clean with.
     fn default() -> Self {
         Settings {
             durability: Durability::Interval(std::time::Duration::from_millis(50)),
             segment_bytes: 64 << 20,
             recent_bytes: 32 << 20,
+            clean_bytes: 64 << 20,
         }
     }
 }

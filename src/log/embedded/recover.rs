@@ -13,7 +13,7 @@ use super::frame::{self, HEADER, Header};
 use super::index::Index;
 use super::segment::{self, Found, HeaderFound, SEGMENT_HEADER, Scanner};
 use crate::log::ledger::Book;
-use crate::log::{Bounds, LogError, LogErrorKind};
+use crate::log::{LogError, LogErrorKind};
 
 /// A log as it was found.
 pub(super) struct Recovered {
@@ -30,27 +30,32 @@ pub(super) struct End {
     pub(super) at: u64,
     /// The number of the next frame.
     pub(super) number: u64,
+    /// Whether the file was rewritten: then the log goes on in another one.
+    rewritten: bool,
 }
 
 /// Reads all segments, cuts off what is not whole at the end, and begins a segment if there is none.
 pub(super) fn recover(files: &dyn Files, segments: &[u64], index: Index) -> Result<Recovered, LogError> {
-    let mut replay = Replay { files, book: Book::default(), index, end: None };
+    let mut replay = Replay { files, book: Book::default(), index, end: None, covered: Vec::new() };
     for (at, first) in segments.iter().enumerate() {
         replay.segment(*first, at + 1 == segments.len())?;
     }
-    let Replay { mut book, mut index, end, .. } = replay;
+    let Replay { book, mut index, end, covered, .. } = replay;
     let end = match end {
-        Some(end) => end,
-        None => {
-            let end = begin_segment(files, 0, &book).map_err(|cause| cannot(files, "begin a segment", cause))?;
-            index.add_segment(0);
+        Some(end) if !end.rewritten => end,
+        end => {
+            let number = end.map_or(0, |end| end.number);
+            let end = begin_segment(files, number, &book).map_err(|cause| cannot(files, "begin a segment", cause))?;
+            index.add_segment(number);
             index.grow(end.at);
             end
         }
     };
+    for name in covered {
+        files.remove(&name).map_err(|cause| cannot(files, &format!("remove `{name}`"), cause))?;
+    }
     // What is read from now on may come from the system's memory only; nobody shall act on it before it is durable.
     end.file.sync().map_err(|cause| cannot(files, "sync the last segment", cause))?;
-    begin_where_records_are(&mut book, &index);
     Ok(Recovered { book, index, end })
 }
 
@@ -65,24 +70,13 @@ pub(super) fn begin_segment(files: &dyn Files, number: u64, book: &Book) -> io::
         body::encode_bounds(partition, bounds, &mut frame);
     }
     frame::finish(&mut frame, number, number);
-    let mut bytes = segment::encode_header(number).to_vec();
+    let mut bytes = segment::encode_header(number, None).to_vec();
     bytes.append(&mut frame);
     let file = files.create(&name)?;
     file.append(&bytes)?;
     file.sync()?;
     files.sync_folder()?;
-    Ok(End { file, name, at: bytes.len() as u64, number: number + 1 })
-}
-
-/// Segments may be gone that held the first records of a partition.
-fn begin_where_records_are(book: &mut Book, index: &Index) {
-    let partitions: Vec<_> = book.partitions().collect();
-    for (partition, Bounds { start, end }) in partitions {
-        let first = index.first_place(partition).map_or(end, |place| place.base);
-        if first > start {
-            book.set_bounds(partition, Bounds { start: first, end }).expect("the partition is in the book");
-        }
-    }
+    Ok(End { file, name, at: bytes.len() as u64, number: number + 1, rewritten: false })
 }
 
 struct Replay<'a> {
@@ -90,11 +84,17 @@ struct Replay<'a> {
     book: Book,
     index: Index,
     end: Option<End>,
+    /// Segments whose frames a rewritten one stands for: the process stopped before it had removed them.
+    covered: Vec<String>,
 }
 
 impl Replay<'_> {
     fn segment(&mut self, first: u64, is_last: bool) -> Result<(), LogError> {
         let name = segment::name_of(first);
+        if self.end.as_ref().is_some_and(|end| end.rewritten && first < end.number) {
+            self.covered.push(name);
+            return Ok(());
+        }
         if let Some(end) = self.end.as_ref().filter(|end| end.number != first) {
             let why = format!("frame {} was expected, the segment begins with frame {first}", end.number);
             return Err(damaged(self.files, &name, 0, &why));
@@ -105,12 +105,13 @@ impl Replay<'_> {
         let header = scanner.bytes(0, SEGMENT_HEADER).map_err(unreadable)?;
         let (mut at, mut number) = (0, first);
         match segment::check_header(header, first) {
-            HeaderFound::Ours => (at, number) = self.frames(&name, first, &mut scanner)?,
+            HeaderFound::Grown => (at, number) = self.frames(&name, first, &mut scanner)?,
+            HeaderFound::Rewritten(next) => return self.rewritten(&name, (first, next), file, &mut scanner),
             HeaderFound::OtherVersion(version) => return Err(other_version(self.files, &name, version)),
             HeaderFound::Broken => {}
         }
         if number > first && at == scanner.length() {
-            self.end = Some(End { file, name, at, number });
+            self.end = Some(End { file, name, at, number, rewritten: false });
             return Ok(());
         }
         let durable = scanner.later_than_durable(at, number).map_err(unreadable)?;
@@ -121,7 +122,23 @@ impl Replay<'_> {
         if !is_last {
             return Err(damaged(self.files, &name, at, "another segment follows"));
         }
-        self.cut(End { file, name, at, number }, first, scanner.length())
+        self.cut(End { file, name, at, number, rewritten: false }, first, scanner.length())
+    }
+
+    /// Applies a segment that was whole and durable when it got its name.
+    fn rewritten(
+        &mut self,
+        name: &str,
+        (first, next): (u64, u64),
+        file: Arc<dyn LogFile>,
+        scanner: &mut Scanner,
+    ) -> Result<(), LogError> {
+        let (at, number) = self.frames(name, first, scanner)?;
+        if number == first || at < scanner.length() {
+            return Err(damaged(self.files, name, at, "it was rewritten, and whole before it got its name"));
+        }
+        self.end = Some(End { file, name: name.to_owned(), at, number: next, rewritten: true });
+        Ok(())
     }
 
     /// Applies the whole frames from the front; the result is where they end and the number of the next one.
@@ -143,11 +160,11 @@ impl Replay<'_> {
 
     /// Cuts off the end of the last segment, or the whole segment when not even its snapshot is whole.
     fn cut(&mut self, end: End, first: u64, length: u64) -> Result<(), LogError> {
-        let End { file, name, at, number } = end;
+        let End { file, name, at, number, .. } = end;
         tracing::warn!(segment = name, at, bytes = length - at, "cut off what was not durable when the log stopped");
         if number > first {
             file.truncate(at).map_err(|cause| cannot(self.files, &format!("cut off `{name}`"), cause))?;
-            self.end = Some(End { file, name, at, number });
+            self.end = Some(End { file, name, at, number, rewritten: false });
             return Ok(());
         }
         drop(file);
@@ -178,11 +195,15 @@ fn apply(
         if !continues {
             book.set_bounds(partition, bounds).map_err(|contradiction| contradiction.to_string())?;
         } else if book.next_partition() <= partition || book.bounds(partition) != bounds {
-            return Err(format!("the snapshot contradicts the segment before it about partition {}", partition.0));
+            let known = (book.next_partition() > partition).then(|| book.bounds(partition));
+            return Err(format!(
+                "the snapshot says {bounds:?} of partition {}, the segments before it {known:?}",
+                partition.0
+            ));
         }
     }
     for stored in &body.batches {
-        book.extend(stored.partition, stored.base, stored.count).map_err(|contradiction| contradiction.to_string())?;
+        book.extend(stored.partition, stored.base, stored.span).map_err(|contradiction| contradiction.to_string())?;
         index.add(stored, at + HEADER as u64);
     }
     for (partition, start) in body.change.starts {

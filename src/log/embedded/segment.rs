@@ -1,11 +1,15 @@
 //! Segments: the files that frames lie in, one after another without a gap.
 //!
 //! ```text
-//! segment v1   magic "TIDEMILL" | version u32 | first_number u64 | crc u32 | frame*
+//! segment v2   magic "TIDEMILL" | version u32 | first_number u64 | next_number u64 | crc u32 | frame*
 //! file name    first_number as 20 decimal digits | ".segment"
 //! ```
-//! Little-endian. `crc` is the CRC-32C of the 20 bytes before it. The first frame has the number `first_number` and is
+//! Little-endian. `crc` is the CRC-32C of the 28 bytes before it. The first frame has the number `first_number` and is
 //! a snapshot: all topics, progress, notes and bounds, so that the segments before it can be removed.
+//!
+//! A segment is written with `next_number` 0 and grows by frames with consecutive numbers. One that was rewritten (see
+//! `clean`) stands in the place of all frames below `next_number`, and was whole and durable before it got its name; its own
+//! frames are numbered from `first_number` on.
 
 use std::io;
 use std::sync::Arc;
@@ -14,9 +18,9 @@ use super::files::LogFile;
 use super::frame::{self, HEADER, Header};
 
 /// The version of frames, bodies and segments.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The length of a segment's header in bytes.
-pub(super) const SEGMENT_HEADER: usize = 24;
+pub(super) const SEGMENT_HEADER: usize = 32;
 const MAGIC: [u8; 8] = *b"TIDEMILL";
 const SUFFIX: &str = ".segment";
 /// How much is read from a file at a time.
@@ -33,35 +37,44 @@ pub(super) fn first_of(name: &str) -> Option<u64> {
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
-/// The header of a segment.
-pub(super) fn encode_header(first: u64) -> [u8; SEGMENT_HEADER] {
+/// The header of a segment; `next` is given for one that was rewritten.
+pub(super) fn encode_header(first: u64, next: Option<u64>) -> [u8; SEGMENT_HEADER] {
     let mut header = [0; SEGMENT_HEADER];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
     header[12..20].copy_from_slice(&first.to_le_bytes());
-    let crc = crc32c::crc32c(&header[..20]);
-    header[20..].copy_from_slice(&crc.to_le_bytes());
+    header[20..28].copy_from_slice(&next.unwrap_or(0).to_le_bytes());
+    let crc = crc32c::crc32c(&header[..28]);
+    header[28..].copy_from_slice(&crc.to_le_bytes());
     header
 }
 
 /// What the first bytes of a segment are.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HeaderFound {
-    Ours,
+    /// As it grew.
+    Grown,
+    /// It was rewritten, and stands for the frames below this number.
+    Rewritten(u64),
     OtherVersion(u32),
     Broken,
 }
 
 /// Judges the first bytes of the segment whose name says `first`.
 pub(super) fn check_header(header: &[u8], first: u64) -> HeaderFound {
-    if header == encode_header(first) {
-        return HeaderFound::Ours;
+    if header == encode_header(first, None) {
+        return HeaderFound::Grown;
     }
-    let whole = header.len() == SEGMENT_HEADER && header[20..] == crc32c::crc32c(&header[..20]).to_le_bytes();
-    match header.get(8..12).and_then(|bytes| bytes.first_chunk()) {
-        Some(version) if whole && header[..8] == MAGIC && u32::from_le_bytes(*version) != VERSION => {
-            HeaderFound::OtherVersion(u32::from_le_bytes(*version))
+    let word =
+        |at: usize| header.get(at..at + 4).and_then(|bytes| bytes.first_chunk()).copied().map(u32::from_le_bytes);
+    let whole =
+        header.len() == SEGMENT_HEADER && header[..8] == MAGIC && word(28) == Some(crc32c::crc32c(&header[..28]));
+    match word(8) {
+        Some(VERSION) if whole => {
+            let next = u64::from(word(20).unwrap_or_default()) | u64::from(word(24).unwrap_or_default()) << 32;
+            if header == encode_header(first, Some(next)) { HeaderFound::Rewritten(next) } else { HeaderFound::Broken }
         }
+        Some(version) if whole => HeaderFound::OtherVersion(version),
         _ => HeaderFound::Broken,
     }
 }

@@ -29,6 +29,17 @@ struct Topic {
 struct Partition {
     name: TopicPartition,
     bounds: Bounds,
+    /// Whether its topic was deleted.
+    gone: bool,
+    /// The offset after the last tombstone that was removed.
+    complete_from: Offset,
+}
+
+impl Partition {
+    fn new(name: TopicPartition) -> Self {
+        let bounds = Bounds { start: Offset::ZERO, end: Offset::ZERO };
+        Partition { name, bounds, gone: false, complete_from: Offset::ZERO }
+    }
 }
 
 /// Topics, bounds, progress and notes, as committed.
@@ -56,15 +67,13 @@ impl Book {
     }
 
     pub(in crate::log) fn partition(&self, name: &TopicPartition) -> Result<PartitionId, LogError> {
-        let unknown = |why: String| LogError::new(LogErrorKind::UnknownTopic, why);
-        let Some(topic) = self.topics.get(&*name.topic) else {
-            return Err(unknown(format!("there is no topic `{}`: create it first", name.topic)));
-        };
+        let topic = self.topics.get(&*name.topic).ok_or_else(|| no_topic(&name.topic))?;
         if name.partition >= topic.spec.partitions {
-            return Err(unknown(format!(
+            let message = format!(
                 "there is no partition {} of topic `{}`: it has {}, counted from 0",
                 name.partition, name.topic, topic.spec.partitions
-            )));
+            );
+            return Err(LogError::new(LogErrorKind::UnknownTopic, message));
         }
         Ok(PartitionId(topic.first.0 + name.partition))
     }
@@ -75,6 +84,11 @@ impl Book {
 
     pub(in crate::log) fn bounds(&self, partition: PartitionId) -> Bounds {
         self.partitions[partition.index()].bounds
+    }
+
+    /// The offset after the last tombstone that was removed from a partition.
+    pub(in crate::log) fn complete_from(&self, partition: PartitionId) -> Offset {
+        self.partitions[partition.index()].complete_from
     }
 
     /// All partitions in the order of their numbers.
@@ -94,7 +108,13 @@ impl Book {
     pub(in crate::log) fn summary(&self) -> Change {
         let mut topics: Vec<_> = self.topics.values().map(|topic| (topic.spec.clone(), topic.first)).collect();
         topics.sort_by_key(|(_, first)| *first);
-        let mut change = Change { topics, ..Change::default() };
+        let mut change = Change { topics, gone: self.gone(), ..Change::default() };
+        change.complete_from = (0..)
+            .map(PartitionId)
+            .zip(&self.partitions)
+            .filter(|(_, known)| known.complete_from > Offset::ZERO)
+            .map(|(partition, known)| (partition, known.complete_from))
+            .collect();
         for (application, progress) in &self.applications {
             change.steps.extend(progress.inputs.iter().map(|(input, progress)| Step {
                 application: application.clone(),
@@ -109,16 +129,37 @@ impl Book {
         change
     }
 
+    /// The partitions of deleted topics, in runs.
+    fn gone(&self) -> Vec<(PartitionId, u32)> {
+        let mut runs: Vec<(PartitionId, u32)> = Vec::new();
+        for (partition, _) in (0..).map(PartitionId).zip(&self.partitions).filter(|(_, known)| known.gone) {
+            match runs.last_mut() {
+                Some((first, count)) if first.0 + *count == partition.0 => *count += 1,
+                _ => runs.push((partition, 1)),
+            }
+        }
+        runs
+    }
+
     /// Applies a change as a whole. Its batches must continue their partitions.
     pub(in crate::log) fn apply(&mut self, change: &Change) -> Result<(), Contradiction> {
+        let mut gone = change.gone.iter().peekable();
         for (spec, first) in &change.topics {
+            while let Some((partition, count)) = gone.next_if(|(partition, _)| partition < first) {
+                self.remove_partitions(*partition, *count);
+            }
             self.add_topic(spec, *first)?;
         }
+        gone.for_each(|(partition, count)| self.remove_partitions(*partition, *count));
         for (partition, batch) in &change.batches {
             self.extend(*partition, batch.base(), batch.count())?;
         }
         for step in &change.steps {
-            let name = self.known(step.partition)?.name.clone();
+            let known = self.known(step.partition)?;
+            if known.gone {
+                continue;
+            }
+            let name = known.name.clone();
             self.applications.entry(step.application.clone()).or_default().inputs.insert(name, step.progress);
         }
         for note in &change.notes {
@@ -132,7 +173,28 @@ impl Book {
             let bounds = &mut self.known(*partition)?.bounds;
             bounds.start = bounds.start.max(*start);
         }
+        for (partition, from) in &change.complete_from {
+            let known = self.known(*partition)?;
+            known.complete_from = known.complete_from.max(*from);
+        }
         Ok(())
+    }
+
+    /// Deletes the topic of these partitions. Their numbers are never used again; a log that begins behind the topic's
+    /// creation hears of them here for the first time.
+    fn remove_partitions(&mut self, first: PartitionId, count: u32) {
+        let end = first.index() + count as usize;
+        let nameless = || Partition::new(TopicPartition::new("", 0));
+        self.partitions.resize_with(self.partitions.len().max(end), nameless);
+        for known in &mut self.partitions[first.index()..end] {
+            known.gone = true;
+            known.bounds.start = known.bounds.end;
+        }
+        self.topics.retain(|_, topic| !(first.0..first.0 + count).contains(&topic.first.0));
+        let topics = &self.topics;
+        for progress in self.applications.values_mut() {
+            progress.inputs.retain(|input, _| topics.contains_key(&*input.topic));
+        }
     }
 
     /// Counts records that were appended to a partition.
@@ -152,6 +214,9 @@ impl Book {
         let end = base.get().checked_add(u64::from(count));
         let end = end.ok_or_else(|| Contradiction(format!("offsets of `{}` overflow", known.name)))?;
         known.bounds.end = Offset::new(end);
+        if known.gone {
+            known.bounds.start = known.bounds.end;
+        }
         Ok(())
     }
 
@@ -175,12 +240,15 @@ impl Book {
         if first != self.next_partition() {
             return Err(Contradiction(format!("topic `{}` begins with partition number {}", spec.name, first.0)));
         }
-        let bounds = Bounds { start: Offset::ZERO, end: Offset::ZERO };
         let names = (0..spec.partitions).map(|partition| TopicPartition::new(spec.name.clone(), partition));
-        self.partitions.extend(names.map(|name| Partition { name, bounds }));
+        self.partitions.extend(names.map(Partition::new));
         self.topics.insert(spec.name.clone(), Topic { spec: spec.clone(), first });
         Ok(())
     }
+}
+
+pub(in crate::log) fn no_topic(name: &str) -> LogError {
+    LogError::new(LogErrorKind::UnknownTopic, format!("there is no topic `{name}`: create it first"))
 }
 
 fn notes_of<'a>(owner: &'a NoteOwner, notes: &'a Notes) -> impl Iterator<Item = Note> + 'a {

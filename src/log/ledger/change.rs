@@ -42,6 +42,10 @@ pub(in crate::log) struct Change {
     pub(in crate::log) notes: Vec<Note>,
     /// Partitions that now begin later.
     pub(in crate::log) starts: Vec<(PartitionId, Offset)>,
+    /// Partitions of deleted topics: the first one, and how many.
+    pub(in crate::log) gone: Vec<(PartitionId, u32)>,
+    /// Partitions from which tombstones are removed, each with the offset after the last such tombstone.
+    pub(in crate::log) complete_from: Vec<(PartitionId, Offset)>,
 }
 
 impl Change {
@@ -51,5 +55,7 @@ impl Change {
             && self.steps.is_empty()
             && self.notes.is_empty()
             && self.starts.is_empty()
+            && self.gone.is_empty()
+            && self.complete_from.is_empty()
     }
 }

@@ -13,6 +13,18 @@ macro_rules! log_by_ledger {
             fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
                 self.0.topics()
             }
+            fn delete_topic(&self, name: &str) -> Result<(), LogError> {
+                self.0.delete_topic(name)
+            }
+            fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError> {
+                self.0.delete_records(partition, before)
+            }
+            fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
+                self.0.complete_from(partition)
+            }
+            fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError> {
+                self.0.clean(now)
+            }
             fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
                 self.0.bounds(partition)
             }

@@ -60,6 +60,16 @@ impl Draft {
     }
 }
 
+/// The records with consecutive offsets, as every appended one gets the next.
+pub(super) fn dense(records: Batch) -> Batch {
+    if records.distances().is_none() {
+        return records;
+    }
+    let mut builder = BatchBuilder::default();
+    builder.extend(&records);
+    builder.finish(records.base())
+}
+
 fn coalesced(mut base: Offset, batches: Vec<Arc<Batch>>) -> Vec<Arc<Batch>> {
     let mut out: Vec<Arc<Batch>> = Vec::with_capacity(1);
     let mut rest = &batches[..];

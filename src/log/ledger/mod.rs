@@ -22,9 +22,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
-use super::{Append, Bounds, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec};
+use super::{Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec};
+use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
 use signal::{Signal, Wakers};
 use staging::{SessionId, Slot};
@@ -54,6 +55,11 @@ pub(super) trait Keep: Send + Sync + 'static {
 
     /// Writes a change; `book` is the state before it. Called under the ledger's lock, so one at a time and in order.
     fn write(&self, book: &Book, change: &Change) -> Result<Ticket, LogError>;
+
+    /// Removes what nobody needs any more at the time `now`. Called without the ledger's lock.
+    fn clean(&self, ledger: &Ledger<Self>, now: Timestamp) -> Result<Cleaned, LogError>
+    where
+        Self: Sized;
 
     /// Waits, without the ledger's lock, until what was written is as durable as `call` promises.
     fn settle(&self, ticket: Ticket, call: Call) -> Result<(), LogError>;
@@ -230,6 +236,42 @@ impl<K: Keep> Log for Ledger<K> {
         Ok(self.shared.lock().book.topics().map(|(spec, _)| spec.clone()).collect())
     }
 
+    fn delete_topic(&self, name: &str) -> Result<(), LogError> {
+        let mut state = self.shared.lock();
+        self.shared.keep.usable()?;
+        let spec = state.book.topic(name).ok_or_else(|| no_topic(name))?;
+        let first = state.book.partition(&TopicPartition::new(spec.name.clone(), 0))?;
+        let partitions = first.0..first.0 + spec.partitions;
+        let uses = |live: &Live| live.watched.iter().chain(&live.staged).any(|used| partitions.contains(&used.0));
+        if let Some((application, _)) = state.live.iter().find(|(_, live)| uses(live)) {
+            let message = format!("topic `{name}` is in use by application `{application}`: close that first");
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
+        let change = Change { gone: vec![(first, spec.partitions)], ..Change::default() };
+        let ticket = self.shared.write(&mut state, &change)?;
+        drop(state);
+        self.shared.keep.settle(ticket, Call::Append)
+    }
+
+    fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError> {
+        let mut state = self.shared.lock();
+        self.shared.keep.usable()?;
+        let id = state.book.partition(partition)?;
+        let Bounds { start, end } = state.book.bounds(id);
+        let start = if before > start { before.min(end) } else { return Ok(()) };
+        let change = Change { starts: vec![(id, start)], ..Change::default() };
+        self.shared.write(&mut state, &change).map(|_| ())
+    }
+
+    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
+        let state = self.shared.lock();
+        Ok(state.book.complete_from(state.book.partition(partition)?))
+    }
+
+    fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError> {
+        self.shared.keep.clean(self, now)
+    }
+
     fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
         let state = self.shared.lock();
         Ok(state.book.bounds(state.book.partition(partition)?))
@@ -289,8 +331,11 @@ fn check_bytes(what: &str, bytes: usize) -> Result<(), LogError> {
 /// Retentions are stored in milliseconds; so that a log answers alike before and after it is opened again, the rest goes.
 fn in_millis(spec: &TopicSpec) -> TopicSpec {
     let millis = |retention: Duration| u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
-    let retention = spec.config.retention.map(|retention| Duration::from_millis(millis(retention).min(MILLIS_MAX)));
-    TopicSpec { config: TopicConfig { retention, ..spec.config }, ..spec.clone() }
+    let in_millis = |time| Duration::from_millis(millis(time).min(MILLIS_MAX));
+    let retention = spec.config.retention.map(in_millis);
+    let retention_bytes = spec.config.retention_bytes.map(|bytes| bytes.min(MILLIS_MAX));
+    let tombstones = in_millis(spec.config.tombstones);
+    TopicSpec { config: TopicConfig { retention, retention_bytes, tombstones, ..spec.config }, ..spec.clone() }
 }
 
 /// The longest retention: as many milliseconds as a timestamp can count.

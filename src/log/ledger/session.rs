@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, TopicPartition};
 
-use super::draft::{Draft, out_of_range};
+use super::draft::{Draft, dense, out_of_range};
 use super::staging::SessionId;
 use super::{Call, Keep, Live, PartitionId, Shared, State, check_bytes};
 use crate::log::{Append, EndWatch, LogError, LogErrorKind, OwnRecords, Progress, Session};
@@ -120,7 +120,7 @@ impl<K: Keep> Session for LedgerSession<K> {
             live.staged.push(id);
         }
         let slot = &mut state.slots[id.index()];
-        let at = slot.stage(self.id, end, &append.records);
+        let at = slot.stage(self.id, end, &dense(append.records));
         slot.tell(end);
         drop(state);
         self.shared.signal.raise();

@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tidemill_dsl::record::{Batch, Offset};
 
-use super::draft::{Draft, check_name};
+use super::draft::{Draft, check_name, dense};
 use super::{CHANGE_BYTES_MAX, Call, Keep, NoteOwner, PartitionId, Shared, State, Ticket, bytes_of, check_bytes};
 use crate::log::{Append, LogError, Notes};
 
@@ -69,7 +69,7 @@ impl<K: Keep> Shared<K> {
         self.keep.usable()?;
         check_name("a scope", scope)?;
         check_bytes("an append", bytes_of(appends.iter().map(|append| &append.records)))?;
-        let resolve = |append: Append| Ok((state.book.partition(&append.to)?, Arc::new(append.records)));
+        let resolve = |append: Append| Ok((state.book.partition(&append.to)?, Arc::new(dense(append.records))));
         let appends: Vec<_> = appends.into_iter().map(resolve).collect::<Result<_, LogError>>()?;
         if appends.iter().any(|(to, _)| state.is_staged(*to)) {
             notes.keys().try_for_each(|name| check_name("a note", name))?;

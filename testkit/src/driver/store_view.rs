@@ -5,14 +5,15 @@
 use std::ops::ControlFlow;
 
 use tidemill::processor::ProcessError;
-use tidemill::record::Timestamp;
+use tidemill::record::{Headers, Timestamp};
 use tidemill::serde::SerdeRef;
-use tidemill::state::{Descriptor, Direction, Store};
+use tidemill::state::{Descriptor, Direction, SessionStore, Store, WindowStore};
+use tidemill::window::{Window, Windowed};
 
 use super::TestDriver;
 
-/// A store of the topology, over all partitions. [`with`](Self::with) is there for every kind of store; key-value stores have
-/// verbs of their own.
+/// A store of the topology, over all partitions. [`with`](Self::with) is there for every kind of store; each kind has
+/// verbs of its own.
 ///
 /// # Panics
 ///
@@ -64,28 +65,101 @@ impl<'d, D: Descriptor> StoreView<'d, D> {
 impl<K: 'static, V: Send + 'static> StoreView<'_, Store<K, V>> {
     /// The row of a key.
     pub fn get(&mut self, key: impl Into<K>) -> Option<V> {
-        self.get_with_time(key).map(|(value, _)| value)
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| Ok(part.get(&key)?.map(|value| copy(&values, value))));
+        rows.into_iter().flatten().next()
     }
 
-    /// The row of a key and its time.
+    /// The row of a key and its time; panics when the store keeps none.
     pub fn get_with_time(&mut self, key: impl Into<K>) -> Option<(V, Timestamp)> {
         let (key, values) = (key.into(), self.store.value_serde().clone());
         let rows = self.with(|part| Ok(part.get_with_time(&key)?.map(|(value, time)| (copy(&values, value), time))));
         rows.into_iter().flatten().next()
     }
 
-    /// All rows in the order of their keys' bytes, partition by partition.
-    pub fn all(&mut self) -> Vec<(K, V)> {
-        self.all_with_times().into_iter().map(|(key, value, _)| (key, value)).collect()
+    /// The row of a key and its headers; panics when the store keeps none.
+    pub fn get_with_headers(&mut self, key: impl Into<K>) -> Option<(V, Headers)> {
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| {
+            Ok(part.get_with_headers(&key)?.map(|(value, headers)| (copy(&values, value), headers.clone())))
+        });
+        rows.into_iter().flatten().next()
     }
 
-    /// All rows with their times, in the order of their keys' bytes, partition by partition.
+    /// All rows in the order of their keys' bytes, partition by partition.
+    pub fn all(&mut self) -> Vec<(K, V)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all(Direction::Forward, |key, value| {
+                rows.push((key, copy(&values, value)));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+
+    /// All rows with their times, which the store has to keep, in the order of their keys' bytes, partition by partition.
     pub fn all_with_times(&mut self) -> Vec<(K, V, Timestamp)> {
         let values = self.store.value_serde().clone();
         let rows = self.with(|part| {
             let mut rows = Vec::new();
             part.all_with_times(Direction::Forward, |key, value, time| {
                 rows.push((key, copy(&values, value), time));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> StoreView<'_, WindowStore<K, V>> {
+    /// The row of a key in the window that begins at `start`.
+    pub fn get(&mut self, key: impl Into<K>, start: impl Into<Timestamp>) -> Option<V> {
+        self.get_with_time(key, start).map(|(value, _)| value)
+    }
+
+    /// The row of a key in a window, and its time.
+    pub fn get_with_time(&mut self, key: impl Into<K>, start: impl Into<Timestamp>) -> Option<(V, Timestamp)> {
+        let (key, start, values) = (key.into(), start.into(), self.store.value_serde().clone());
+        let rows =
+            self.with(|part| Ok(part.get_with_time(&key, start)?.map(|(value, time)| (copy(&values, value), time))));
+        rows.into_iter().flatten().next()
+    }
+
+    /// All rows with their times: partition by partition, segment by segment, in each in the order of the keys' bytes and of
+    /// starts.
+    pub fn all_with_times(&mut self) -> Vec<(Windowed<K>, V, Timestamp)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all_with_times(Direction::Forward, |key, value, time| {
+                rows.push((key, copy(&values, value), time));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> StoreView<'_, SessionStore<K, V>> {
+    /// The row of a key's session.
+    pub fn get(&mut self, key: impl Into<K>, session: Window) -> Option<V> {
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| Ok(part.get(&key, session)?.map(|value| copy(&values, value))));
+        rows.into_iter().flatten().next()
+    }
+
+    /// All rows: partition by partition, segment by segment, in each in the order of the keys' bytes, of ends and of starts.
+    pub fn all(&mut self) -> Vec<(Windowed<K>, V)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all(Direction::Forward, |key, value| {
+                rows.push((key, copy(&values, value)));
                 ControlFlow::Continue(())
             })?;
             Ok(rows)

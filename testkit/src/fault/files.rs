@@ -19,7 +19,7 @@ pub enum Fault {
 
 /// A folder in memory. Clones are the same folder.
 ///
-/// Operations are counted from 0: creations, writes, cuts, syncs, removals and syncs of the folder. Reads, and making and
+/// Operations are counted from 0: creations, writes, cuts, syncs, removals, new names and syncs of the folder. Reads, and making and
 /// locking the folder, are not. A folder that [`SimulatedFiles::crash`] gives begins with the count of what made it.
 #[derive(Clone, Default)]
 pub struct SimulatedFiles {
@@ -81,6 +81,12 @@ impl SimulatedFiles {
     /// Lets all files together have at most this many bytes; a write that would exceed it stores what fits and fails.
     pub fn limit(&self, bytes: Option<usize>) {
         self.lock().capacity = bytes;
+    }
+
+    /// How many bytes each file has, by the order of their names.
+    pub fn sizes(&self) -> Vec<usize> {
+        let disk = self.lock();
+        disk.names.values().map(|id| disk.contents[id].len()).collect()
     }
 
     /// Lets all reads fail, or work again.
@@ -221,6 +227,20 @@ impl Files for SimulatedFiles {
         }
         disk.names.remove(name);
         disk.journal.push(Operation::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut disk = SimulatedFiles::lock(self);
+        if !disk.names.contains_key(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if disk.begin().is_some() {
+            return Err(simulated_error());
+        }
+        let id = disk.names.remove(from).expect("looked for above");
+        disk.names.insert(to.to_owned(), id);
+        disk.journal.push(Operation::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
 

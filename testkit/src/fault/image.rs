@@ -16,6 +16,8 @@ pub(super) enum Operation {
     Truncate(FileId, usize),
     Sync(FileId),
     Remove(String),
+    /// From one name to another.
+    Rename(String, String),
     SyncFolder,
     /// It failed.
     Nothing,
@@ -86,7 +88,9 @@ impl LastSyncs {
     fn covers(&self, at: usize, operation: &Operation) -> bool {
         match operation {
             Operation::Write(id, _) | Operation::Truncate(id, _) => self.files.get(id).is_some_and(|sync| at < *sync),
-            Operation::Create(..) | Operation::Remove(_) => self.folder.is_some_and(|sync| at < sync),
+            Operation::Create(..) | Operation::Remove(_) | Operation::Rename(..) => {
+                self.folder.is_some_and(|sync| at < sync)
+            }
             Operation::Sync(_) | Operation::SyncFolder | Operation::Nothing => true,
         }
     }
@@ -117,6 +121,12 @@ impl Image {
         match operation {
             Operation::Create(name, id) if survives != Survives::No => _ = self.names.insert(name.clone(), *id),
             Operation::Remove(name) if survives != Survives::No => _ = self.names.remove(name),
+            Operation::Rename(from, to) if survives != Survives::No => {
+                // The name may not have survived that is given up here; the other one stays as it was then.
+                if let Some(id) = self.names.remove(from) {
+                    self.names.insert(to.clone(), id);
+                }
+            }
             Operation::Write(id, bytes) => self.write(*id, bytes, survives, chance),
             Operation::Truncate(id, length) => {
                 self.ends.insert(*id, *length);

@@ -68,7 +68,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             let (name, sends_old) = (plan.name(name), told.told());
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, R>, TableOf<K, R>, _>(merge, sides, &[&name], move |wiring| {
-                KeepJoined(wiring.rows(&opened, sends_old))
+                KeepJoined(wiring.table_rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[merge]);
         };

@@ -30,6 +30,7 @@ use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::{TableStore, ToStream};
 use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
+use crate::state::KeyedRows;
 use crate::topology::TopologyBuilder;
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
@@ -59,6 +60,16 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     {
         let row = Row::stored(store, &builder.plan());
         Table::new(builder, step, sources, (row, OldRows::stored(store)))
+    }
+
+    /// The table behind `step`, with its rows in a store of its own, of any kind.
+    pub(super) fn stored_in<S: KeyedRows<Key = K, Value = V>>(
+        builder: &'b StreamsBuilder,
+        step: StepId,
+        sources: Sources,
+        store: StoreId,
+    ) -> Self {
+        Table::new(builder, step, sources, (Row::stored_in::<S>(store), OldRows::stored(store)))
     }
 
     /// The table behind `step`; how its rows are read, and what can tell them as they were before a change.
@@ -163,7 +174,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, V>, TableOf<K, V2>, _>(&node, &[&parent], &stores, move |wiring| {
-                operator(wiring.rows(&opened, sends_old))
+                operator(wiring.table_rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[&node]);
         });

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::operator::{ReadRow, StoredRow};
+use crate::operator::{ReadRow, StoredRow, TableStore, VersionedRow};
+use crate::state::KeyedRows;
 use crate::stream::plan::{Plan, StoreId};
 use crate::topology::Wiring;
 
@@ -30,16 +31,28 @@ impl<K, V> Clone for Row<K, V> {
 }
 
 impl<K: 'static, V: Send + 'static> Row<K, V> {
-    /// Rows of a store, with their versions if it keeps them.
+    /// Rows of a key-value store, with their versions if it keeps them.
     pub(in crate::stream) fn stored(store: StoreId, plan: &Plan) -> Self {
-        let row = Row::new([store], move |plan| {
+        let row = Row::of_store(store, |wiring, name| match wiring.table_store(name) {
+            TableStore::Latest(slot) => Box::new(StoredRow(slot)),
+            TableStore::Versions(slot) => Box::new(VersionedRow(slot)),
+        });
+        Row { retention: plan.retention(store), ..row }
+    }
+
+    /// Rows of a store of any kind.
+    pub(in crate::stream) fn stored_in<S: KeyedRows<Key = K, Value = V>>(store: StoreId) -> Self {
+        Row::of_store(store, |wiring, name| Box::new(StoredRow::<S>(wiring.store(name))))
+    }
+
+    fn of_store(store: StoreId, open: fn(&Wiring<'_>, &str) -> Box<dyn ReadRow<K, V>>) -> Self {
+        Row::new([store], move |plan| {
             let name = plan.store(store);
             Box::new(move |wiring| {
                 let name = name.expect("a row is read only where its store is needed");
-                Box::new(StoredRow(wiring.table_store(&name)))
+                open(wiring, &name)
             })
-        });
-        Row { retention: plan.retention(store), ..row }
+        })
     }
 }
 

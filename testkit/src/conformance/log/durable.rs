@@ -13,7 +13,11 @@ type Open<'a> = &'a dyn Fn() -> Box<dyn Log>;
 pub fn an_opened_log_is_as_it_was_closed(open: Open<'_>) {
     let log = open();
     let (t0, t1) = with_topic(&*log);
-    let config = TopicConfig { cleanup: Cleanup::Compact, retention: Some(Duration::from_micros(1_234_567)) };
+    let config = TopicConfig {
+        cleanup: Cleanup::Compact,
+        retention: Some(Duration::from_micros(1_234_567)),
+        ..TopicConfig::default()
+    };
     log.create_topic(&TopicSpec { config, ..TopicSpec::new("u", 1) }).unwrap();
     let notes = Notes::from([("place".to_owned(), b"7".to_vec()), (String::new(), Vec::new())]);
     log.append(vec![to(&t0, &["a", "b"]), to(&t1, &["c"])], "importer", notes.clone()).unwrap();

@@ -29,6 +29,8 @@ macro_rules! log_conformance {
             a_topic_is_created_once
             topic_names_are_kafkas
             what_does_not_exist_is_an_error
+            deleted_records_are_gone
+            a_topic_is_deleted
             appended_records_get_the_next_offsets
             records_come_back_as_they_were_appended
             one_append_is_whole_or_not_there

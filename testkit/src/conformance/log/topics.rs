@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use tidemill::log::{Cleanup, Log, LogErrorKind, TopicConfig, TopicSpec};
+use tidemill::log::{Append, Cleanup, InputProgress, Log, LogErrorKind, Progress, TopicConfig, TopicSpec};
 use tidemill::record::Offset;
 
 use super::{batch, kind, partition};
 
 /// Creating a topic again is fine with the same number of partitions, and an error with another.
 pub fn a_topic_is_created_once(log: &dyn Log) {
-    let config = TopicConfig { cleanup: Cleanup::Compact, retention: Some(Duration::from_secs(7)) };
+    let config =
+        TopicConfig { cleanup: Cleanup::Compact, retention: Some(Duration::from_secs(7)), ..TopicConfig::default() };
     let spec = TopicSpec { config, ..TopicSpec::new("orders", 3) };
     assert_eq!(log.topic("orders").unwrap(), None);
     log.create_topic(&spec).unwrap();
@@ -47,4 +48,44 @@ pub fn what_does_not_exist_is_an_error(log: &dyn Log) {
         assert_eq!(kind(session.end(&missing)), unknown);
         assert_eq!(kind(session.end_watch(&missing)), unknown);
     }
+}
+
+/// Records that were deleted cannot be read any more; those behind them keep their offsets.
+pub fn deleted_records_are_gone(log: &dyn Log) {
+    log.create_topic(&TopicSpec::new("t", 1)).unwrap();
+    let to = partition("t", 0);
+    for text in ["a", "b", "c"] {
+        log.append(vec![Append { to: to.clone(), records: batch(&[text]) }], "", Default::default()).unwrap();
+    }
+    log.delete_records(&to, Offset::new(2)).unwrap();
+    log.delete_records(&to, Offset::new(1)).unwrap();
+    let bounds = log.bounds(&to).unwrap();
+    assert_eq!((bounds.start.get(), bounds.end.get()), (2, 3));
+    assert_eq!(kind(log.read(&to, Offset::new(1), 9)), Some(LogErrorKind::OutOfRange));
+    let left = log.read(&to, Offset::new(2), usize::MAX).unwrap();
+    assert_eq!(left.iter().map(|batch| batch.end().get()).max(), Some(3));
+    log.delete_records(&to, Offset::new(99)).unwrap();
+    assert_eq!(log.bounds(&to).unwrap().start.get(), 3, "no further than the end");
+    assert_eq!(kind(log.delete_records(&partition("t", 1), Offset::ZERO)), Some(LogErrorKind::UnknownTopic));
+}
+
+/// A deleted topic is gone with its records and with what was read of it; its name can be used again. One in use stays.
+pub fn a_topic_is_deleted(log: &dyn Log) {
+    log.create_topic(&TopicSpec::new("t", 1)).unwrap();
+    log.create_topic(&TopicSpec::new("other", 1)).unwrap();
+    let to = partition("t", 0);
+    log.append(vec![Append { to: to.clone(), records: batch(&["old"]) }], "", Default::default()).unwrap();
+    let session = log.session("app").unwrap();
+    let reached = InputProgress { next: Offset::new(1), partition_time: None };
+    session.commit(&Progress { inputs: [(to.clone(), reached)].into(), notes: Default::default() }).unwrap();
+    session.stage(Append { to: to.clone(), records: batch(&["staged"]) }).unwrap();
+    assert_eq!(kind(log.delete_topic("t")), Some(LogErrorKind::Invalid));
+    drop(session);
+    log.delete_topic("t").unwrap();
+    assert_eq!(kind(log.delete_topic("t")), Some(LogErrorKind::UnknownTopic));
+    assert_eq!(kind(log.bounds(&to)), Some(LogErrorKind::UnknownTopic));
+    assert_eq!(log.topics().unwrap(), [TopicSpec::new("other", 1)]);
+    log.create_topic(&TopicSpec::new("t", 3)).unwrap();
+    assert_eq!(log.bounds(&to).unwrap().end, Offset::ZERO);
+    assert!(log.session("app").unwrap().progress().unwrap().inputs.is_empty());
 }
