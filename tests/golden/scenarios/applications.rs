@@ -1,7 +1,6 @@
 //! Small applications.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidemill::Topic;
@@ -11,6 +10,7 @@ use tidemill::state::{Direction, SessionStore, Store, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::window::{Hopping, Session};
 
+use super::windows::ms;
 use super::{Scenario, Text, documents, longs, texts};
 
 const ACCOUNTS: Store<String, Value> = Store::of("accounts-store");
@@ -20,10 +20,6 @@ const PROFILES: Store<String, Value> = Store::of("profiles");
 const REGIONS: WindowStore<String, i64> = WindowStore::of("region-counts");
 const CARDS: SessionStore<String, Value> = SessionStore::of("sessions");
 const SEEN: WindowStore<String, i64> = WindowStore::of("seen");
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
