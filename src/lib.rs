@@ -143,6 +143,7 @@ mod guides {
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
+    page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");

@@ -29,10 +29,11 @@ const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
 /// How often windows are looked for that are closed: at every record, unless a file says otherwise.
 const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
 /// What the JVM says where it fails, and what tidemill says in its place.
-const REASONS: [(&str, &str); 4] = [
+const REASONS: [(&str, &str); 5] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
     ("Unable to serialize record", "cannot be written"),
     ("Input record ConsumerRecord(", "its time cannot be read: it is negative"),
+    ("Timestamp may not be negative", "with the negative time"),
     ("Could not infer new timestamp", "its time cannot be read: it is negative"),
 ];
 
@@ -269,7 +270,14 @@ fn expected_words(failure: &Failure) -> Result<Vec<String>, String> {
         REASONS.iter().find(|(jvm, _)| failure.message.starts_with(jvm)).map(|(_, ours)| (*ours).to_owned());
     // An exception of the program's own keeps its text; a global store's processor has nobody who wraps it into another.
     let thrown = |class: &str, message: Option<&String>| message.filter(|_| class.starts_with("java.lang.")).cloned();
+    let in_our_words = |text: &String| {
+        REASONS
+            .iter()
+            .find(|(jvm, _)| text.starts_with(jvm))
+            .map_or_else(|| text.clone(), |(_, ours)| (*ours).to_owned())
+    };
     let root = failure.root_class.as_deref().and_then(|class| thrown(class, failure.root_message.as_ref()));
+    let root = root.as_ref().map(in_our_words);
     let of_program = root.or_else(|| thrown(&failure.class, Some(&failure.message)));
     let reason = of_engine.or(of_program).ok_or_else(|| format!("no words for `{}` are known", failure.message))?;
     Ok(node.map(|(node, _)| format!("`{node}`")).into_iter().chain([reason]).collect())

@@ -402,7 +402,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The rows of these cells, sorted; an empty cell is a deleted row.
     fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
-        ids.sort_unstable_by(|a, b| self.cells.get(*a).key.cmp(&self.cells.get(*b).key));
+        self.cells.sort(ids);
         let mut block = RowBlock::default();
         for id in ids {
             let cell = self.cells.get(*id);
@@ -413,6 +413,17 @@ impl<V: Send + 'static> TypedRows<V> {
             block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
         }
         Ok(block)
+    }
+
+    /// Visits the row of a key, without the index that a walk makes.
+    fn visit_one(&mut self, key: &[u8], visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        let Some(id) = self.find(key)? else { return Ok(()) };
+        let Some((value, timestamp)) = self.row(CellId(id)) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        self.encode_value(value, &mut bytes)?;
+        // It is the only one.
+        let _ = visit(key, &bytes, timestamp);
+        Ok(())
     }
 
     /// All rows.
@@ -515,7 +526,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let Some(below) = &mut self.below else { return Ok(()) };
         let mut ids = std::mem::take(&mut self.unflushed);
         let cells = &self.cells;
-        ids.sort_unstable_by(|a, b| cells.get(*a).key.cmp(&cells.get(*b).key));
+        cells.sort(&mut ids);
         // Values one after another in one buffer, so that the writes can be lent.
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ids.len()));
         for id in &ids {
@@ -536,13 +547,10 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key: &cell.key, value }
         });
-        if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_begins()?;
-        }
         below.write(&mut writes, next)?;
         drop(writes);
         if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_ended();
+            publishing.rows.flushed();
         }
         if std::mem::take(&mut self.floor_unflushed) {
             below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
@@ -622,6 +630,11 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        if let (Bound::Included(key), Bound::Included(to)) = (&range.from, &range.to)
+            && key == to
+        {
+            return self.visit_one(key, visit);
+        }
         let (mut bytes, values, mut failure) = (Vec::new(), self.values.clone(), None);
         self.walk(range, direction, &mut |key, value, timestamp| {
             bytes.clear();
@@ -643,6 +656,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let below = self.below.as_ref().and_then(|below| below.snapshots());
         let rows = match below {
             Some(_) => self.pack(&mut self.unflushed.clone())?,
+            // A walk would make an index that every new row goes into from then on.
+            None if self.below.is_none() => self.pack(&mut self.cells.filled())?,
             None => self.pack_all()?,
         };
         let rows = PublishedRows::new(&rows, self.format, below);
