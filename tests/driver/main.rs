@@ -19,4 +19,5 @@ mod lent_rows;
 mod partitions;
 mod punctuations;
 mod tables;
+mod versions;
 mod wrappers;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cache::{CacheLimit, CacheSpec};
 use super::{
     BufferState, ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore,
-    Store, WindowKeeping, WindowState, WindowStore,
+    Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
 use crate::serde::SerdeRef;
 use crate::topology::TaskSettings;
@@ -86,6 +86,14 @@ impl StoreSpec {
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         StoreSpec::new(name.clone(), shape, move |kept| KeyValueState::new(name.clone(), &store, format, kept))
+    }
+
+    /// A store that knows what its rows were, for tables and processors. No cache ever holds its changes back.
+    pub fn versioned<K: 'static, V: Send + 'static>(store: &VersionedStore<K, V>) -> Self {
+        let (key, value) = (store.key_serde().name(), store.value_serde().name());
+        let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept))
     }
 
     /// A window store whose rows carry no times, for processors: windows of `size`, kept for `retention` of record time behind

@@ -227,16 +227,26 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
+        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
+        self.replace(id, value, timestamp, out.headers());
+        if self.cache.is_some() {
+            return self.hold(id.0, out);
+        }
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Sets the row at a place, of which the changelog is told otherwise.
+    #[inline]
+    pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
         let cell = self.cells.get_mut(id.0);
-        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
         if value.is_none() {
             self.emptied.push(id.0);
         }
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
         let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
-        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, out.headers().clone()));
+        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, headers.clone()));
         if unflushed {
             self.unflushed.push(id.0);
         }
@@ -249,10 +259,6 @@ impl<V: Send + 'static> TypedRows<V> {
         {
             publishing.changed.push(id.0);
         }
-        if self.cache.is_some() {
-            return self.hold(id.0, out);
-        }
-        self.owe_changelog(id.0, out)
     }
 
     /// Keeps a row that is about to change for open cursors.

@@ -1,6 +1,7 @@
 //! What the verbs wrote down, in the order of the calls, until `build` lowers it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::builder::StoreFormat;
 use super::lowering::Lowering;
@@ -60,6 +61,8 @@ struct PlannedStore {
     name: NameId,
     needed: bool,
     sends_old: bool,
+    /// How long versions of rows are kept, where they are.
+    retention: Option<Duration>,
 }
 
 /// The program as it was written.
@@ -129,8 +132,18 @@ impl Plan {
     }
 
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {
-        self.stores.push(PlannedStore { name, needed, sends_old: false });
+        self.stores.push(PlannedStore { name, needed, sends_old: false, retention: None });
         StoreId(self.stores.len() - 1)
+    }
+
+    /// Says for how long a store keeps versions of its rows, if it does.
+    pub(super) fn keep_versions(&mut self, store: StoreId, retention: Option<Duration>) {
+        self.stores[store.0].retention = retention;
+    }
+
+    /// For how long a store keeps versions of its rows, if it does.
+    pub(super) fn retention(&self, store: StoreId) -> Option<Duration> {
+        self.stores[store.0].retention
     }
 
     /// Says that something reads a table's rows, so that they have to be kept.

@@ -17,6 +17,7 @@ mod suppress;
 mod table_aggregations;
 mod table_joins;
 mod tables;
+mod versioned;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tidemill::Topic;
 use tidemill::processor::{ErrorSettings, PartialEffects};
-use tidemill::state::{SessionStore, Store, WindowStore};
+use tidemill::state::{SessionStore, Store, VersionedStore, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
 
@@ -96,6 +97,12 @@ impl Scenario {
         self
     }
 
+    /// A store of versions, looked into at the end.
+    fn versioned_store(mut self, store: &VersionedStore<String, String>) -> Self {
+        self.stores.push(StoreRows::versioned(store));
+        self
+    }
+
     /// A store of windows with times, looked into at the end.
     fn windows<V: Serialize + Send>(mut self, store: &WindowStore<String, V>) -> Self {
         self.stores.push(StoreRows::windows(store));
@@ -149,6 +156,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         stateless::scenarios(),
         processors::scenarios(),
         tables::scenarios(),
+        versioned::scenarios(),
         aggregations::scenarios(),
         windows::scenarios(),
         suppress::scenarios(),
