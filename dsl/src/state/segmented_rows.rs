@@ -51,12 +51,12 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         name: Arc<str>,
         values: SerdeRef<V>,
         format: RowFormat,
-        (retention, timely): (i64, bool),
+        (segments, timely): (Segments, bool),
         kept: Kept,
     ) -> Self {
         SegmentedRows {
             rows: TypedRows::new(name, values, format, kept).with_key_prefix(PREFIX),
-            segments: Segments::new(retention),
+            segments,
             dropped: 0,
             timely,
             by_time: None,

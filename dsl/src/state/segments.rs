@@ -16,13 +16,26 @@ pub(super) const PREFIX: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segments {
     retention: i64,
+    /// How far behind the greatest time the last row is that can be read.
+    reach: i64,
     interval: i64,
     observed: Undoable<Option<i64>>,
 }
 
 impl Segments {
     pub(super) fn new(retention: i64) -> Self {
-        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: Undoable::new(None) }
+        Segments {
+            retention,
+            reach: retention.saturating_sub(1),
+            interval: (retention / 2).max(INTERVAL_MIN),
+            observed: Undoable::new(None),
+        }
+    }
+
+    /// As Kafka Streams keeps windows that come out when they are closed: a row that is the retention behind can be read, as
+    /// it is that of a window which the greatest time has closed.
+    pub(super) fn with_closing(self) -> Self {
+        Segments { reach: self.retention, ..self }
     }
 
     /// The greatest time put so far.
@@ -65,7 +78,7 @@ impl Segments {
     /// The earliest time whose row can be read.
     #[inline]
     pub(super) fn first_visible(&self) -> i64 {
-        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(1))
+        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.reach))
     }
 
     #[inline]
@@ -98,6 +111,13 @@ mod tests {
         assert!(segments.is_visible(800_001) && !segments.is_visible(800_000));
         // Segments of 100 s: the one that 800 s lies in goes with its last row.
         assert!(segments.is_live(800_000) && !segments.is_live(799_999));
+    }
+
+    #[test]
+    fn windows_that_come_out_closed_can_be_read_a_moment_longer() {
+        let mut segments = Segments::new(100).with_closing();
+        segments.observe(200);
+        assert!(segments.is_visible(100) && !segments.is_visible(99));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keyed_rows::KeyedRows;
 use super::segmented_rows::{SegmentedRows, forward_to_rows};
-use super::segments::PREFIX;
+use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
 use super::{
@@ -56,7 +56,8 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         keeping: WindowKeeping,
         kept: Kept,
     ) -> Self {
-        let times = (keeping.retention, keeping.closing);
+        let segments = Segments::new(keeping.retention);
+        let times = (if keeping.closing { segments.with_closing() } else { segments }, keeping.closing);
         WindowState {
             keys: store.key_serde().clone(),
             rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
