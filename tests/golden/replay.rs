@@ -269,6 +269,9 @@ fn expected_words(failure: &Failure) -> Result<Vec<String>, String> {
     let of_engine =
         REASONS.iter().find(|(jvm, _)| failure.message.starts_with(jvm)).map(|(_, ours)| (*ours).to_owned());
     // An exception of the program's own keeps its text; a global store's processor has nobody who wraps it into another.
+    let root_message = failure.root_message.as_deref().unwrap_or_default();
+    let of_engine = of_engine
+        .or(root_message.contains("buffer exceeded its max capacity").then(|| "buffer of changes is full".into()));
     let thrown = |class: &str, message: Option<&String>| message.filter(|_| class.starts_with("java.lang.")).cloned();
     let in_our_words = |text: &String| {
         REASONS

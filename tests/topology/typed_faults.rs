@@ -276,7 +276,9 @@ fn a_join_that_waits_longer_than_its_table_remembers() {
         "a join waits 61s for a table that knows its latest rows only: keep the table in a `VersionedStore`, for 61s at least",
     );
     check(
-        |builder| drop(builder.global_table_with(&OTHER, &MINUTE)),
+        |builder| {
+            let _ = builder.global_table_with(&OTHER, &MINUTE);
+        },
         "the global table of topic `other` cannot keep versions, because it follows no task's time: keep it in a `Store`, or \
          read the topic as a table",
     );

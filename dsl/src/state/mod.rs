@@ -4,6 +4,8 @@
 //! checkpoint of it, written now and then together with the changelog offset that they reflect.
 
 mod access;
+mod buffer;
+mod buffered;
 mod byte_store;
 mod cache;
 mod cached_rows;
@@ -36,6 +38,8 @@ mod window_key;
 mod window_store;
 
 pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
+pub(crate) use buffer::BufferState;
+pub(crate) use buffered::Buffered;
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::cache::{CacheLimit, CacheSpec};
 use super::{
-    ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore, Store,
-    VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
+    BufferState, ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore,
+    Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
+use crate::serde::SerdeRef;
 use crate::topology::TaskSettings;
 use crate::window::millis;
 
@@ -139,6 +140,18 @@ impl StoreSpec {
         let make =
             StoreSpec::new(name.clone(), shape, move |kept| SessionState::new(name.clone(), &store, keeping, kept));
         make.retained(keeping.retention)
+    }
+
+    /// A buffer of changes that wait. Its changelog gets the last state of a key at each commit, as in Kafka Streams.
+    pub(crate) fn buffer<K: Send + 'static, V: Clone + Send + 'static>(
+        name: &Arc<str>,
+        serdes: (SerdeRef<K>, SerdeRef<V>),
+        counts_bytes: bool,
+    ) -> Self {
+        let shape = format!("buffer {} -> {}", serdes.0.name(), serdes.1.name());
+        let buffer = name.clone();
+        let make = move |kept| BufferState::new(buffer.clone(), serdes.clone(), counts_bytes, kept);
+        StoreSpec::new(name.clone(), shape, make).changelog(Changelog::LastPerCommit)
     }
 
     fn retained(self, retention: i64) -> Self {

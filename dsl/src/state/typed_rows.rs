@@ -76,6 +76,8 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) publishing: Option<Publishing>,
     /// Bytes before the keys that the changelog has.
     pub(super) key_prefix: usize,
+    /// Headers of the changelog's records that have a value, in place of those of the rows.
+    value_headers: Headers,
     /// Rows before this key have left for good.
     pub(super) floor: Vec<u8>,
     /// Whether the bytes below may still have rows before the floor.
@@ -110,6 +112,7 @@ impl<V: Send + 'static> TypedRows<V> {
             journal: None,
             publishing: None,
             key_prefix: 0,
+            value_headers: Headers::NONE,
             floor: Vec::new(),
             floor_unflushed: false,
         }
@@ -118,6 +121,11 @@ impl<V: Send + 'static> TypedRows<V> {
     /// Rows whose keys have so many bytes in front that the changelog leaves out.
     pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
         TypedRows { key_prefix: bytes, ..self }
+    }
+
+    /// Rows of which the changelog's records say by headers how their values are to be read.
+    pub(super) fn with_value_headers(self, headers: Headers) -> Self {
+        TypedRows { value_headers: headers, ..self }
     }
 
     /// How many cells are in memory.
@@ -341,7 +349,8 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        let headers = self.cell_headers(id);
+        let of_values = !self.value_headers.is_empty() && cell.value.is_some();
+        let headers = if of_values { &self.value_headers } else { self.cell_headers(id) };
         self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
     }
 

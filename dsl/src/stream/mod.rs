@@ -38,5 +38,5 @@ pub use options::{Consumed, Grouped, Joined, KeyValue, Materialized, Produced, R
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
-pub use table::{GroupedTable, Table};
+pub use table::{Buffer, BufferLimit, Eager, GroupedTable, Strict, Suppressed, Table};
 pub use windowed::{WindowKind, WindowedStream};

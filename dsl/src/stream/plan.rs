@@ -80,6 +80,8 @@ pub(super) struct Plan {
     pub(super) sources: Vec<(Vec<String>, StepId)>,
     pub(super) optimizations: Optimizations,
     pub(super) faults: Vec<Fault>,
+    /// Windowed aggregations, and how long after its end a window still takes records, in milliseconds.
+    graces: Vec<(StepId, i64)>,
     /// What the rows of the stores of tables keep.
     pub(super) store_format: StoreFormat,
 }
@@ -115,6 +117,18 @@ impl Plan {
     /// Says that a step has a use for records without a key, so that no repartition topic above drops them.
     pub(super) fn take_null_keys(&mut self, step: StepId) {
         self.steps[step.0].takes_null_keys = true;
+    }
+
+    /// Says how long after its end a window of an aggregation still takes records.
+    pub(super) fn set_grace(&mut self, step: StepId, grace: i64) {
+        self.graces.push((step, grace));
+    }
+
+    /// How long windows of a table's keys take records after their end: as the windowed aggregation says that is the table, or
+    /// the longest of those next above it.
+    pub(super) fn grace_above(&self, step: StepId) -> Option<i64> {
+        let own = self.graces.iter().find(|(windowed, _)| *windowed == step).map(|(_, grace)| *grace);
+        own.or_else(|| self.parents(step).iter().filter_map(|parent| self.grace_above(*parent)).max())
     }
 
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {

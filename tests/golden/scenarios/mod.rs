@@ -13,6 +13,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod suppress;
 mod table_aggregations;
 mod table_joins;
 mod tables;
@@ -158,6 +159,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         versioned::scenarios(),
         aggregations::scenarios(),
         windows::scenarios(),
+        suppress::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
         foreign_keys::scenarios(),

@@ -14,6 +14,7 @@ mod map_values;
 mod old_rows;
 mod row;
 mod source;
+mod suppress;
 mod to_table;
 mod transform_values;
 
@@ -23,6 +24,7 @@ pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::{Row, WireReader};
 pub(super) use source::{plan_source, plan_store};
+pub use suppress::{Buffer, BufferLimit, Eager, Strict, Suppressed};
 
 use super::plan::{StepId, StoreId};
 use super::stream_type::{KnownSerdes, Sources};

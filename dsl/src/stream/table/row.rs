@@ -88,6 +88,24 @@ impl<K: 'static, V: 'static> Row<K, V> {
         Row { used: used.collect(), retention: self.retention, ..row }
     }
 
+    /// Rows computed from these and from a store of the table's own.
+    pub(in crate::stream) fn computed_over<V2: 'static, R: ReadRow<K, V2> + 'static>(
+        &self,
+        store: StoreId,
+        compute: impl Fn(Box<dyn ReadRow<K, V>>, &Wiring<'_>, &str) -> R + Clone + 'static,
+    ) -> Row<K, V2> {
+        let above = self.make.clone();
+        let stores: Vec<StoreId> = self.stores.iter().copied().chain([store]).collect();
+        let row = Row::new(stores, move |plan| {
+            let (above, compute, name) = (above(plan), compute.clone(), plan.store(store));
+            Box::new(move |wiring| {
+                let name = name.expect("the store is there whenever the table is");
+                Box::new(compute(above(wiring), wiring, &name))
+            })
+        });
+        Row { used: self.used.clone(), ..row }
+    }
+
     /// How far back the rows can be read as they were; `None` where only the latest is known.
     pub(in crate::stream) fn retention(&self) -> Option<Duration> {
         self.retention
