@@ -17,4 +17,5 @@ mod support;
 mod threads;
 mod timers;
 mod times;
+mod versions;
 mod watching;
