@@ -19,3 +19,4 @@ mod timers;
 mod times;
 mod versions;
 mod watching;
+mod windows;

@@ -20,4 +20,5 @@ mod partitions;
 mod punctuations;
 mod tables;
 mod versions;
+mod windows;
 mod wrappers;

@@ -138,6 +138,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         self.segments.observe(time);
         if self.segments.is_live(time) {
             let id = self.claim(time, key)?;
+            self.rows.note(id)?;
             return self.rows.set(id, value, timestamp, out);
         }
         match self.rows.changelog() {
@@ -368,7 +369,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.write_back(what, out)
     }
 
-    fn note(&self) -> Option<Vec<u8>> {
+    fn commit_note(&self) -> Option<Vec<u8>> {
         self.segments.observed().map(|time| time.to_be_bytes().to_vec())
     }
 
