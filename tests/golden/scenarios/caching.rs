@@ -11,6 +11,10 @@ use super::{Scenario, Text, longs, row, texts};
 const N: Store<String, i64> = Store::of("n");
 const M: Store<String, i64> = Store::of("m");
 const T: Store<String, String> = Store::of("t");
+const AGG: Store<String, String> = Store::of("agg");
+const JOINED: Store<String, String> = Store::of("joined");
+const TEXTS: Topic<String, String> = Topic::of("in");
+const TEXTS_OUT: Topic<String, String> = Topic::of("out");
 const S: Store<String, i64> = Store::of("s");
 const CACHE: &str = "statestore.cache.max.bytes";
 const TEN_MB: &str = "10000000";
@@ -24,6 +28,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .store(&N)
             .set(CACHE, TEN_MB),
         Scenario::streams("cache_count_plain", cache_count_plain).store(&N).set(CACHE, TEN_MB),
+        Scenario::streams("cache_table_source", cache_table_source).store(&T).set(CACHE, TEN_MB),
+        Scenario::streams("cache_table_groupby", cache_table_groupby).store(&AGG).set(CACHE, TEN_MB),
+        Scenario::streams("cache_join", cache_join).store(&JOINED).set(CACHE, TEN_MB),
         Scenario::streams("cache_stream_table_join", cache_stream_table_join).set(CACHE, TEN_MB),
         Scenario::streams("cache_processor_store", cache_processor_store).plain_store(&S).set(CACHE, TEN_MB),
     ]
@@ -57,6 +64,29 @@ fn fanout(b: &StreamsBuilder, n: Materialized<String, i64>, m: Materialized<Stri
 
 fn cache_count_plain(b: &StreamsBuilder) {
     b.stream(&texts("in")).group_by_key().count_with(&N).to_stream().to(&Topic::<String, i64>::of("out"));
+}
+
+fn cache_table_source(b: &StreamsBuilder) {
+    let t = b.table_with(&TEXTS, &T).map_values_with(&Store::of("m"), |_, v| format!("{v}!"));
+    t.to_stream().to(&TEXTS_OUT);
+}
+
+fn cache_table_groupby(b: &StreamsBuilder) {
+    let told = |agg: String, sign: char, v: &str| format!("{agg}{sign}{v}");
+    b.table_with(&TEXTS, &T)
+        .group_by(|_, v| {
+            let (group, item) = v.split_once(':').expect("a value is `group:item`");
+            (group.to_owned(), item.to_owned())
+        })
+        .aggregate(&AGG, String::new, move |agg, _, v| told(agg, '+', v), move |agg, _, v| told(agg, '-', v))
+        .to_stream()
+        .to(&TEXTS_OUT);
+}
+
+fn cache_join(b: &StreamsBuilder) {
+    let l = b.table_with(&Topic::<String, String>::of("l"), &Store::of("l"));
+    let r = b.table_with(&Topic::<String, String>::of("r"), &Store::of("r"));
+    l.outer_join_with(&r, &JOINED, |l, r| format!("{}|{}", row(l), row(r))).to_stream().to(&TEXTS_OUT);
 }
 
 fn cache_stream_table_join(b: &StreamsBuilder) {
