@@ -218,6 +218,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 &stores.iter().map(|store| &**store).collect::<Vec<_>>(),
                 move |wiring| JoinTable { table: reader(wiring), padding, join },
             );
+            builder.lookups.extend(stores.into_iter().map(|store| (name.clone(), store)));
             plan.copartition(&copartitioned, builder);
         });
         if padding == Padding::Pad {
