@@ -91,6 +91,7 @@
 //! | [`serde`] | how values become bytes: Kafka's formats, JSON, [`Data`](serde::Data) and its derive |
 //! | [`state`] | stores: [`Store`](state::Store), how they are kept ([`StoreSpec`](state::StoreSpec)), what changelogs get |
 //! | [`topology`] | the explicit graph below the verbs; its description, its pictures, its [faults](topology::Fault) |
+//! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
@@ -122,7 +123,7 @@ pub use runtime::{
 };
 
 // Describing what it computes.
-pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology};
+pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
 
 /// The guides are programs: what they show compiles and runs.
 #[cfg(doctest)]
@@ -138,8 +139,10 @@ mod guides {
     page!(first_topology, "docs/guide/first-topology.md");
     page!(groups, "docs/guide/groups.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
+    page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
+    page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(errors, "docs/guide/errors.md");

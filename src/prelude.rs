@@ -9,8 +9,9 @@ pub use tidemill_dsl::Topic;
 pub use tidemill_dsl::processor::{Context, Flow, ProcessError, Processor, PunctuationType, SilentContext};
 pub use tidemill_dsl::record::{Headers, Record, Timestamp};
 pub use tidemill_dsl::serde::{Data, SerdeRef};
-pub use tidemill_dsl::state::{Changelog, Direction, Store, StoreSpec};
+pub use tidemill_dsl::state::{Changelog, Direction, SessionStore, Store, StoreSpec, WindowStore};
 pub use tidemill_dsl::stream::{
     Consumed, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream, StreamsBuilder, Table,
 };
 pub use tidemill_dsl::topology::{TimestampExtractor, Topology, TopologyErrors};
+pub use tidemill_dsl::window::{EmitStrategy, Hopping, Session, Sliding, Tumbling, Window, Windowed};

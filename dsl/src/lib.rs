@@ -22,6 +22,7 @@
 //! - [`state`]: stores, and the typed rows over their bytes.
 //! - [`serde`]: values to bytes and back.
 //! - [`record`]: what travels.
+//! - [`window`]: stretches of record time that aggregations are cut into.
 //!
 //! No file, socket, clock, thread or async runtime is in here.
 
@@ -33,5 +34,6 @@ pub mod state;
 pub mod stream;
 mod topic;
 pub mod topology;
+pub mod window;
 
 pub use topic::Topic;

@@ -179,6 +179,7 @@ impl Executor {
             origins.push((number, origin));
         }
         restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        task.resume_notes(progress)?;
         Ok((Prepared { ends, origins }, restored))
     }
 

@@ -20,7 +20,9 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::fjall::{Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot, UserValue};
+use ::fjall::{
+    AbstractTree, Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot, UserValue,
+};
 use smallvec::SmallVec;
 use tidemill_dsl::record::Offset;
 
@@ -230,6 +232,12 @@ impl ByteStore for FjallStore {
         }
         batch.insert(&self.keyspace, CHECKPOINT, stored_checkpoint(next));
         batch.commit().map_err(|cause| self.failed("be written", cause))
+    }
+
+    /// Whole tables go, which costs no write; rows that share a table with others stay until that is cut anew.
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        let dropped = self.keyspace.tree.drop_range::<StoredKey, _>(stored_bounds(range));
+        dropped.map_err(|cause| self.failed("let go of old rows", cause.into()))
     }
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {

@@ -68,6 +68,11 @@ impl ByteStore for MemoryStore {
         Ok(())
     }
 
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.rows.retain(|key, _| !range.contains(key));
+        Ok(())
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         Ok(self.checkpoint)
     }

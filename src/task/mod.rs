@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
+use tidemill_dsl::state::StoreError;
 use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
@@ -409,6 +410,10 @@ impl Task {
         if let Some(time) = self.state.stream_time() {
             progress.notes.insert(self.note(), time.as_millis().to_be_bytes().to_vec());
         }
+        let times = self.state.notes();
+        if !times.is_empty() {
+            progress.notes.insert(self.times_note(), times);
+        }
         progress
     }
 
@@ -425,8 +430,19 @@ impl Task {
         }
     }
 
+    /// Takes the times of operators and stores from what an earlier task of the same number had committed. Only when the
+    /// stores are restored: what one of them does not need any more goes.
+    pub fn resume_notes(&mut self, progress: &Progress) -> Result<(), StoreError> {
+        progress.notes.get(&self.times_note()).map_or(Ok(()), |times| self.state.resume(times))
+    }
+
     fn note(&self) -> String {
         format!("stream-time/{}", self.id)
+    }
+
+    /// The note of the times that operators and stores keep for themselves.
+    fn times_note(&self) -> String {
+        format!("times/{}", self.id)
     }
 
     fn check_usable(&self) -> Result<(), TaskError> {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use tidemill::record::Offset;
+use tidemill::log::{Durability, EmbeddedLog, Log, LogSettings, TopicConfig, TopicSpec};
+use tidemill::record::{Offset, Timestamp, TopicPartition};
 use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Position, ReadRecord, Settings, Subscription, Topic};
 
@@ -134,5 +137,34 @@ async fn a_record_that_cannot_be_read_is_an_error_between_the_others() {
     assert_eq!(next(&mut stream).await.value, Some(3));
     let behind: Position = stream.position();
     assert_eq!(behind.to_string(), "free-0@3");
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_reads_slower_than_retention_removes_is_told_what_it_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = LogSettings {
+        durability: Durability::Never,
+        segment_bytes: 4 << 10,
+        recent_bytes: 0,
+        ..LogSettings::default()
+    };
+    let log = Arc::new(EmbeddedLog::open(folder.path(), settings).unwrap());
+    let config = TopicConfig { retention: Some(Duration::from_millis(10)), ..TopicConfig::default() };
+    log.create_topic(&TopicSpec { config, ..TopicSpec::new(OUT.name(), 1) }).unwrap();
+    let shared: Arc<dyn Log> = log.clone();
+    let app = start(sums(), &shared, soon()).await;
+    let mut slow = app.subscribe(&OUT).unwrap();
+    for time in 0..200 {
+        append(&*shared, &OUT, time, time);
+    }
+    log.clean(Timestamp::from_millis(200)).unwrap();
+    let lagged = slow.next().await.unwrap().unwrap_err();
+    assert_eq!(lagged.kind(), ErrorKind::Lagged);
+    let first = log.bounds(&TopicPartition::new(OUT.name(), 0)).unwrap().start;
+    assert!(first > Offset::ZERO);
+    let text = format!("the records of `out-0` from 0 to before {first} were removed before they were read: go on");
+    assert!(lagged.to_string().starts_with(&text), "{lagged}");
+    assert_eq!(next(&mut slow).await.offset, first);
     app.close().await.unwrap();
 }

@@ -24,6 +24,10 @@ impl ByteStore for SharedMemory {
         self.0.lock().unwrap().write(writes, next)
     }
 
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.0.lock().unwrap().discard(range)
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.0.lock().unwrap().checkpoint()
     }

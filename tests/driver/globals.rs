@@ -1,11 +1,11 @@
 //! Global tables and stores in a driver: their records come into force at once, on every partition.
 
 use tidemill::Topic;
-use tidemill::processor::{Context, DropReason, Flow, Processor};
+use tidemill::processor::{Context, DropReason, ErrorHandler, ErrorSettings, Flow, Processor};
 use tidemill::record::Record;
 use tidemill::state::{Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
-use tidemill::topology::{Sink, Source, TopologyBuilder};
+use tidemill::topology::{Sink, Source, TaskSettings, TopologyBuilder};
 use tidemill_testkit::{Commit, DriverError, TestDriver};
 
 const RATES: Topic<String, Option<i64>> = Topic::of("rates");
@@ -176,4 +176,26 @@ fn a_read_only_store_is_read_by_those_connected_and_a_look_has_its_types() {
         let error = message(driver.input(&IN).try_send("a", 1));
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_record_that_fails_in_a_global_store_is_left_out_where_that_is_asked_for_but_no_dead_letter_is_written() {
+    let adding = |errors: ErrorSettings| {
+        let builder = StreamsBuilder::new();
+        builder.add_global_store(StoreSpec::plain(&RATE), &PLAIN_RATES, || Add);
+        let settings = TaskSettings { errors, ..TaskSettings::default() };
+        TestDriver::new(&builder.build().unwrap()).settings(settings)
+    };
+    // The handler for other processors is not that for these.
+    let mut driver = adding(ErrorSettings { processing: ErrorHandler::skip(), ..ErrorSettings::default() });
+    assert!(driver.input(&PLAIN_RATES).try_send("a", -1).is_err());
+    let letters = || ErrorHandler::dead_letter("dead");
+    let mut driver =
+        adding(ErrorSettings { global: letters(), deserialization: letters(), ..ErrorSettings::default() });
+    driver.input(&PLAIN_RATES).send_all([("a", 1), ("a", -1), ("a", 2)]);
+    driver.input(&Topic::<String, String>::of("rates")).send("a", "no number");
+    assert_eq!(driver.store(&RATE).get("a"), Some(3));
+    let dropped = driver.dropped()[0];
+    assert_eq!((dropped.get(DropReason::Processing), dropped.get(DropReason::Deserialization)), (1, 1));
+    assert_eq!(driver.topics_written(), ["rates".into()]);
 }

@@ -303,3 +303,27 @@ fn every_verb_that_may_fail_can_be_skipped() {
     skipped(|stream| _ = stream.try_flat_map_values(|_, value| unlucky(value).map(|value| [value])).to(&OUT));
     skipped(|stream| _ = stream.split().try_branch(|_, value| unlucky(value).map(|_| true)).to(&OUT));
 }
+
+/// Puts a row and then refuses 13.
+struct PutsFirst;
+
+impl Processor<String, i64, (), ()> for PutsFirst {
+    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, (), ()>) -> Flow {
+        ctx.store(&SUMS)?.put(record.key, *record.value, record.timestamp)?;
+        Ok(unlucky(record.value).map(|_| ())?)
+    }
+}
+
+#[test]
+fn a_record_for_a_global_store_is_taken_back_and_only_counted() {
+    const FACTS: Topic<String, i64> = Topic::of("facts");
+    let builder = StreamsBuilder::new();
+    builder.add_global_store(StoreSpec::plain(&SUMS).in_memory(), &FACTS, || PutsFirst);
+    builder.stream(&IN).to(&OUT);
+    let topology = builder.build().unwrap();
+    let mut driver = TestDriver::new(&topology).errors(ErrorSettings::all(ErrorHandler::dead_letter("dead")));
+    driver.input(&FACTS).send("a", 1).send("a", 13).send("b", 2);
+    assert_eq!(driver.store(&SUMS).all(), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+    assert_eq!(dropped(&mut driver, DropReason::Processing), 1);
+    assert!(driver.take_raw("dead").is_empty());
+}

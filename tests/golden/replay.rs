@@ -26,6 +26,8 @@ use crate::vector::{Failure, Piped, Role, Step, TopicTypes, Vector, Written};
 const APPLICATION: &str = "golden";
 /// Settings that every file has: no record cache.
 const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
+/// How often windows are looked for that are closed: at every record, unless a file says otherwise.
+const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
 /// What the JVM says where it fails, and what tidemill says in its place.
 const REASONS: [(&str, &str); 4] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
@@ -72,9 +74,12 @@ fn same_config(vector: &Vector, scenario: &Scenario) -> Result<(), String> {
 fn settings_of(vector: &Vector, scenario: &Scenario) -> Result<TaskSettings, String> {
     let cache = vector.config.get(CONFIG_DEFAULT.0).map_or(CONFIG_DEFAULT.1, String::as_str);
     let cache_bytes = cache.parse().map_err(|error| format!("`{}`: {error}", CONFIG_DEFAULT.0))?;
+    let interval = vector.config.get(EMIT_INTERVAL).map_or(Ok(0), |interval| interval.parse());
+    let interval = interval.map_err(|error| format!("`{EMIT_INTERVAL}`: {error}"))?;
     Ok(TaskSettings {
         changelog: Changelog::EveryUpdate,
         cache_bytes,
+        emit_interval: Duration::from_millis(interval),
         errors: scenario.error_settings(),
         ..TaskSettings::default()
     })

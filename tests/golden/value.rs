@@ -16,6 +16,17 @@ pub(crate) enum Wire {
     Double,
     /// Compact JSON, names of objects sorted.
     Json,
+    /// A text and the window that it lies in.
+    InWindow(Kind),
+}
+
+/// How a window follows its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By its start; the end follows from the size.
+    Time(i64),
+    /// By its end and start.
+    Session,
 }
 
 impl Wire {
@@ -23,7 +34,12 @@ impl Wire {
     pub(crate) fn of_key(types: &TopicTypes) -> Result<Wire, String> {
         match &types.window {
             None => Wire::named(&types.key),
-            Some(window) => Err(format!("keys with windows (`{window}`) are not known here: add them to `value.rs`")),
+            Some(_) if types.key != "windowed<string>" => Err(format!("keys `{}` are not known here", types.key)),
+            Some(window) if window == "session" => Ok(Wire::InWindow(Kind::Session)),
+            Some(window) => {
+                let size = window.strip_prefix("time:").and_then(|size| size.parse().ok());
+                size.map(|size| Wire::InWindow(Kind::Time(size))).ok_or_else(|| format!("`{window}` is no window"))
+            }
         }
     }
 
@@ -55,6 +71,7 @@ impl Wire {
             Wire::Long => value.as_i64().map(|number| number.to_be_bytes().to_vec()),
             Wire::Double => value.as_f64().map(|number| number.to_be_bytes().to_vec()),
             Wire::Json => serde_json::to_vec(value).ok(),
+            Wire::InWindow(kind) => kind.encode(value),
         };
         bytes.map(Some).ok_or_else(|| format!("`{value}` is no {self:?}"))
     }
@@ -68,7 +85,36 @@ impl Wire {
             Wire::Long => eight().map(|bytes| i64::from_be_bytes(bytes).to_string()),
             Wire::Double => eight().map(|bytes| f64::from_be_bytes(bytes).to_string()),
             Wire::Json => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Wire::InWindow(kind) => kind.show(bytes),
         };
         text.unwrap_or_else(|| format!("the bytes {bytes:02x?}"))
+    }
+}
+
+impl Kind {
+    fn encode(self, value: &Value) -> Option<Vec<u8>> {
+        let time = |field: &str| value.get(field)?.as_i64();
+        let (start, end) = (time("start")?, time("end")?);
+        let mut bytes = value.get("key")?.as_str()?.as_bytes().to_vec();
+        match self {
+            Kind::Time(size) if start + size != end => return None,
+            Kind::Time(_) => {}
+            Kind::Session => bytes.extend_from_slice(&end.to_be_bytes()),
+        }
+        bytes.extend_from_slice(&start.to_be_bytes());
+        Some(bytes)
+    }
+
+    fn show(self, bytes: &[u8]) -> Option<String> {
+        let (rest, start) = bytes.split_last_chunk::<8>()?;
+        let start = i64::from_be_bytes(*start);
+        let (key, end) = match self {
+            Kind::Time(size) => (rest, start + size),
+            Kind::Session => {
+                let (key, end) = rest.split_last_chunk::<8>()?;
+                (key, i64::from_be_bytes(*end))
+            }
+        };
+        Some(format!("{:?}@{start}-{end}", std::str::from_utf8(key).ok()?))
     }
 }

@@ -153,6 +153,18 @@ fn a_node_below_what_fills_a_store() {
 }
 
 #[test]
+fn another_store_of_the_processor_that_fills_one() {
+    const OTHER: Store<String, i64> = Store::of("other");
+    refused(
+        |builder| {
+            builder.add_state_store(StoreSpec::plain(&OTHER), &["keep"]);
+        },
+        "node `keep` fills the store `rows` and is connected to `other` too: its records run again at a start, which would \
+         change `other` twice; give that another processor",
+    );
+}
+
+#[test]
 fn a_store_filled_by_a_pattern() {
     let mut builder = TopologyBuilder::new();
     let source = Source::matching("prices-.*", &SerdeRef::of(), &SerdeRef::of());

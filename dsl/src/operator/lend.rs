@@ -5,28 +5,28 @@
 
 use crate::processor::{Flow, NodeContext, Outlet, ProcessError, TableOf, TaskState};
 use crate::record::{Change, Headers, Timestamp};
-use crate::state::{Cause, CellId, Held, KeyValueState, Release};
-use crate::topology::{FlushCache, RowSlot};
+use crate::state::{Cause, CellId, Held, KeyedRows, Release};
+use crate::topology::{FlushCache, StoreSlot};
 
 /// A row: its value, if it is there, and its time.
 pub(super) type Row<V> = (Option<V>, Timestamp);
 
 /// Gives `update` the row that is there, stores what it returns, and hands the change to the children. `cause` is what the
 /// node was given.
-pub(super) fn change_row<'c, K: 'static, V: Send + 'static>(
-    slot: &RowSlot<K, V>,
-    key: &K,
+pub(super) fn change_row<'c, S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
     cause: impl Into<Cause<'c>>,
-    ctx: &mut NodeContext<'_, TableOf<K, V>>,
-    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+    ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
 ) -> Flow {
     let cause = cause.into();
-    let mut store = ctx.task().take_state::<KeyValueState<K, V>>(slot.index);
+    let mut store = ctx.task().take_state::<S>(slot.index);
     if store.rows().is_cached() {
         ctx.task().return_store(slot.index, store);
         return hold_row(slot, key, cause, ctx.task(), update);
     }
-    let changed = change(&mut store, slot, key, cause, ctx, update);
+    let changed = change(&mut *store, slot, key, cause, ctx, update);
     let (outlet, task) = ctx.children();
     match changed {
         Ok(changed) => push_row(slot, key, (store, changed), cause.headers, outlet, task),
@@ -39,12 +39,12 @@ pub(super) fn change_row<'c, K: 'static, V: Send + 'static>(
 
 /// Stores a row that a change brings, and hands that change on with the old row that it has: that of a join is not always the
 /// one in the store. A cache tells of the row that it had.
-pub(super) fn store_change<K: 'static, V: Clone + Send + 'static>(
-    slot: &RowSlot<K, V>,
-    change: Change<'_, K, V>,
-    ctx: &mut NodeContext<'_, TableOf<K, V>>,
+pub(super) fn store_change<S: KeyedRows<Value: Clone>>(
+    slot: &StoreSlot<S>,
+    change: Change<'_, S::Key, S::Value>,
+    ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
 ) -> Flow {
-    let (store, changelog) = ctx.task().state::<KeyValueState<K, V>>(slot.index);
+    let (store, changelog) = ctx.task().state::<S>(slot.index);
     if store.rows().is_cached() {
         let row = |_| Ok((change.new.clone(), change.timestamp));
         return hold_row(slot, change.key, change.into(), ctx.task(), row);
@@ -54,21 +54,35 @@ pub(super) fn store_change<K: 'static, V: Clone + Send + 'static>(
     ctx.push(change)
 }
 
-/// A row's place after a change, and what it was before, if somebody wants to know.
-struct Changed<V> {
-    row: CellId,
-    old: Option<Option<V>>,
-    timestamp: Timestamp,
+/// As [`change_row`], without a word to the children.
+pub(super) fn keep_row<'c, S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
+    cause: impl Into<Cause<'c>>,
+    ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
+) -> Flow {
+    let mut store = ctx.task().take_state::<S>(slot.index);
+    let changed = change(&mut *store, slot, key, cause.into(), ctx, update);
+    ctx.task().return_store(slot.index, store);
+    changed.map(|_| ())
 }
 
-fn change<K: 'static, V: Send + 'static>(
-    store: &mut KeyValueState<K, V>,
-    slot: &RowSlot<K, V>,
-    key: &K,
+/// A row's place after a change, and what it was before, if somebody wants to know.
+pub(super) struct Changed<V> {
+    pub(super) row: CellId,
+    pub(super) old: Option<Option<V>>,
+    pub(super) timestamp: Timestamp,
+}
+
+fn change<S: KeyedRows>(
+    store: &mut S,
+    slot: &StoreSlot<S>,
+    key: &S::Key,
     cause: Cause<'_>,
-    ctx: &mut NodeContext<'_, TableOf<K, V>>,
-    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
-) -> Result<Changed<V>, ProcessError> {
+    ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
+) -> Result<Changed<S::Value>, ProcessError> {
     let row = store.claim(key)?;
     // `update` makes the new row from the old one, which is gone then.
     let copy = |row| store.value(row).as_ref().map(|value| store.copy(value)).transpose();
@@ -79,17 +93,18 @@ fn change<K: 'static, V: Send + 'static>(
 }
 
 /// What `update` makes of the row at a place, which is given to it.
-fn updated<K: 'static, V: Send + 'static>(
-    store: &mut KeyValueState<K, V>,
+fn updated<S: KeyedRows>(
+    store: &mut S,
     row: CellId,
-    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
-) -> Result<Row<V>, ProcessError> {
-    let before = store.mark();
-    match update(store.take(row)?) {
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
+) -> Result<Row<S::Value>, ProcessError> {
+    let rows = store.rows();
+    let before = rows.mark();
+    match update(rows.take(row)?) {
         Ok(updated) => Ok(updated),
         Err(error) => {
             // Where the task goes on without the record, the row stays as it was.
-            store.undo_to(before)?;
+            store.rows().undo_to(before)?;
             Err(error)
         }
     }
@@ -97,12 +112,12 @@ fn updated<K: 'static, V: Send + 'static>(
 
 /// Hands a row to the nodes below, and the store back to its slot.
 #[inline]
-fn push_row<K: 'static, V: Send + 'static>(
-    slot: &RowSlot<K, V>,
-    key: &K,
-    (store, changed): (Box<KeyValueState<K, V>>, Changed<V>),
+pub(super) fn push_row<S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
+    (store, changed): (Box<S>, Changed<S::Value>),
     headers: &Headers,
-    outlet: &Outlet<TableOf<K, V>>,
+    outlet: &Outlet<TableOf<S::Key, S::Value>>,
     task: &mut TaskState,
 ) -> Flow {
     let Changed { row, old, timestamp } = changed;
@@ -120,18 +135,18 @@ fn push_row<K: 'static, V: Send + 'static>(
 /// Changes a row in a store whose cache holds the change back. Reading and writing make the row the last used one, and each
 /// may push others out: in this order, as in Kafka Streams.
 #[cold]
-fn hold_row<K: 'static, V: Send + 'static>(
-    slot: &RowSlot<K, V>,
-    key: &K,
+fn hold_row<S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
     cause: Cause<'_>,
     task: &mut TaskState,
-    update: impl FnOnce(Option<(V, Timestamp)>) -> Result<Row<V>, ProcessError>,
+    update: impl FnOnce(Option<(S::Value, Timestamp)>) -> Result<Row<S::Value>, ProcessError>,
 ) -> Flow {
-    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let (store, mut out) = task.state::<S>(slot.index);
     let row = store.claim(key)?;
     store.rows().touch(row, &mut out)?;
     task.make_room(slot.index)?;
-    let (store, out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let (store, out) = task.state::<S>(slot.index);
     store.rows().note(row)?;
     let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut out.caused_by(cause))?;
@@ -139,21 +154,21 @@ fn hold_row<K: 'static, V: Send + 'static>(
 }
 
 /// Tells the nodes below of the changes that a store's cache lets out.
-pub(crate) struct RowFlusher<K: 'static, V: 'static> {
-    pub(crate) slot: RowSlot<K, V>,
-    pub(crate) outlet: Outlet<TableOf<K, V>>,
+pub(crate) struct RowFlusher<S: KeyedRows> {
+    pub(crate) slot: StoreSlot<S>,
+    pub(crate) outlet: Outlet<TableOf<S::Key, S::Value>>,
 }
 
-impl<K: 'static, V: Send + 'static> FlushCache for RowFlusher<K, V> {
+impl<S: KeyedRows> FlushCache for RowFlusher<S> {
     fn release(&self, what: Release, task: &mut TaskState) -> Result<bool, ProcessError> {
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.slot.index);
+        let (store, _) = task.state::<S>(self.slot.index);
         let Some(held) = store.rows().release(what) else { return Ok(false) };
         let rows: Vec<CellId> = held.iter().map(|held| held.row).collect();
         let address = task.address().cloned();
         let told = held.into_iter().try_for_each(|held| self.tell(held, task));
         let at = std::mem::replace(task.address_mut(), address);
         told.map_err(|error| at.iter().fold(error, ProcessError::at_record))?;
-        let (store, mut out) = task.state::<KeyValueState<K, V>>(self.slot.index);
+        let (store, mut out) = task.state::<S>(self.slot.index);
         store.rows().told(&rows, &mut out);
         Ok(true)
     }
@@ -163,13 +178,13 @@ impl<K: 'static, V: Send + 'static> FlushCache for RowFlusher<K, V> {
     }
 }
 
-impl<K: 'static, V: Send + 'static> RowFlusher<K, V> {
+impl<S: KeyedRows> RowFlusher<S> {
     /// Writes a change to the changelog and hands it to the nodes below, as of the record that it came from. A row that
     /// came and went in between is no news.
-    fn tell(&self, held: Held<V>, task: &mut TaskState) -> Flow {
+    fn tell(&self, held: Held<S::Value>, task: &mut TaskState) -> Flow {
         let Held { row, before, cause } = held;
         let slot = self.slot.index;
-        let (store, mut out) = task.state::<KeyValueState<K, V>>(slot);
+        let (store, mut out) = task.state::<S>(slot);
         let row_time = store.row(row).map(|(_, time)| time);
         if row_time.is_none() && before.is_absent() {
             return Ok(());
@@ -180,7 +195,7 @@ impl<K: 'static, V: Send + 'static> RowFlusher<K, V> {
         let old = self.slot.sends_old.then(|| before.value());
         let changed = Changed { row, old, timestamp: row_time.unwrap_or(cause.timestamp) };
         task.attempt_to_tell(cause.timestamp, |task| {
-            let store = task.take_state::<KeyValueState<K, V>>(slot);
+            let store = task.take_state::<S>(slot);
             push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)
         })
     }

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod branch;
+mod closing;
 mod filter;
 mod flat_map;
 mod fold_group;
@@ -20,12 +21,15 @@ mod peek;
 mod process_fn;
 mod read_row;
 mod reduce;
+mod session_aggregate;
 mod skip_nulls;
+mod sliding_aggregate;
 mod table_filter;
 mod table_map_values;
 mod table_source;
 mod table_transform_values;
 mod to_stream;
+mod window_aggregate;
 
 pub(crate) use aggregate::Aggregate;
 pub(crate) use branch::Branch;
@@ -45,9 +49,12 @@ pub(crate) use peek::Peek;
 pub(crate) use process_fn::ProcessFn;
 pub(crate) use read_row::{FilteredRow, GlobalRow, MappedRow, ReadRow, StoredRow};
 pub(crate) use reduce::Reduce;
+pub(crate) use session_aggregate::SessionAggregate;
 pub(crate) use skip_nulls::SkipNulls;
+pub(crate) use sliding_aggregate::SlidingAggregate;
 pub(crate) use table_filter::{StoredTableFilter, TableFilter};
 pub(crate) use table_map_values::TableMapValues;
 pub(crate) use table_source::TableSource;
 pub(crate) use table_transform_values::{TableTransformValues, TransformedRow};
 pub(crate) use to_stream::ToStream;
+pub(crate) use window_aggregate::{WindowAggregate, Windowing};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::{CellId, KeyValueState};
-use crate::topology::RowSlot;
+use crate::state::{CellId, KeyValueState, KeyedRows};
+use crate::topology::{RowSlot, StoreSlot};
 
 /// What is done with a row and its time; the row is lent.
 pub(crate) type Visit<'a, V> = &'a mut dyn FnMut(Option<(&V, Timestamp)>) -> Result<(), ProcessError>;
@@ -30,28 +30,33 @@ pub(crate) trait ReadRow<K, V>: Send + Sync {
 }
 
 /// A row of a store.
-pub(crate) struct StoredRow<K: 'static, V: 'static>(pub(crate) RowSlot<K, V>);
+pub(crate) struct StoredRow<S>(pub(crate) StoreSlot<S>);
 
-impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
+impl<S: KeyedRows> ReadRow<S::Key, S::Value> for StoredRow<S> {
     fn read(
         &self,
-        key: &K,
+        key: &S::Key,
         _: Option<Timestamp>,
         task: &mut TaskState,
-        visit: Visit<'_, V>,
+        visit: Visit<'_, S::Value>,
     ) -> Result<(), ProcessError> {
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, _) = task.state::<S>(self.0.index);
         if !store.rows().is_cached() {
             return visit(store.get(key)?);
         }
         let Some(row) = place(&self.0, key, task)? else { return visit(None) };
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, _) = task.state::<S>(self.0.index);
         visit(store.row(row))
     }
 
-    fn fetch(&self, key: &K, _: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+    fn fetch(
+        &self,
+        key: &S::Key,
+        _: Option<Timestamp>,
+        task: &mut TaskState,
+    ) -> Result<Fetched<S::Value>, ProcessError> {
         let Some(row) = place(&self.0, key, task)? else { return Ok(None) };
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.0.index);
+        let (store, _) = task.state::<S>(self.0.index);
         let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
         Ok(store.row(row).map(copy).transpose()?)
     }
@@ -59,12 +64,12 @@ impl<K: 'static, V: Send + 'static> ReadRow<K, V> for StoredRow<K, V> {
 
 /// Where the row of a key lies. Reading can push other rows out of a full cache, which comes before what is done with this
 /// one.
-pub(super) fn place<K: 'static, V: Send + 'static>(
-    slot: &RowSlot<K, V>,
-    key: &K,
+pub(super) fn place<S: KeyedRows>(
+    slot: &StoreSlot<S>,
+    key: &S::Key,
     task: &mut TaskState,
 ) -> Result<Option<CellId>, ProcessError> {
-    let (store, mut out) = task.state::<KeyValueState<K, V>>(slot.index);
+    let (store, mut out) = task.state::<S>(slot.index);
     let Some(row) = store.place(key)? else { return Ok(None) };
     if store.rows().is_cached() {
         store.rows().touch(row, &mut out)?;

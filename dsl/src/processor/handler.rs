@@ -129,6 +129,21 @@ impl ErrorHandler {
         }
     }
 
+    /// The same, leaving records out where it would write dead letters.
+    fn without_letters(&self) -> Self {
+        let without = |verdict| match verdict {
+            Verdict::DeadLetter(_) => Verdict::Skip,
+            verdict => verdict,
+        };
+        match &self.0 {
+            Choice::Always(verdict) => ErrorHandler(Choice::Always(without(verdict.clone()))),
+            Choice::Decide(decide) => {
+                let decide = decide.clone();
+                ErrorHandler::decide(move |failed| without(decide(failed)))
+            }
+        }
+    }
+
     fn dead_letter_topic(&self) -> Option<&TopicName> {
         match &self.0 {
             Choice::Always(Verdict::DeadLetter(topic)) => Some(topic),
@@ -174,6 +189,9 @@ pub struct ErrorSettings {
     pub processing: ErrorHandler,
     /// For records that cannot be written.
     pub production: ErrorHandler,
+    /// For processors of global stores that return an error. Other failures there are those of `deserialization`. A dead
+    /// letter from a global topic is not written: every process reads it, and each would write one.
+    pub global: ErrorHandler,
     /// What becomes of the effects that such a record had already.
     pub partial_effects: PartialEffects,
 }
@@ -184,8 +202,23 @@ impl ErrorSettings {
         ErrorSettings {
             deserialization: handler.clone(),
             processing: handler.clone(),
-            production: handler,
+            production: handler.clone(),
+            global: handler,
             partial_effects: PartialEffects::Undo,
+        }
+    }
+
+    /// Whether a record may be left out that had effects already.
+    pub(crate) fn may_skip_halfway(&self) -> bool {
+        self.processing.may_skip() || self.production.may_skip()
+    }
+
+    /// Those of the task that maintains the global stores.
+    pub(crate) fn of_globals(&self) -> Self {
+        ErrorSettings {
+            deserialization: self.deserialization.without_letters(),
+            processing: self.global.without_letters(),
+            ..self.clone()
         }
     }
 

@@ -55,7 +55,7 @@ struct Before {
 
 impl Journal {
     pub(super) fn new(errors: ErrorSettings) -> Self {
-        let on = errors.processing.may_skip() || errors.production.may_skip();
+        let on = errors.may_skip_halfway();
         let undo = on && errors.partial_effects == PartialEffects::Undo;
         let (record, timestamp, instances, timers) = (None, Timestamp::ZERO, Vec::new(), None);
         Journal { errors, on, undo, in_step: false, record, timestamp, instances, timers }
@@ -186,6 +186,7 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             store.undo()?;
         }
+        self.parts.times.iter_mut().for_each(|(_, time)| time.undo());
         for (slot, fields) in std::mem::take(&mut self.journal.instances) {
             if let (Some(fields), Some(instance)) = (fields, &mut self.parts.instances[slot]) {
                 instance.restore(&fields)?;
@@ -207,6 +208,7 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             store.keep();
         }
+        self.parts.times.iter_mut().for_each(|(_, time)| time.keep());
         self.parts.outputs.keep();
         self.journal.instances.clear();
         self.journal.timers = None;

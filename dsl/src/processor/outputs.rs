@@ -16,6 +16,15 @@ pub trait PartitionCounts: Send + Sync {
     fn partitions(&self, topic: &str) -> Option<u32>;
 }
 
+/// What of a key decides the partition, where no partitioner does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlacedBy {
+    /// The key, without its window if it has one: topics of the outside world.
+    Key,
+    /// All its bytes: repartition topics, as in Kafka Streams.
+    AllOfIt,
+}
+
 /// Records on their way out of a task, as bytes.
 pub struct Outputs {
     topics: Vec<OutputTopic>,
@@ -101,11 +110,12 @@ impl Outputs {
     pub(crate) fn send<K: 'static, V: 'static>(
         &mut self,
         topic: usize,
+        placed_by: PlacedBy,
         serdes: (&dyn Serde<K>, &dyn Serde<V>),
         record: (&K, &V, Timestamp, &Headers),
     ) -> Result<(), ProcessError> {
         let count = self.partition_count(topic);
-        let partition = if count == 1 { 0 } else { self.default_partition(topic, serdes, record, count)? };
+        let partition = if count == 1 { 0 } else { self.default_partition(topic, placed_by, serdes, record, count)? };
         self.send_to(topic, partition, serdes, record)
     }
 
@@ -138,6 +148,7 @@ impl Outputs {
     fn default_partition<K: 'static, V: 'static>(
         &mut self,
         topic: usize,
+        placed_by: PlacedBy,
         (key_serde, value_serde): (&dyn Serde<K>, &dyn Serde<V>),
         (key, value, ..): (&K, &V, Timestamp, &Headers),
         count: u32,
@@ -145,10 +156,16 @@ impl Outputs {
         let mut bytes = std::mem::take(&mut self.key_buffer);
         bytes.clear();
         let name = &self.topics[topic].name;
-        if !key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", name, e))? {
+        let placing = if key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", name, e))? {
+            match placed_by {
+                PlacedBy::Key => key_serde.placing(&bytes),
+                PlacedBy::AllOfIt => &bytes,
+            }
+        } else {
             value_serde.write_nullable(value, &mut bytes).map_err(|e| Unwritable::new("value", name, e))?;
-        }
-        let partition = partition_of(&bytes, count);
+            &bytes
+        };
+        let partition = partition_of(placing, count);
         self.key_buffer = bytes;
         Ok(partition)
     }

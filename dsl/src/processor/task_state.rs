@@ -7,11 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, GlobalStores, Journal, Origin, Outputs,
-    ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, GlobalStores, Journal, OperatorTime,
+    Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
-use crate::state::{CacheBudget, ChangelogOut, Descriptor, Positions, Release, StateStore, StoreError};
+use crate::state::{
+    CacheBudget, ChangelogOut, Descriptor, Positions, Release, StateStore, StoreError, StoreErrorKind, Undoable,
+};
 use crate::topology::Flusher;
 
 /// Which record is being processed.
@@ -56,6 +58,10 @@ pub(crate) struct TaskParts {
     pub(crate) instances: Vec<Option<Box<dyn ProcessorInstance>>>,
     /// The nodes that the instances belong to, those further down first.
     pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
+    /// Operators with a time of their own: the node's name, and its times.
+    pub(crate) times: Vec<(Arc<str>, Undoable<OperatorTime>)>,
+    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    pub(crate) emit_interval: i64,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
@@ -100,9 +106,6 @@ pub struct TaskState {
 impl TaskState {
     pub(crate) fn new(mut parts: TaskParts) -> Self {
         let journal = Journal::new(parts.errors.clone());
-        for store in parts.stores.iter_mut().flatten() {
-            store.journal(journal.is_on());
-        }
         parts.outputs.journal(journal.is_on());
         TaskState {
             parts,
@@ -284,6 +287,67 @@ impl TaskState {
     /// The innermost node that panicked, if one did.
     pub fn node_that_panicked(&self) -> Option<&str> {
         self.panicked_in.as_deref()
+    }
+
+    /// The times of an operator.
+    #[inline]
+    pub(crate) fn time(&mut self, slot: usize) -> &mut OperatorTime {
+        self.parts.times[slot].1.now_mut()
+    }
+
+    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    pub(crate) fn emit_interval(&self) -> i64 {
+        self.parts.emit_interval
+    }
+
+    /// What a commit keeps besides rows and input offsets: times of operators and of stores. Empty when there is nothing.
+    pub fn notes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut out = Encoder(&mut bytes);
+        for (node, time) in self.parts.times.iter().filter(|(_, time)| time.get().observed().is_some()) {
+            out.bytes(node.as_bytes());
+            out.filled(|bytes| time.get().note(&mut Encoder(bytes)));
+        }
+        // A name of no bytes separates them.
+        out.bytes(&[]);
+        let mut any = bytes.len() > 4;
+        for store in self.parts.stores.iter().flatten() {
+            if let Some(note) = store.note() {
+                let mut out = Encoder(&mut bytes);
+                out.bytes(store.name().as_bytes());
+                out.bytes(&note);
+                any = true;
+            }
+        }
+        if any { bytes } else { Vec::new() }
+    }
+
+    /// Takes what `notes` of an earlier task of the same number gave at its last commit; after stores were restored. Nodes and
+    /// stores that the program does not have any more are left out.
+    pub fn resume(&mut self, notes: &[u8]) -> Result<(), StoreError> {
+        let mut notes = Decoder::new(notes);
+        let read = (|| {
+            while let Some(node) = Some(notes.bytes()?).filter(|node| !node.is_empty()) {
+                let time = OperatorTime::resume(&mut Decoder::new(notes.bytes()?))?;
+                if let Some((_, own)) = self.parts.times.iter_mut().find(|(name, _)| name.as_bytes() == node) {
+                    *own = Undoable::new(time);
+                }
+            }
+            let mut stores = Vec::new();
+            while !notes.is_at_end() {
+                stores.push((notes.bytes()?, notes.bytes()?));
+            }
+            Ok(stores)
+        })();
+        let stores = read.map_err(|error: crate::record::CutOff| {
+            StoreError::new(StoreErrorKind::Corrupt, "the times of the last commit cannot be read").with_source(error)
+        })?;
+        for (name, note) in stores {
+            if let Some(store) = self.parts.stores.iter_mut().flatten().find(|store| store.name().as_bytes() == name) {
+                store.resume(note)?;
+            }
+        }
+        Ok(())
     }
 
     /// What the task has written.
@@ -514,6 +578,7 @@ impl TaskState {
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
+        self.parts.times.iter().for_each(|(_, time)| time.get().snapshot(&mut out));
         for instance in self.parts.instances.iter().flatten() {
             out.filled(|bytes| instance.snapshot(bytes))?;
         }
@@ -539,6 +604,9 @@ impl TaskState {
         }
         let cached = self.parts.stores.iter().flatten().map(|store| store.cached_bytes()).sum();
         self.parts.cache_budget.set_used(cached);
+        for (_, time) in &mut self.parts.times {
+            *time = Undoable::new(OperatorTime::restore(bytes)?);
+        }
         for instance in self.parts.instances.iter_mut().flatten() {
             instance.restore(bytes.bytes()?)?;
         }

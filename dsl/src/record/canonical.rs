@@ -77,6 +77,11 @@ impl<'a> Decoder<'a> {
         Ok(head)
     }
 
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// A number.
     pub fn number(&mut self) -> Result<u64, CutOff> {
         Ok(u64::from_le_bytes(self.take(8)?.try_into().map_err(|_| CutOff)?))

@@ -69,6 +69,12 @@ pub trait Serde<T>: Send + Sync + 'static {
     /// The format's name, for messages and fingerprints: `string`, `json`, `i64`.
     fn name(&self) -> String;
 
+    /// The part of a key's bytes that decides the partition of its records: for a key in a window that of the key itself,
+    /// so that all windows of a key lie together.
+    fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes
+    }
+
     /// Writes `value` to `out`; `false`, and nothing written, when it is null.
     fn write_nullable(&self, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
         if self.is_null(value) {

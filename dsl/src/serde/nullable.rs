@@ -54,6 +54,10 @@ impl<V: Data, S: Serde<V::Plain>> Serde<V> for Nullable<S> {
     fn name(&self) -> String {
         self.0.name()
     }
+
+    fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        self.0.placing(bytes)
+    }
 }
 
 impl<T: DefaultSerde + Data<Plain = T>> DefaultSerde for Option<T> {

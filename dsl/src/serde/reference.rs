@@ -105,6 +105,10 @@ macro_rules! forward_serde {
                 (**self).name()
             }
 
+            fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+                (**self).placing(bytes)
+            }
+
             fn write_nullable(&self, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
                 (**self).write_nullable(value, out)
             }

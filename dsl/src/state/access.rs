@@ -1,8 +1,8 @@
 //! Stores in the hands of a processor: found by their descriptor, with the verbs of their kind.
 
-use std::ops::{ControlFlow, Deref, DerefMut};
+use std::ops::{Bound, ControlFlow, Deref, DerefMut};
 
-use super::{Cause, CellId, ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store};
+use super::{Cause, CellId, ChangelogOut, Direction, KeyRange, KeyValueState, StateStore, Store, StoreError};
 use crate::processor::{Flow, ProcessError};
 use crate::record::{Headers, Timestamp};
 
@@ -226,7 +226,7 @@ impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
         direction: Direction,
         visit: impl FnMut(K, &V) -> ControlFlow<()>,
     ) -> Flow {
-        let range = self.key_range(from, to)?;
+        let range = key_range(from, to, |key| self.state.encode_key(key))?;
         self.walk(&range, direction, without_time(visit))
     }
 
@@ -259,12 +259,6 @@ impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
         if has_time { Ok(()) } else { Err(keeps_no("times", "StoreSpec::timestamped", self.state.name())) }
     }
 
-    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyRange, ProcessError> {
-        use std::ops::Bound::{Included, Unbounded};
-        let bytes = |key: Option<&K>| key.map(|key| self.state.encode_key(key)).transpose();
-        Ok(KeyRange { from: bytes(from)?.map_or(Unbounded, Included), to: bytes(to)?.map_or(Unbounded, Included) })
-    }
-
     fn walk(
         &mut self,
         range: &KeyRange,
@@ -282,6 +276,16 @@ impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
         })?;
         undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// The keys from `from` to `to`, both included; an absent bound is open.
+pub(super) fn key_range<K>(
+    from: Option<&K>,
+    to: Option<&K>,
+    encode: impl Fn(&K) -> Result<Vec<u8>, StoreError>,
+) -> Result<KeyRange, StoreError> {
+    let bound = |key: Option<&K>| Ok(key.map(&encode).transpose()?.map_or(Bound::Unbounded, Bound::Included));
+    Ok(KeyRange { from: bound(from)?, to: bound(to)? })
 }
 
 fn without_time<K, V>(

@@ -87,6 +87,10 @@ pub trait ByteStore: Send {
     /// Unless the writes come sorted by key, no key twice.
     fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError>;
 
+    /// Lets go of the rows of a range; nobody asks for them any more. They may go later, or not all: what counts is that it
+    /// costs little. Other rows and the checkpoint stay as they are.
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError>;
+
     /// The changelog offset after the last change that the rows reflect; `None` for a new store.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 

@@ -83,7 +83,7 @@ impl<V: Send + 'static> TypedRows<V> {
             let meta = (cell.timestamp, self.cell_headers(id));
             self.format.write(&self.values, value, meta, &mut bytes).map_err(|error| self.unwritable(error))?;
         }
-        let key_and_row = (cell.key.len() + bytes.len()) as u64;
+        let key_and_row = (cell.key.len() - self.key_prefix + bytes.len()) as u64;
         let cache = self.cache_mut();
         cache.touch(entry);
         cache.measure(entry, key_and_row);

@@ -5,11 +5,11 @@
 //! and all keys get a first byte that keeps it apart.
 //!
 //! ```text
-//! layout v1
-//! places   key 00                 value: per partition, by topic and number: topic, partition, next offset, time
+//! places   key 00                 value: 01, the version; per partition, by topic and number: topic, partition, next
+//!                                 offset, time
 //! row      key 01 | <the key>     value: as without places
 //! ```
-//! Numbers are 8 bytes, little-endian; a topic is its length and its bytes; a time is 00, or 01 and 8 bytes.
+//! Numbers are 8 bytes, little-endian; a topic is its length, in 4 bytes, and its bytes; a time is 00, or 01 and 8 bytes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -20,6 +20,7 @@ use crate::record::{Decoder, Encoder, Offset, Timestamp, TopicPartition};
 
 const PLACES: &[u8] = &[0];
 const ROW: u8 = 1;
+const VERSION: u8 = 1;
 
 /// How far a store has taken in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Positions {
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let mut bytes = vec![VERSION];
         let mut out = Encoder(&mut bytes);
         for (partition, position) in &*self.lock() {
             out.bytes(partition.topic.as_bytes());
@@ -65,6 +66,9 @@ impl Positions {
     fn read(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let wrong = |cause: String| {
             StoreError::new(StoreErrorKind::Corrupt, format!("a store's places in its topics cannot be read: {cause}"))
+        };
+        let Some((&VERSION, bytes)) = bytes.split_first() else {
+            return Err(wrong("they are of another version of tidemill".into()));
         };
         let mut bytes = Decoder::new(bytes);
         while !bytes.is_at_end() {
@@ -142,6 +146,10 @@ impl ByteStore for PositionedStore {
         self.inner.write(&mut std::iter::once(places).chain(rows), next)
     }
 
+    fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
+        self.inner.discard(&rows_of(range))
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.inner.checkpoint()
     }
@@ -177,5 +185,42 @@ impl ByteSnapshot for Positioned<dyn ByteSnapshot> {
 
     fn approximate_count(&self) -> u64 {
         self.0.approximate_count().saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Positions {
+        let positions = Positions::default();
+        let at = |next, time: Option<i64>| Position { next: Offset::new(next), time: time.map(Timestamp::from_millis) };
+        positions.set(&TopicPartition::new("b", 0), at(7, None));
+        positions.set(&TopicPartition::new("a", 2), at(u64::MAX, Some(-3)));
+        positions
+    }
+
+    #[test]
+    fn places_are_written_as_the_formats_say() {
+        let mut expected = vec![1];
+        for (topic, partition, next, time) in [(b'a', 2u64, u64::MAX, Some(-3i64)), (b'b', 0, 7, None)] {
+            expected.extend(1u32.to_le_bytes());
+            expected.push(topic);
+            expected.extend(partition.to_le_bytes());
+            expected.extend(next.to_le_bytes());
+            expected.push(u8::from(time.is_some()));
+            expected.extend(time.iter().flat_map(|time| time.to_le_bytes()));
+        }
+        assert_eq!(some().write(), expected);
+    }
+
+    #[test]
+    fn places_are_read_back_and_cut_off_or_foreign_ones_are_refused() {
+        let (bytes, read) = (some().write(), Positions::default());
+        read.read(&bytes).unwrap();
+        assert_eq!(*read.lock(), *some().lock());
+        for wrong in [&bytes[..bytes.len() - 1], &[], &[2]] {
+            assert_eq!(Positions::default().read(wrong).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Copies of typed rows as canonical bytes: rows in the order of their keys, what the changelog is owed, the cache.
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use super::cells::Cell;
 use super::typed_rows::TypedRows;
@@ -13,7 +13,8 @@ impl<V: Send + 'static> TypedRows<V> {
         let mut rows = Vec::new();
         let values = self.values.clone();
         let (mut failure, has_headers) = (None, self.format.has_headers());
-        self.walk_whole(&KeyRange::ALL, Direction::Forward, &mut |key, value, (timestamp, headers)| {
+        let all = KeyRange { from: Bound::Included(self.floor.clone()), to: Bound::Unbounded };
+        self.walk_whole(&all, Direction::Forward, &mut |key, value, (timestamp, headers)| {
             let mut row = Encoder(&mut rows);
             row.bytes(key);
             row.time(timestamp);

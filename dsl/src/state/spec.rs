@@ -3,10 +3,15 @@
 use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cache::{CacheLimit, CacheSpec};
-use super::{ByteStore, Kept, KeyValueState, RowFormat, StateStore, Store};
+use super::{
+    ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore, Store,
+    WindowKeeping, WindowState, WindowStore,
+};
 use crate::topology::TaskSettings;
+use crate::window::millis;
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +58,7 @@ pub struct StoreSpec {
     source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
+    retention: Option<Duration>,
     headers: bool,
     state: TypeId,
     shape: String,
@@ -81,6 +87,56 @@ impl StoreSpec {
         StoreSpec::new(name.clone(), shape, move |kept| KeyValueState::new(name.clone(), &store, format, kept))
     }
 
+    /// A window store whose rows carry no times, for processors: windows of `size`, kept for `retention` of record time behind
+    /// the greatest start.
+    pub fn window<K: Send + 'static, V: Send + 'static>(
+        store: &WindowStore<K, V>,
+        size: Duration,
+        retention: Duration,
+    ) -> Self {
+        let (size, retention) = (millis(size), millis(retention));
+        let keeping = WindowKeeping { size, retention, duplicates: false, closing: false };
+        StoreSpec::windowed(store, RowFormat::Plain, keeping)
+    }
+
+    /// A window store of any keeping.
+    pub(crate) fn windowed<K: Send + 'static, V: Send + 'static>(
+        store: &WindowStore<K, V>,
+        format: RowFormat,
+        keeping: WindowKeeping,
+    ) -> Self {
+        let kind = if format.has_time() { "timestamped window" } else { "window" };
+        let WindowKeeping { size, retention, .. } = keeping;
+        let (key, value) = (store.key_serde().name(), store.value_serde().name());
+        let shape = format!("{kind} of {size} ms {key} -> {value}");
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        let make = StoreSpec::new(name.clone(), shape, move |kept| {
+            WindowState::new(name.clone(), &store, format, keeping, kept)
+        });
+        make.retained(retention)
+    }
+
+    /// A session store, for processors: sessions are kept for `retention` of record time behind the greatest end.
+    pub fn session<K: Send + 'static, V: Send + 'static>(store: &SessionStore<K, V>, retention: Duration) -> Self {
+        StoreSpec::sessions(store, SessionKeeping { retention: millis(retention), closing: false })
+    }
+
+    /// A session store of any keeping.
+    pub(crate) fn sessions<K: Send + 'static, V: Send + 'static>(
+        store: &SessionStore<K, V>,
+        keeping: SessionKeeping,
+    ) -> Self {
+        let shape = format!("session {} -> {}", store.key_serde().name(), store.value_serde().name());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        let make =
+            StoreSpec::new(name.clone(), shape, move |kept| SessionState::new(name.clone(), &store, keeping, kept));
+        make.retained(keeping.retention)
+    }
+
+    fn retained(self, retention: i64) -> Self {
+        StoreSpec { retention: Some(Duration::from_millis(retention.max(0).unsigned_abs())), ..self }
+    }
+
     /// A store of any kind: its name, its kind and serdes in words, and what makes one for a task.
     pub(crate) fn new<S: StateStore>(
         name: Arc<str>,
@@ -96,6 +152,7 @@ impl StoreSpec {
             source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
+            retention: None,
             headers: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
@@ -155,6 +212,11 @@ impl StoreSpec {
     /// What the changelog gets, if the topology says so.
     pub fn changelog_declared(&self) -> Option<Changelog> {
         self.changelog
+    }
+
+    /// How long rows are kept, in record time; `None`: until they are deleted.
+    pub fn retention(&self) -> Option<Duration> {
+        self.retention
     }
 
     /// The topic that the rows are read from and restored from, where that takes the place of a changelog.

@@ -34,6 +34,16 @@ pub trait StateStore: Any + Send {
     /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 
+    /// What has to be known besides the rows, if anything: it goes with every commit, and comes back by `resume`.
+    fn note(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes the note of the last commit, after the rows were restored.
+    fn resume(&mut self, _note: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Says whether the store is to remember what it was before each change, so that `undo` can go back. A store that is
     /// not told so remembers nothing.
     fn journal(&mut self, on: bool);

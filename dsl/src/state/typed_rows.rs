@@ -2,12 +2,11 @@
 //!
 //! Rule: a change is in the cells at once, in the changelog by the next commit, and below some time after that commit.
 
-use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cache::{CacheSpec, RowCache};
-use super::cells::{Cell, Cells, KeyBytes};
+use super::cells::{Cell, Cells};
 use super::published::RowBlock;
 use super::row_headers::RowHeaders;
 use super::scan::OpenScans;
@@ -68,20 +67,26 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) unlogged: Vec<u32>,
     pub(super) unflushed: Vec<u32>,
     /// Cells that lost their value; they go once nobody has to be told any more.
-    emptied: Vec<u32>,
+    pub(super) emptied: Vec<u32>,
     /// Cursors that are open.
     pub(super) scans: OpenScans<V>,
     /// `None`: no record's changes are ever taken back.
     pub(super) journal: Option<RowJournal<V>>,
     /// `None` until somebody asks from outside.
-    publishing: Option<Publishing>,
+    pub(super) publishing: Option<Publishing>,
+    /// Bytes before the keys that the changelog has.
+    pub(super) key_prefix: usize,
+    /// Rows before this key have left for good.
+    pub(super) floor: Vec<u8>,
+    /// Whether the bytes below may still have rows before the floor.
+    pub(super) floor_unflushed: bool,
 }
 
 /// What readers in other threads get.
-struct Publishing {
+pub(super) struct Publishing {
     rows: Arc<PublishedRows>,
     /// Cells that changed since the last commit.
-    changed: Vec<u32>,
+    pub(super) changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -104,7 +109,42 @@ impl<V: Send + 'static> TypedRows<V> {
             scans: OpenScans::default(),
             journal: None,
             publishing: None,
+            key_prefix: 0,
+            floor: Vec::new(),
+            floor_unflushed: false,
         }
+    }
+
+    /// Rows whose keys have so many bytes in front that the changelog leaves out.
+    pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
+        TypedRows { key_prefix: bytes, ..self }
+    }
+
+    /// How many cells are in memory.
+    #[inline]
+    pub(super) fn in_memory(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The key at a place, as the changelog has it.
+    #[inline]
+    pub(super) fn changelog_key(&self, id: CellId) -> &[u8] {
+        &self.cells.get(id.0).key[self.key_prefix..]
+    }
+
+    /// Writes a change to the changelog that is not kept here.
+    pub(super) fn write_change(
+        &self,
+        key: &[u8],
+        value: Option<&V>,
+        (timestamp, headers): (Timestamp, &Headers),
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        out.write(key, timestamp, headers, |bytes| match value {
+            Some(value) => self.values.write(value, bytes).map(|()| true),
+            None => Ok(false),
+        })
+        .map_err(|e| self.unwritable(e))
     }
 
     /// The row's value and time; a store without times says 0.
@@ -142,7 +182,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The time that a row shows. The bytes below have none in a store without times, so its cells show none either: where
     /// a row lies must not be seen.
-    fn row_time(&self, cell: &Cell<V>) -> Timestamp {
+    pub(super) fn row_time(&self, cell: &Cell<V>) -> Timestamp {
         if self.format.has_time() { cell.timestamp } else { Timestamp::ZERO }
     }
 
@@ -247,73 +287,6 @@ impl<V: Send + 'static> TypedRows<V> {
         self.values.read(bytes).map_err(|e| self.unreadable("a value", e))
     }
 
-    /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
-    pub(crate) fn walk(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: VisitRow<'_, V>,
-    ) -> Result<(), StoreError> {
-        self.walk_whole(range, direction, &mut |key, value, (timestamp, _)| visit(key, value, timestamp))
-    }
-
-    /// As `walk`, with the rows' headers.
-    pub(super) fn walk_whole(
-        &mut self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: VisitWholeRow<'_, V>,
-    ) -> Result<(), StoreError> {
-        if range.is_empty() {
-            return Ok(());
-        }
-        self.cells.order();
-        let order = self.cells.order_made().expect("made in the line above");
-        let bounds = (bound(&range.from), bound(&range.to));
-        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
-        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
-            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
-            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
-        };
-        let mut below = match &self.below {
-            Some(below) => below.range(range, direction)?,
-            None => Box::new(std::iter::empty()),
-        };
-        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
-        loop {
-            // A cell hides the bytes below it, also when it says that the row is gone.
-            let side = match (next_cell, &next_below) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(id), Some((key, _))) => match direction {
-                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
-                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
-                },
-            };
-            let mut flow = ControlFlow::Continue(());
-            if side == Ordering::Greater {
-                if let Some((key, bytes)) = &next_below {
-                    let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, (timestamp, &self.format.headers(bytes)?));
-                }
-            } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
-                && let Some(value) = &cell.value
-            {
-                flow = visit(&cell.key, value, (self.row_time(cell), self.cell_headers(id)));
-            }
-            if flow.is_break() {
-                return Ok(());
-            }
-            if side != Ordering::Greater {
-                next_cell = cells.next();
-            }
-            if side != Ordering::Less {
-                next_below = below.next().transpose()?;
-            }
-        }
-    }
-
     /// Appends the bytes of a value, as they stand in the changelog.
     pub(crate) fn encode_value(&self, value: &V, out: &mut Vec<u8>) -> Result<(), StoreError> {
         self.values.write(value, out).map_err(|e| self.unwritable(e))
@@ -362,14 +335,11 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        out.write(&cell.key, cell.timestamp, self.cell_headers(id), |bytes| match &cell.value {
-            Some(value) => self.values.write(value, bytes).map(|()| true),
-            None => Ok(false),
-        })
-        .map_err(|e| self.unwritable(e))
+        let headers = self.cell_headers(id);
+        self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
     }
 
-    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
+    pub(super) fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
         let (timestamp, value) = self.format.split(bytes).map_err(|cause| {
             StoreError::new(cause.kind(), format!("store `{}`: {cause}", self.name)).with_source(cause)
         })?;
@@ -385,6 +355,29 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(super) fn unreadable(&self, what: &str, error: crate::serde::SerdeError) -> StoreError {
         let message = format!("store `{}` cannot read {what}: {error}; was its serde changed?", self.name);
         StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    }
+
+    /// Writes to the changelog what the commit owes it.
+    pub(super) fn log_unlogged(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        let mut unlogged = std::mem::take(&mut self.unlogged);
+        for id in unlogged.drain(..) {
+            self.log(id, out)?;
+            self.cells.get_mut(id).unlogged = false;
+        }
+        self.unlogged = unlogged;
+        Ok(())
+    }
+
+    /// Does what is left to do at a commit once the changelog has its part.
+    pub(super) fn settle(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        self.prepare_published()?;
+        self.free_emptied();
+        if let Some(cache) = &mut self.cache {
+            cache.count(out.budget);
+        }
+        // Reading brings rows up too, and a store that is only read is never flushed.
+        self.sweep();
+        Ok(())
     }
 
     /// Prepares what readers in other threads get after the commit.
@@ -403,7 +396,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// The rows of these cells, sorted; an empty cell is a deleted row.
     fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
-        ids.sort_unstable_by(|a, b| self.cells.get(*a).key.cmp(&self.cells.get(*b).key));
+        self.cells.sort(ids);
         let mut block = RowBlock::default();
         for id in ids {
             let cell = self.cells.get(*id);
@@ -414,6 +407,17 @@ impl<V: Send + 'static> TypedRows<V> {
             block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
         }
         Ok(block)
+    }
+
+    /// Visits the row of a key, without the index that a walk makes.
+    fn visit_one(&mut self, key: &[u8], visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        let Some(id) = self.find(key)? else { return Ok(()) };
+        let Some((value, timestamp)) = self.row(CellId(id)) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        self.encode_value(value, &mut bytes)?;
+        // It is the only one.
+        let _ = visit(key, &bytes, timestamp);
+        Ok(())
     }
 
     /// All rows.
@@ -464,10 +468,6 @@ fn wrong_record(store: &str, error: BatchError) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }
 
-fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
-    bound.as_ref().map(|key| KeyBytes::from_slice(key))
-}
-
 impl<V: Send + 'static> StateStore for TypedRows<V> {
     fn name(&self) -> &Arc<str> {
         &self.name
@@ -478,17 +478,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        let mut unlogged = std::mem::take(&mut self.unlogged);
-        for id in unlogged.drain(..) {
-            self.log(id, out)?;
-            self.cells.get_mut(id).unlogged = false;
-        }
-        self.unlogged = unlogged;
-        self.prepare_published()?;
-        self.free_emptied();
-        // Reading brings rows up too, and a store that is only read is never flushed.
-        self.sweep();
-        Ok(())
+        self.log_unlogged(out)?;
+        self.settle(out)
     }
 
     fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
@@ -529,7 +520,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let Some(below) = &mut self.below else { return Ok(()) };
         let mut ids = std::mem::take(&mut self.unflushed);
         let cells = &self.cells;
-        ids.sort_unstable_by(|a, b| cells.get(*a).key.cmp(&cells.get(*b).key));
+        cells.sort(&mut ids);
         // Values one after another in one buffer, so that the writes can be lent.
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ids.len()));
         for id in &ids {
@@ -550,13 +541,13 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key: &cell.key, value }
         });
-        if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_begins()?;
-        }
         below.write(&mut writes, next)?;
         drop(writes);
         if let Some(publishing) = &self.publishing {
-            publishing.rows.flush_ended();
+            publishing.rows.flushed();
+        }
+        if std::mem::take(&mut self.floor_unflushed) {
+            below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
         }
         for id in &ids {
             self.cells.get_mut(*id).unflushed = false;
@@ -603,6 +594,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             cache.clear();
         }
         assert!(self.publishing.is_none(), "a store is wiped before it is published");
+        (self.floor, self.floor_unflushed) = (Vec::new(), false);
         self.below.as_mut().map_or(Ok(()), |below| below.wipe())
     }
 
@@ -632,6 +624,11 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        if let (Bound::Included(key), Bound::Included(to)) = (&range.from, &range.to)
+            && key == to
+        {
+            return self.visit_one(key, visit);
+        }
         let (mut bytes, values, mut failure) = (Vec::new(), self.values.clone(), None);
         self.walk(range, direction, &mut |key, value, timestamp| {
             bytes.clear();
@@ -653,6 +650,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         let below = self.below.as_ref().and_then(|below| below.snapshots());
         let rows = match below {
             Some(_) => self.pack(&mut self.unflushed.clone())?,
+            // A walk would make an index that every new row goes into from then on.
+            None if self.below.is_none() => self.pack(&mut self.cells.filled())?,
             None => self.pack_all()?,
         };
         let rows = PublishedRows::new(&rows, self.format, below);

@@ -158,6 +158,12 @@ impl<T: Copy> Undoable<T> {
         self.now = value;
     }
 
+    /// The value, to be changed in its place; as [`set`](Self::set).
+    #[inline]
+    pub(crate) fn now_mut(&mut self) -> &mut T {
+        &mut self.now
+    }
+
     /// A step begins: what was set so far stays.
     #[inline]
     pub fn keep(&mut self) {

@@ -1,14 +1,12 @@
 //! Verbs of a grouped stream: a row per key, folded from its records.
 
-use super::names::NameId;
-use super::plan::{StepId, StoreId};
-use super::stream_type::serde_for;
+use super::stream_type::{KnownSerdes, serde_for};
 use super::{GroupedStream, Materialized, Table};
 use crate::operator::{Aggregate, Reduce};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
-use crate::serde::Data;
-use crate::state::StoreSpec;
-use crate::topology::RowSlot;
+use crate::serde::{Data, SerdeRef};
+use crate::state::{KeyValueState, KeyedRows, StoreSpec};
+use crate::topology::{RowSlot, StoreSlot, Wiring};
 
 impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// Counts the records of each key.
@@ -218,7 +216,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         self.folded("KSTREAM-AGGREGATE-", materialized.into(), move |store| Aggregate { store, initial, fold })
     }
 
-    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed.
+    /// Plans an aggregation into a key-value store.
     fn folded<A, O>(
         &self,
         prefix: &'static str,
@@ -229,51 +227,56 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         A: Data<Plain = A>,
         O: Operator<StreamOf<K, V>, TableOf<K::Plain, A>>,
     {
+        let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
+        let spec = move |name: &str, key, value| materialized.spec(name, key, value);
+        self.aggregated::<KeyValueState<K::Plain, A>, A, O>(prefix, known, |key| key, spec, |_, store| operator(store))
+    }
+
+    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed. `row_keys` makes the serde of
+    /// the rows' keys from that of the records'.
+    pub(super) fn aggregated<S, A, O>(
+        &self,
+        prefix: &'static str,
+        (name, (key, value)): (Option<String>, KnownSerdes<K::Plain, A>),
+        row_keys: impl Fn(SerdeRef<K::Plain>) -> SerdeRef<S::Key>,
+        spec: impl FnOnce(&str, SerdeRef<K::Plain>, SerdeRef<A>) -> StoreSpec + 'static,
+        operator: impl FnOnce(&mut Wiring<'_>, StoreSlot<S>) -> O + 'static,
+    ) -> Table<'b, S::Key, A>
+    where
+        S: KeyedRows<Key: Data<Plain = S::Key>, Value = A>,
+        A: Data<Plain = A>,
+        O: Operator<StreamOf<K, V>, TableOf<S::Key, A>>,
+    {
         let mut plan = self.stream.builder.plan();
-        let store = match &materialized.name {
+        let store = match &name {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered(&format!("{prefix}STATE-STORE-")),
         };
         plan.persistent.push(store);
         let node = plan.names.numbered(prefix);
         let kept = plan.add_store(store, true);
-        let known_key = materialized.key.clone().or_else(|| self.plain_key_serde());
-        let key = serde_for(&mut plan, known_key, "key of a store");
-        let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
+        let key = serde_for(&mut plan, key.or_else(|| self.plain_key_serde()), "key of a store");
+        let value = serde_for(&mut plan, value, "value of a store");
         drop(plan);
         let (parent, sources) = self.placed(store);
-        let serdes = (key.clone(), value.clone());
-        let spec = key.zip(value).map(|(key, value)| move |name: &str| materialized.spec(name, key, value));
-        let step = self.plan_fold((node, store, kept), parent, spec, operator);
-        Table::stored(self.stream.builder, step, sources, kept).with_serdes(serdes)
-    }
-
-    fn plan_fold<A, O>(
-        &self,
-        (node, store, kept): (NameId, NameId, StoreId),
-        parent: StepId,
-        spec: Option<impl FnOnce(&str) -> StoreSpec + 'static>,
-        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
-    ) -> StepId
-    where
-        A: Data<Plain = A>,
-        O: Operator<StreamOf<K, V>, TableOf<K::Plain, A>>,
-    {
-        self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
+        let serdes = (key.clone().map(row_keys), value.clone());
+        let step = self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
-            let Some(spec) = spec else { return };
+            let Some((key, value)) = key.zip(value) else { return };
             let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));
             let opened = store.clone();
             builder.add_operator_with(&node, &[&plan.node(parent)], &[&store], move |wiring| {
-                operator(wiring.rows(&opened, sends_old))
+                let slot = wiring.rows(&opened, sends_old);
+                operator(wiring, slot)
             });
-            builder.add_state_store(spec(&store), &[&node]);
-        })
+            builder.add_state_store(spec(&store, key, value), &[&node]);
+        });
+        Table::stored_in::<S>(self.stream.builder, step, sources, kept).with_serdes(serdes)
     }
 
     /// The serde of plain keys, where the stream's own key type is plain and its serde is known.
-    fn plain_key_serde(&self) -> Option<crate::serde::SerdeRef<K::Plain>> {
+    fn plain_key_serde(&self) -> Option<SerdeRef<K::Plain>> {
         let known: &dyn std::any::Any = self.stream.serdes.0.as_ref()?;
-        known.downcast_ref::<crate::serde::SerdeRef<K::Plain>>().cloned()
+        known.downcast_ref::<SerdeRef<K::Plain>>().cloned()
     }
 }

@@ -47,4 +47,8 @@ impl<T: Data<Plain = T> + Clone> Serde<T> for Present<T> {
     fn name(&self) -> String {
         self.0.name()
     }
+
+    fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        self.0.placing(bytes)
+    }
 }

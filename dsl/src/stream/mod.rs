@@ -25,6 +25,7 @@ mod split;
 mod stateless;
 mod stream_type;
 mod table;
+mod windowed;
 
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
@@ -32,8 +33,9 @@ pub use fits::Fits;
 pub use global::GlobalTable;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
-pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
+pub use options::{Consumed, Grouped, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
 pub use table::{GroupedTable, Table};
+pub use windowed::{WindowKind, WindowedStream};

@@ -1,12 +1,16 @@
 //! Options of the verbs: the trailing argument of those that end in `_with`.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use crate::Topic;
 use crate::record::Partitioner;
 use crate::serde::SerdeRef;
-use crate::state::{Changelog, Emit, Store, StoreSpec};
+use crate::state::{
+    Changelog, Emit, RowFormat, SessionKeeping, SessionStore, Store, StoreSpec, WindowKeeping, WindowStore,
+};
 use crate::topology::TimestampExtractor;
+use crate::window::millis;
 
 /// How a source reads its topic.
 pub struct Consumed<K: 'static, V: 'static> {
@@ -71,8 +75,11 @@ impl<K, V> Repartitioned<K, V> {
     }
 }
 
-/// How a table's rows are kept. A `&Store` is one: on disk, with a changelog, under its name.
-pub struct Materialized<K: 'static, V: 'static> {
+/// How a table's rows are kept. A `&Store` is one: on disk, with a changelog, under its name; for tables of windows and of
+/// sessions a `&WindowStore` and a `&SessionStore`.
+///
+/// `Kind` says what kind of store it is for.
+pub struct Materialized<K: 'static, V: 'static, Kind = KeyValue> {
     pub(super) name: Option<String>,
     pub(super) key: Option<SerdeRef<K>>,
     pub(super) value: Option<SerdeRef<V>>,
@@ -81,10 +88,27 @@ pub struct Materialized<K: 'static, V: 'static> {
     /// The topic to restore from, in place of a changelog.
     source: Option<Box<str>>,
     emit: Emit,
+    kind: Kind,
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K, V> Default for Materialized<K, V> {
+/// The kind of a [`Materialized`] for rows by key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyValue;
+
+/// The kind of a [`Materialized`] for rows by key and window.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Windows {
+    retention: Option<Duration>,
+}
+
+/// The kind of a [`Materialized`] for rows by key and session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sessions {
+    retention: Option<Duration>,
+}
+
+impl<K, V, Kind: Default> Default for Materialized<K, V, Kind> {
     /// A store with a numbered name and the types' own serdes.
     fn default() -> Self {
         Materialized {
@@ -95,25 +119,13 @@ impl<K, V> Default for Materialized<K, V> {
             changelog: None,
             source: None,
             emit: Emit::default(),
+            kind: Kind::default(),
             types: PhantomData,
         }
     }
 }
 
-impl<K, V: Send> Materialized<K, V> {
-    /// In the store that the descriptor names.
-    pub fn store(store: &Store<K, V>) -> Self {
-        Materialized {
-            name: Some(store.name().to_owned()),
-            ..Materialized::with(store.key_serde(), store.value_serde())
-        }
-    }
-
-    /// In a store with a numbered name and these serdes.
-    pub fn with(key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
-        Materialized { key: Some(key.clone()), value: Some(value.clone()), ..Materialized::default() }
-    }
-
+impl<K, V, Kind> Materialized<K, V, Kind> {
     /// Keeps the rows in memory only: after a start the whole changelog is read.
     #[must_use]
     pub fn in_memory(self) -> Self {
@@ -173,8 +185,16 @@ impl<K, V: Send> Materialized<K, V> {
         self.emit(if caching { Emit::Cached } else { Emit::EveryUpdate })
     }
 
-    pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
-        let spec = StoreSpec::timestamped(&Store::new(name, key, value)).emit(self.emit);
+    fn named(name: &str, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self
+    where
+        Kind: Default,
+    {
+        let (name, key, value) = (Some(name.to_owned()), Some(key.clone()), Some(value.clone()));
+        Materialized { name, key, value, ..Materialized::default() }
+    }
+
+    fn keeping(&self, spec: StoreSpec) -> StoreSpec {
+        let spec = spec.emit(self.emit);
         let spec = if self.in_memory { spec.in_memory() } else { spec };
         match (self.changelog, &self.source) {
             (Some(changelog), _) => spec.changelog(changelog),
@@ -184,8 +204,91 @@ impl<K, V: Send> Materialized<K, V> {
     }
 }
 
+impl<K, V: Send> Materialized<K, V> {
+    /// In the store that the descriptor names.
+    pub fn store(store: &Store<K, V>) -> Self {
+        Materialized::named(store.name(), store.key_serde(), store.value_serde())
+    }
+
+    /// In a store with a numbered name and these serdes.
+    pub fn with(key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
+        Materialized { key: Some(key.clone()), value: Some(value.clone()), ..Materialized::default() }
+    }
+
+    pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
+        self.keeping(StoreSpec::timestamped(&Store::new(name, key, value)))
+    }
+}
+
+impl<K: Send, V: Send> Materialized<K, V, Windows> {
+    /// In the window store that the descriptor names.
+    pub fn windows(store: &WindowStore<K, V>) -> Self {
+        Materialized::named(store.name(), store.key_serde(), store.value_serde())
+    }
+
+    /// How long rows are kept behind the greatest start of a window, in record time; at least, and if it is not said, as long
+    /// as windows take records.
+    #[must_use]
+    pub fn retention(self, retention: Duration) -> Self {
+        Materialized { kind: Windows { retention: Some(retention) }, ..self }
+    }
+
+    /// What is wrong with the retention, if windows take records for `needed` milliseconds.
+    pub(super) fn fault(&self, needed: i64) -> Option<String> {
+        too_short(self.kind.retention, needed)
+    }
+
+    pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: WindowKeeping) -> StoreSpec {
+        let retention = self.kind.retention.map_or(keeping.retention, millis);
+        let keeping = WindowKeeping { retention, ..keeping };
+        self.keeping(StoreSpec::windowed(&WindowStore::new(name, key, value), RowFormat::Timestamped, keeping))
+    }
+}
+
+impl<K: Send, V: Send> Materialized<K, V, Sessions> {
+    /// In the session store that the descriptor names.
+    pub fn sessions(store: &SessionStore<K, V>) -> Self {
+        Materialized::named(store.name(), store.key_serde(), store.value_serde())
+    }
+
+    /// How long rows are kept behind the greatest end of a session, in record time; at least, and if it is not said, as long
+    /// as sessions take records.
+    #[must_use]
+    pub fn retention(self, retention: Duration) -> Self {
+        Materialized { kind: Sessions { retention: Some(retention) }, ..self }
+    }
+
+    /// What is wrong with the retention, if sessions take records for `needed` milliseconds.
+    pub(super) fn fault(&self, needed: i64) -> Option<String> {
+        too_short(self.kind.retention, needed)
+    }
+
+    pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: SessionKeeping) -> StoreSpec {
+        let retention = self.kind.retention.map_or(keeping.retention, millis);
+        let keeping = SessionKeeping { retention, ..keeping };
+        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping))
+    }
+}
+
+fn too_short(retention: Option<Duration>, needed: i64) -> Option<String> {
+    let retention = retention.map(millis).filter(|retention| *retention < needed)?;
+    Some(format!("their store keeps rows for {retention} ms, and they take records for {needed} ms"))
+}
+
 impl<K, V: Send> From<&Store<K, V>> for Materialized<K, V> {
     fn from(store: &Store<K, V>) -> Self {
         Materialized::store(store)
+    }
+}
+
+impl<K: Send, V: Send> From<&WindowStore<K, V>> for Materialized<K, V, Windows> {
+    fn from(store: &WindowStore<K, V>) -> Self {
+        Materialized::windows(store)
+    }
+}
+
+impl<K: Send, V: Send> From<&SessionStore<K, V>> for Materialized<K, V, Sessions> {
+    fn from(store: &SessionStore<K, V>) -> Self {
+        Materialized::sessions(store)
     }
 }

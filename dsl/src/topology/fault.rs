@@ -31,6 +31,7 @@ pub enum Fault {
     NoPartitions { topic: Name },
     MissingTopic { topic: Name, reads: bool },
     ExplicitNames { names: Vec<Name> },
+    Windows { reason: String },
     GlobalConnected { store: Name, node: Name },
     FilledByPattern { store: Name, source: Name },
     FilledAlone { node: Name, parent: Name, store: Name },
@@ -72,6 +73,9 @@ impl fmt::Display for Fault {
                     f,
                     "store `{store}` is connected to `{node}`, which does not exist: add the processor first, or correct the name"
                 )
+            }
+            Fault::Windows { reason } => {
+                write!(f, "the windows of an aggregation cannot be: {reason}; give them other lengths")
             }
             Fault::UnusedStore { store } => {
                 write!(

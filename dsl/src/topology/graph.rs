@@ -76,6 +76,7 @@ pub(super) struct Program {
     pub(super) filled: Vec<Option<Filled>>,
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
+    pub(super) timed: Vec<Arc<str>>,
     /// The nodes of the processors, by their slots.
     pub(super) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     pub(super) outputs: Vec<TopicRef>,
@@ -130,7 +131,7 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, processors, outputs, flushers } = parts;
+        let ProgramParts { suppliers, timed, processors, outputs, flushers } = parts;
         let processors = processors.into();
         let partitions = partitions.into_iter().collect();
         let program = Program {
@@ -140,6 +141,7 @@ impl Topology {
             stores: specs,
             filled,
             suppliers,
+            timed,
             processors,
             outputs,
             flushers: flushers.into(),

@@ -8,7 +8,8 @@ use crate::processor::{
     BoxError, ErrorSettings, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState,
 };
 use crate::record::TopicName;
-use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec};
+use crate::state::{ByteStore, CacheBudget, Changelog, PositionedStore, Positions, StateStore, StoreSpec, Undoable};
+use crate::window::millis;
 
 /// Opens the bytes below a store; `None` keeps its rows in memory.
 pub type OpenStore<'a> = &'a mut dyn FnMut(&StoreSpec) -> Result<Option<Box<dyn ByteStore>>, BoxError>;
@@ -67,12 +68,13 @@ impl Topology {
         let in_task = |node: usize| subtopologies.iter().any(|sub| sub.nodes.contains(&node));
         let queues = self.queues(&spec, &subtopologies);
         self.check_restores(&spec).map_err(fail)?;
-        let OpenedStores { mut stores, positions } = self.open_stores(&mut spec).map_err(fail)?;
         let global = subtopologies.iter().any(|sub| sub.is_global());
         assert!(
             !global || subtopologies.iter().all(|sub| sub.is_global()),
             "a task is global as a whole or not at all"
         );
+        let errors = if global { spec.settings.errors.of_globals() } else { spec.settings.errors.clone() };
+        let OpenedStores { mut stores, positions } = self.open_stores(&mut spec, &errors).map_err(fail)?;
         let mut topics: Vec<TopicName> =
             self.program.outputs.iter().map(|topic| topic.resolve(spec.application)).collect();
         let mut changelogs = Vec::new();
@@ -112,15 +114,17 @@ impl Topology {
             maintained,
             filling,
             instances,
+            times: self.program.timed.iter().map(|node| (node.clone(), Undoable::default())).collect(),
+            emit_interval: millis(spec.settings.emit_interval),
             processors: self.program.processors.clone(),
             heads,
             outputs,
-            errors: spec.settings.errors.clone(),
+            errors,
         };
         Ok((TaskState::new(parts), queues))
     }
 
-    fn open_stores(&self, spec: &mut TaskSpec<'_>) -> Result<OpenedStores, BoxError> {
+    fn open_stores(&self, spec: &mut TaskSpec<'_>, errors: &ErrorSettings) -> Result<OpenedStores, BoxError> {
         let mut opened = OpenedStores::default();
         for (number, (store, filled)) in self.stores().iter().zip(&self.program.filled).enumerate() {
             let of_task =
@@ -138,7 +142,9 @@ impl Topology {
                 (below, positions) = (Some(positioned), Some(places));
             }
             let keeps_old = self.program.flushers[number].as_ref().is_some_and(|flusher| flusher.sends_old());
-            opened.stores.push(Some(store.open(&spec.settings, keeps_old, below)));
+            let mut state = store.open(&spec.settings, keeps_old, below);
+            state.journal(errors.may_skip_halfway());
+            opened.stores.push(Some(state));
             opened.positions.push(positions);
         }
         Ok(opened)
@@ -146,8 +152,8 @@ impl Topology {
 
     /// A topic that a store restores from has every record; a row whose change was taken back would come again.
     fn check_restores(&self, spec: &TaskSpec<'_>) -> Result<(), BoxError> {
-        let ErrorSettings { processing, production, partial_effects, .. } = &spec.settings.errors;
-        let undoes = *partial_effects == PartialEffects::Undo && (processing.may_skip() || production.may_skip());
+        let errors = &spec.settings.errors;
+        let undoes = errors.partial_effects == PartialEffects::Undo && errors.may_skip_halfway();
         match self.stores().iter().find(|store| undoes && store.source_topic().is_some()) {
             Some(store) => Err(format!(
                 "store `{}` is restored from topic `{}`, which still has the records that a handler skips and whose changes \

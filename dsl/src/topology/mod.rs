@@ -31,4 +31,4 @@ pub use sink::{RecordContext, Sink};
 pub use source::{LoadError, Run, Source, SourceRunner, TimestampExtractor};
 pub use warning::Warning;
 pub use wiring::Wiring;
-pub(crate) use wiring::{Assembled, FlushCache, Flusher, RowSlot};
+pub(crate) use wiring::{Assembled, FlushCache, Flusher, RowSlot, StoreSlot};

@@ -1,5 +1,7 @@
 //! How tasks work: plain data, the same for the application and the test driver.
 
+use std::time::Duration;
+
 use crate::processor::ErrorSettings;
 use crate::state::Changelog;
 
@@ -12,6 +14,9 @@ pub struct TaskSettings {
     /// 0, the default, is no cache. Kafka Streams divides its `statestore.cache.max.bytes` by the number of threads; this
     /// is for each task.
     pub cache_bytes: u64,
+    /// How often operators that emit on window close look for closed windows, by the wall clock: records that come sooner
+    /// only update windows. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
+    pub emit_interval: Duration,
     /// What becomes of records that cannot be read, processed or written.
     pub errors: ErrorSettings,
     /// How large key and value of a record that is written may be together, in bytes; a larger one fails, or goes where
@@ -26,6 +31,7 @@ impl Default for TaskSettings {
         TaskSettings {
             changelog: Changelog::LastPerCommit,
             cache_bytes: 0,
+            emit_interval: Duration::from_secs(1),
             errors: ErrorSettings::default(),
             record_bytes_max: 1 << 30,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SinkTopic, TopicRef};
-use crate::processor::{Address, DropReason, Flow, ProcessError, Push, Stage, StreamOf, TaskState};
+use crate::processor::{Address, DropReason, Flow, PlacedBy, ProcessError, Push, Stage, StreamOf, TaskState};
 use crate::record::{Headers, Partitioner, Partitions, Record, Timestamp};
 use crate::serde::SerdeRef;
 use crate::topic::Topic;
@@ -101,11 +101,15 @@ impl<K: 'static, V: 'static> SinkNode<K, V> {
         };
         let serdes = (&*self.sink.key, &*self.sink.value);
         let parts = (record.key, record.value, record.timestamp, record.headers);
+        let placed_by = match &self.sink.to {
+            Target::Fixed(TopicRef::Internal(_)) => PlacedBy::AllOfIt,
+            Target::Fixed(TopicRef::External(_)) | Target::Chosen(_) => PlacedBy::Key,
+        };
         let Some(partitioner) = &self.sink.partitioner else {
-            return task.outputs().send(topic, serdes, parts);
+            return task.outputs().send(topic, placed_by, serdes, parts);
         };
         match task.outputs().choose(topic, &**partitioner, serdes, parts)? {
-            Partitions::Default => task.outputs().send(topic, serdes, parts),
+            Partitions::Default => task.outputs().send(topic, placed_by, serdes, parts),
             Partitions::These(set) => {
                 set.as_slice().iter().try_for_each(|partition| task.outputs().send_to(topic, *partition, serdes, parts))
             }

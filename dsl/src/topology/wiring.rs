@@ -10,7 +10,7 @@ use crate::processor::{
     Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutput,
     StreamOf, TableOf, TaskState, Wrapped,
 };
-use crate::state::{KeyValueState, Release, StateStore, StoreSpec};
+use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -70,6 +70,8 @@ pub(crate) type Supplier = Box<dyn Fn() -> Box<dyn ProcessorInstance> + Send + S
 #[derive(Default)]
 pub(crate) struct ProgramParts {
     pub(crate) suppliers: Vec<(usize, Supplier)>,
+    /// Nodes with a time of their own.
+    pub(crate) timed: Vec<Arc<str>>,
     /// The nodes of the processors, by their slots.
     pub(crate) processors: Vec<Arc<dyn ProcessorRunner>>,
     pub(crate) outputs: Vec<TopicRef>,
@@ -161,11 +163,17 @@ impl Wiring<'_> {
     }
 
     /// The store that the node keeps its table's rows in, and tells of the changes of.
-    pub(crate) fn rows<K: 'static, V: Send + 'static>(&mut self, name: &str, sends_old: bool) -> RowSlot<K, V> {
-        let slot: RowSlot<K, V> = self.store(name).sending_old(sends_old);
-        let outlet: Outlet<TableOf<K, V>> = self.outlet();
+    pub(crate) fn rows<S: KeyedRows>(&mut self, name: &str, sends_old: bool) -> StoreSlot<S> {
+        let slot: StoreSlot<S> = self.store(name).sending_old(sends_old);
+        let outlet: Outlet<TableOf<S::Key, S::Value>> = self.outlet();
         self.parts.flushers[slot.index] = Some(Box::new(RowFlusher { slot, outlet }));
         slot
+    }
+
+    /// A place for times of the node's own.
+    pub(crate) fn add_time(&mut self) -> usize {
+        self.parts.timed.push(self.node.clone());
+        self.parts.timed.len() - 1
     }
 
     /// Gives a processor its slot, makes its node, and has it pushed into by the parents.

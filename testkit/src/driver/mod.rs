@@ -109,7 +109,11 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
-            settings: TaskSettings { changelog: Changelog::EveryUpdate, ..TaskSettings::default() },
+            settings: TaskSettings {
+                changelog: Changelog::EveryUpdate,
+                emit_interval: Duration::ZERO,
+                ..TaskSettings::default()
+            },
             clock: ManualClock::default(),
             running: None,
         }

@@ -7,12 +7,13 @@ use std::ops::ControlFlow;
 use tidemill::processor::ProcessError;
 use tidemill::record::{Headers, Timestamp};
 use tidemill::serde::SerdeRef;
-use tidemill::state::{Descriptor, Direction, Store};
+use tidemill::state::{Descriptor, Direction, SessionStore, Store, WindowStore};
+use tidemill::window::{Window, Windowed};
 
 use super::TestDriver;
 
-/// A store of the topology, over all partitions. [`with`](Self::with) is there for every kind of store; key-value stores have
-/// verbs of their own.
+/// A store of the topology, over all partitions. [`with`](Self::with) is there for every kind of store; each kind has
+/// verbs of its own.
 ///
 /// # Panics
 ///
@@ -106,6 +107,59 @@ impl<K: 'static, V: Send + 'static> StoreView<'_, Store<K, V>> {
             let mut rows = Vec::new();
             part.all_with_times(Direction::Forward, |key, value, time| {
                 rows.push((key, copy(&values, value), time));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> StoreView<'_, WindowStore<K, V>> {
+    /// The row of a key in the window that begins at `start`.
+    pub fn get(&mut self, key: impl Into<K>, start: impl Into<Timestamp>) -> Option<V> {
+        self.get_with_time(key, start).map(|(value, _)| value)
+    }
+
+    /// The row of a key in a window, and its time.
+    pub fn get_with_time(&mut self, key: impl Into<K>, start: impl Into<Timestamp>) -> Option<(V, Timestamp)> {
+        let (key, start, values) = (key.into(), start.into(), self.store.value_serde().clone());
+        let rows =
+            self.with(|part| Ok(part.get_with_time(&key, start)?.map(|(value, time)| (copy(&values, value), time))));
+        rows.into_iter().flatten().next()
+    }
+
+    /// All rows with their times: partition by partition, segment by segment, in each in the order of the keys' bytes and of
+    /// starts.
+    pub fn all_with_times(&mut self) -> Vec<(Windowed<K>, V, Timestamp)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all_with_times(Direction::Forward, |key, value, time| {
+                rows.push((key, copy(&values, value), time));
+                ControlFlow::Continue(())
+            })?;
+            Ok(rows)
+        });
+        rows.into_iter().flatten().collect()
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> StoreView<'_, SessionStore<K, V>> {
+    /// The row of a key's session.
+    pub fn get(&mut self, key: impl Into<K>, session: Window) -> Option<V> {
+        let (key, values) = (key.into(), self.store.value_serde().clone());
+        let rows = self.with(|part| Ok(part.get(&key, session)?.map(|value| copy(&values, value))));
+        rows.into_iter().flatten().next()
+    }
+
+    /// All rows: partition by partition, segment by segment, in each in the order of the keys' bytes, of ends and of starts.
+    pub fn all(&mut self) -> Vec<(Windowed<K>, V)> {
+        let values = self.store.value_serde().clone();
+        let rows = self.with(|part| {
+            let mut rows = Vec::new();
+            part.all(Direction::Forward, |key, value| {
+                rows.push((key, copy(&values, value)));
                 ControlFlow::Continue(())
             })?;
             Ok(rows)

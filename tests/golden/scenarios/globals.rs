@@ -1,7 +1,7 @@
 //! Global tables and stores, and stores that are only read.
 
 use tidemill::Topic;
-use tidemill::processor::{Context, Flow, Processor};
+use tidemill::processor::{Context, ErrorHandler, Flow, Processor};
 use tidemill::record::Record;
 use tidemill::state::{Readable, Store, StoreReader, StoreSpec};
 use tidemill::stream::StreamsBuilder;
@@ -14,6 +14,8 @@ const G: Store<String, String> = Store::of("g");
 const REF_STORE: Store<String, String> = Store::of("ref-store");
 const RO: Store<String, String> = Store::of("ro");
 
+const CONTINUE: &str = "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler";
+
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::streams("global_store_processor", global_store_processor).plain_store(&REF_STORE),
@@ -22,7 +24,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("stream_global_inner", stream_global_inner).store(&G),
         Scenario::streams("stream_global_left", stream_global_left),
         Scenario::streams("join_chain_stream_table_global", join_chain_stream_table_global),
-        Scenario::streams("global_error_fail", global_error_fail),
+        Scenario::streams("global_error_fail", global_error),
+        Scenario::streams("global_error_continue", global_error)
+            .plain_store(&G)
+            .set("processing.exception.handler", CONTINUE)
+            .set("processing.exception.handler.global.enabled", "true")
+            .errors(|errors| {
+                errors.processing = ErrorHandler::skip();
+                errors.global = ErrorHandler::skip();
+            }),
     ]
 }
 
@@ -120,7 +130,7 @@ fn join_chain_stream_table_global(b: &StreamsBuilder) {
         .to(&texts("out"));
 }
 
-fn global_error_fail(b: &StreamsBuilder) {
+fn global_error(b: &StreamsBuilder) {
     b.add_global_store(StoreSpec::plain(&G).in_memory(), &texts("ref"), || Boom);
     b.stream(&texts("in")).to(&texts("out"));
 }

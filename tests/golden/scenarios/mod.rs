@@ -16,6 +16,7 @@ mod stateless;
 mod table_aggregations;
 mod table_joins;
 mod tables;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,7 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tidemill::Topic;
 use tidemill::processor::{ErrorSettings, PartialEffects};
-use tidemill::state::Store;
+use tidemill::state::{SessionStore, Store, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
 
@@ -94,6 +95,24 @@ impl Scenario {
         self
     }
 
+    /// A store of windows with times, looked into at the end.
+    fn windows<V: Serialize + Send>(mut self, store: &WindowStore<String, V>) -> Self {
+        self.stores.push(StoreRows::windows(store));
+        self
+    }
+
+    /// A store of windows without times, looked into at the end.
+    fn plain_windows<V: Serialize + Send>(mut self, store: &WindowStore<String, V>) -> Self {
+        self.stores.push(StoreRows::plain_windows(store));
+        self
+    }
+
+    /// A store of sessions, looked into at the end.
+    fn sessions<V: Serialize + Send>(mut self, store: &SessionStore<String, V>) -> Self {
+        self.stores.push(StoreRows::sessions(store));
+        self
+    }
+
     /// A setting of Kafka Streams that the topology does the same as.
     fn set(mut self, name: &'static str, value: &'static str) -> Self {
         self.config.push((name, value));
@@ -130,6 +149,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         processors::scenarios(),
         tables::scenarios(),
         aggregations::scenarios(),
+        windows::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
         foreign_keys::scenarios(),

@@ -29,6 +29,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::optimized("repartition_shared_named_optimized", all_rewrites, "all", repartition_shared_named),
         Scenario::streams("auto_numbering", auto_numbering),
         Scenario::streams("named_operators", named_operators).store(&N),
+        Scenario::streams("multi_subtopology", multi_subtopology),
         Scenario::streams("split_names", split_names),
     ]
 }
@@ -93,6 +94,22 @@ fn named_operators(b: &StreamsBuilder) {
         .named("as-stream")
         .to(&OTHER)
         .named("other-sink");
+}
+
+fn multi_subtopology(b: &StreamsBuilder) {
+    const G_TOPIC: Topic<String, String> = Topic::of("g");
+    const G: Store<String, String> = Store::of("g");
+    const NB: Store<String, i64> = Store::of("nb");
+    let g = b.global_table_with(&G_TOPIC, &G);
+    b.stream(&texts("c")).to(&texts("plain"));
+    let n = b.stream(&texts("b")).group_by(|_, v| v.clone()).named("gb").count_with(&NB);
+    b.stream(&texts("a"))
+        .repartition()
+        .named("ra")
+        .left_join(&n, |v, n| Some(format!("{v}|{}", row(n))))
+        .join_global(&g, |k, _| k.clone(), |v, g| format!("{v}/{g}"))
+        .map_values(|v| Some(i64::try_from(v.len()).expect("texts are short")))
+        .to(&longs("out"));
 }
 
 fn split_names(b: &StreamsBuilder) {

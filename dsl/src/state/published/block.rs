@@ -31,13 +31,27 @@ impl RowBlock {
         RowBlock { bytes: Vec::with_capacity(bytes), starts: Vec::with_capacity(rows) }
     }
 
-    /// Adds a row behind all others.
-    pub(super) fn push(&mut self, row: PackedRow<'_>) {
-        self.push_with(row.key, row.timestamp, |out| {
-            out.extend_from_slice(row.value.unwrap_or_default());
-            Ok::<bool, std::convert::Infallible>(row.value.is_some())
-        })
-        .unwrap_or_else(|never| match never {});
+    /// Adds rows of another block behind all others, until this one has `size_max` bytes; at least one, if there is one.
+    /// Gives the place of the first row that was not added.
+    pub(super) fn push_rows(&mut self, from: &RowBlock, rows: std::ops::Range<usize>, size_max: usize) -> usize {
+        if rows.is_empty() {
+            return rows.end;
+        }
+        let start = from.starts[rows.start] as usize;
+        let room = size_max.saturating_sub(self.size());
+        let taken = |row: usize| from.end_of(row) - start + (row + 1 - rows.start) * size_of::<u32>();
+        let (mut low, mut high) = (1, rows.len());
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if taken(rows.start + middle - 1) <= room { low = middle } else { high = middle - 1 }
+        }
+        let end = rows.start + low;
+        // Lengths below 4 GiB, so the sum is checked once for all.
+        let (own, bytes) = (self.bytes.len(), &from.bytes[start..from.end_of(end - 1)]);
+        length(own + bytes.len());
+        self.bytes.extend_from_slice(bytes);
+        self.starts.extend(from.starts[rows.start..end].iter().map(|row| row - start as u32 + own as u32));
+        end
     }
 
     /// Adds a row behind all others; `write` appends its value, or says `false` where there is none.
@@ -65,10 +79,12 @@ impl RowBlock {
         Ok(())
     }
 
-    /// The same without room for more rows.
+    /// The same without much room for more rows.
     pub(super) fn fitted(mut self) -> Self {
-        self.bytes.shrink_to_fit();
-        self.starts.shrink_to_fit();
+        if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 4 {
+            self.bytes.shrink_to_fit();
+            self.starts.shrink_to_fit();
+        }
         self
     }
 
@@ -97,10 +113,17 @@ impl RowBlock {
         }
     }
 
-    /// How many bytes the row at `index` takes.
-    pub(super) fn row_size(&self, index: usize) -> usize {
-        let end = self.starts.get(index + 1).map_or(self.bytes.len(), |next| *next as usize);
-        end - self.starts[index] as usize + size_of::<u32>()
+    /// How many bytes these rows take.
+    pub(super) fn size_of_rows(&self, rows: &std::ops::Range<usize>) -> usize {
+        if rows.is_empty() {
+            return 0;
+        }
+        self.end_of(rows.end - 1) - self.starts[rows.start] as usize + rows.len() * size_of::<u32>()
+    }
+
+    /// Where the bytes of a row end.
+    fn end_of(&self, index: usize) -> usize {
+        self.starts.get(index + 1).map_or(self.bytes.len(), |next| *next as usize)
     }
 
     /// The place of the first row whose key is `key` or greater.
@@ -120,10 +143,6 @@ impl RowBlock {
             if holds(self.row(middle).key) { high = middle } else { low = middle + 1 }
         }
         low
-    }
-
-    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = PackedRow<'_>> {
-        (0..self.len()).map(|index| self.row(index))
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! The owner prepares the next version with the commit's changed rows; whoever ends the commit makes it the one that readers
 //! get. Over a checkpoint, a version has the rows that the checkpoint does not have yet, and a snapshot of the checkpoint is
-//! taken when somebody asks; while the owner writes the checkpoint, readers get the snapshot from before.
+//! taken when somebody asks. What the owner writes there between two commits is what the version says anyway, so it does not
+//! matter how much of it the snapshot has.
 
 mod block;
 mod changes;
@@ -45,8 +46,6 @@ pub struct PublishedRows {
 struct Versions {
     committed: RowTree,
     prepared: Option<(RowTree, Arc<RowBlock>)>,
-    /// The rows below from before a write that is under way.
-    pinned: Option<Arc<dyn ByteSnapshot>>,
     recent: Recent,
 }
 
@@ -62,12 +61,7 @@ impl PublishedRows {
         let mut published = PublishedRows {
             format,
             below,
-            versions: Mutex::new(Versions {
-                committed: RowTree::default(),
-                prepared: None,
-                pinned: None,
-                recent: Recent::default(),
-            }),
+            versions: Mutex::new(Versions { committed: RowTree::default(), prepared: None, recent: Recent::default() }),
         };
         let committed = RowTree::default().changed(rows, published.deleted());
         published.versions.get_mut().unwrap_or_else(PoisonError::into_inner).committed = committed;
@@ -99,20 +93,10 @@ impl PublishedRows {
         Some(Superseded { _committed: committed })
     }
 
-    /// Writing to the rows below begins.
-    pub(super) fn flush_begins(&self) -> Result<(), StoreError> {
-        let Some(below) = &self.below else { return Ok(()) };
-        let mut versions = self.lock();
-        versions.pinned = Some(below.take()?);
-        Ok(())
-    }
-
     /// The rows below have all that was committed.
-    pub(super) fn flush_ended(&self) {
+    pub(super) fn flushed(&self) {
         if self.below.is_some() {
-            let mut versions = self.lock();
-            let old = (std::mem::take(&mut versions.committed), versions.pinned.take());
-            drop(versions);
+            let old = std::mem::take(&mut self.lock().committed);
             drop(old);
         }
     }
@@ -120,12 +104,8 @@ impl PublishedRows {
     /// The rows of the last commit.
     pub fn rows(&self) -> Result<CommittedRows, StoreError> {
         let versions = self.lock();
-        // Under the lock: otherwise a write below could begin in between, and bring rows of a later commit.
-        let below = match (&versions.pinned, &self.below) {
-            (Some(pinned), _) => Some(pinned.clone()),
-            (None, Some(below)) => Some(below.take()?),
-            (None, None) => None,
-        };
+        // Under the lock: otherwise a commit and a write below could come in between, and bring rows of a later commit.
+        let below = self.below.as_ref().map(|below| below.take()).transpose()?;
         Ok(CommittedRows { changed: versions.committed.clone(), below, format: self.format })
     }
 }

@@ -146,7 +146,8 @@ impl Node {
         match (self, next) {
             (Node::Leaf(left), Node::Leaf(right)) if left.size() + right.size() <= BLOCK_BYTES / 2 => {
                 let mut joined = RowBlock::with_capacity(left.len() + right.len(), left.size() + right.size());
-                left.rows().chain(right.rows()).for_each(|row| joined.push(row));
+                joined.push_rows(left, 0..left.len(), usize::MAX);
+                joined.push_rows(right, 0..right.len(), usize::MAX);
                 Some(Node::Leaf(joined))
             }
             (Node::Inner(left), Node::Inner(right)) if left.len() + right.len() <= CHILDREN / 2 => {
@@ -204,48 +205,54 @@ impl Change<'_> {
     }
 
     fn apply_to_block(&mut self, block: &RowBlock, changes: std::ops::Range<usize>) -> Vec<Child> {
-        let changed: usize = changes.clone().map(|place| self.changes.row_size(place)).sum();
-        let total = block.size() + changed;
-        let mut leaves = Leaves::new(total.div_ceil(total.div_ceil(BLOCK_BYTES).max(1)));
-        let mut old = block.rows().peekable();
+        let total = block.size() + self.changes.size_of_rows(&changes);
+        let blocks = total.div_ceil(BLOCK_BYTES).max(1);
+        let mut leaves = Leaves::new((block.len() + changes.len()).div_ceil(blocks), total.div_ceil(blocks));
+        let mut old = 0;
         for place in changes {
             let change = self.changes.row(place);
-            while let Some(row) = old.next_if(|row| row.key < change.key) {
-                leaves.push(row);
-            }
-            let replaced = old.next_if(|row| row.key == change.key).is_some();
+            let before = block.lower_bound(change.key);
+            leaves.push_rows(block, old..before);
+            let replaced = before < block.len() && block.row(before).key == change.key;
+            old = before + usize::from(replaced);
             let stays = change.value.is_some() || self.deleted == Deleted::Hide;
             if stays {
-                leaves.push(change);
+                leaves.push_rows(self.changes, place..place + 1);
             }
             self.rows = self.rows + usize::from(stays) - usize::from(replaced);
         }
-        old.for_each(|row| leaves.push(row));
+        leaves.push_rows(block, old..block.len());
         leaves.finish()
     }
 }
 
 /// Blocks of about equal sizes.
 struct Leaves {
+    /// About how many rows each has.
+    rows: usize,
+    /// How many bytes each has at least.
     target: usize,
     block: RowBlock,
     made: Vec<Child>,
 }
 
 impl Leaves {
-    fn new(target: usize) -> Self {
-        Leaves { target, block: RowBlock::with_capacity(0, target), made: Vec::new() }
+    fn new(rows: usize, target: usize) -> Self {
+        Leaves { rows, target, block: RowBlock::with_capacity(rows, target), made: Vec::new() }
     }
 
-    fn push(&mut self, row: PackedRow<'_>) {
-        if !self.block.is_empty() && self.block.size() >= self.target {
-            self.end_block();
+    fn push_rows(&mut self, from: &RowBlock, mut rows: std::ops::Range<usize>) {
+        while rows.start < rows.end {
+            if !self.block.is_empty() && self.block.size() >= self.target {
+                self.end_block();
+                self.block = RowBlock::with_capacity(self.rows, self.target);
+            }
+            rows.start = self.block.push_rows(from, rows.clone(), self.target);
         }
-        self.block.push(row);
     }
 
     fn end_block(&mut self) {
-        let block = std::mem::replace(&mut self.block, RowBlock::with_capacity(0, self.target));
+        let block = std::mem::take(&mut self.block);
         if !block.is_empty() {
             let block = block.fitted();
             self.made.push(Child { first: KeyBytes::from_slice(block.row(0).key), node: Arc::new(Node::Leaf(block)) });

@@ -30,6 +30,7 @@ use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::ToStream;
 use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
+use crate::state::{KeyValueState, KeyedRows};
 use crate::topology::{RowSlot, TopologyBuilder};
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
@@ -57,7 +58,17 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     where
         V: Send,
     {
-        Table::new(builder, step, sources, (Row::stored(store), OldRows::stored(store)))
+        Table::stored_in::<KeyValueState<K, V>>(builder, step, sources, store)
+    }
+
+    /// The table behind `step`, with its rows in a store of its own, of any kind.
+    pub(super) fn stored_in<S: KeyedRows<Key = K, Value = V>>(
+        builder: &'b StreamsBuilder,
+        step: StepId,
+        sources: Sources,
+        store: StoreId,
+    ) -> Self {
+        Table::new(builder, step, sources, (Row::stored_in::<S>(store), OldRows::stored(store)))
     }
 
     /// The table behind `step`; how its rows are read, and what can tell them as they were before a change.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::operator::{ReadRow, StoredRow};
+use crate::state::{KeyValueState, KeyedRows};
 use crate::stream::plan::{Plan, StoreId};
 use crate::topology::Wiring;
 
@@ -29,11 +30,16 @@ impl<K, V> Clone for Row<K, V> {
 impl<K: 'static, V: Send + 'static> Row<K, V> {
     /// Rows of a key-value store.
     pub(in crate::stream) fn stored(store: StoreId) -> Self {
+        Row::stored_in::<KeyValueState<K, V>>(store)
+    }
+
+    /// Rows of a store of any kind.
+    pub(in crate::stream) fn stored_in<S: KeyedRows<Key = K, Value = V>>(store: StoreId) -> Self {
         Row::new([store], move |plan| {
             let name = plan.store(store);
             Box::new(move |wiring| {
                 let name = name.expect("a row is read only where its store is needed");
-                Box::new(StoredRow(wiring.store(&name)))
+                Box::new(StoredRow::<S>(wiring.store(&name)))
             })
         })
     }

@@ -1,0 +1,446 @@
+//! Typed rows that leave once their time is over: what stores of windows and of sessions are made of.
+//!
+//! A row's key is its segment's number, then the key that Kafka's changelogs have. So a row is found by one look-up, the
+//! rows of a key lie together in the order of their times, and a segment leaves as one range.
+
+use std::collections::BTreeSet;
+use std::ops::{Bound, ControlFlow, RangeInclusive};
+use std::sync::Arc;
+
+use super::cells::KeyBytes;
+use super::segments::{PREFIX, Segments};
+use super::typed_rows::TypedRows;
+use super::{
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
+    StoreError, StoreErrorKind, VisitBytes, VisitRow,
+};
+use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
+use crate::serde::SerdeRef;
+
+/// How a kind of store lays out the keys of its changelog.
+pub(super) trait KeyLayout: Send + 'static {
+    /// Bytes behind the key's own.
+    const TAIL: usize;
+
+    /// The time that decides how long a row is kept; `None` for bytes that are no key of this store.
+    fn time(key: &[u8]) -> Option<i64>;
+
+    /// The key's own bytes with times in front, in the order in which closed windows come out.
+    fn timely(key: &[u8], out: &mut Vec<u8>);
+
+    /// From what `timely` gave back to the key.
+    fn from_timely(timely: &[u8], out: &mut Vec<u8>);
+}
+
+/// Rows, and which of them are still there.
+pub(super) struct SegmentedRows<L, V: 'static> {
+    rows: TypedRows<V>,
+    segments: Segments,
+    /// Segments before this one have left.
+    dropped: i64,
+    /// Whether rows are asked for in the order of their times.
+    timely: bool,
+    /// The rows that may still be asked for in the order of their times; made when they are for the first time.
+    by_time: Option<BTreeSet<KeyBytes>>,
+    buffer: Vec<u8>,
+    layout: std::marker::PhantomData<fn() -> L>,
+}
+
+impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
+    pub(super) fn new(
+        name: Arc<str>,
+        values: SerdeRef<V>,
+        format: RowFormat,
+        (retention, timely): (i64, bool),
+        kept: Kept,
+    ) -> Self {
+        SegmentedRows {
+            rows: TypedRows::new(name, values, format, kept).with_key_prefix(PREFIX),
+            segments: Segments::new(retention),
+            dropped: 0,
+            timely,
+            by_time: None,
+            buffer: Vec::new(),
+            layout: std::marker::PhantomData,
+        }
+    }
+
+    pub(super) fn rows(&self) -> &TypedRows<V> {
+        &self.rows
+    }
+
+    pub(super) fn rows_mut(&mut self) -> &mut TypedRows<V> {
+        &mut self.rows
+    }
+
+    pub(super) fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// The row that a key of the changelog stands for, if it can still be read.
+    pub(super) fn get(&mut self, time: i64, key: &[u8]) -> Result<Option<(&V, Timestamp)>, StoreError> {
+        if !self.segments.is_visible(time) {
+            return Ok(None);
+        }
+        self.set_buffer(time, key);
+        self.rows.get(&self.buffer)
+    }
+
+    /// The row's place; a row that is not there gets one, without a value.
+    #[inline]
+    pub(super) fn claim(&mut self, time: i64, key: &[u8]) -> Result<CellId, StoreError> {
+        self.set_buffer(time, key);
+        let before = self.rows.in_memory();
+        let id = self.rows.claim(&self.buffer)?;
+        // Rows that come into memory now are the only ones that the order of times can lack.
+        if self.by_time.is_some() && self.rows.in_memory() > before {
+            self.enter_by_time(key);
+        }
+        Ok(id)
+    }
+
+    #[cold]
+    fn enter_by_time(&mut self, key: &[u8]) {
+        let mut timely = Vec::new();
+        L::timely(key, &mut timely);
+        self.by_time.get_or_insert_default().insert(KeyBytes::from_slice(&timely));
+    }
+
+    #[inline]
+    fn set_buffer(&mut self, time: i64, key: &[u8]) {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&Segments::prefix(self.segments.of(time)));
+        self.buffer.extend_from_slice(key);
+    }
+
+    /// Sets the row at a place; `None` deletes it.
+    #[inline]
+    pub(super) fn set(
+        &mut self,
+        id: CellId,
+        value: Option<V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        let time = L::time(self.rows.changelog_key(id)).expect("a key in memory was made by this store");
+        self.segments.observe(time);
+        self.rows.set(id, value, timestamp, out)
+    }
+
+    /// As `claim` and `set`; a row whose segment is gone is written to a changelog of every update, and not kept.
+    pub(super) fn put(
+        &mut self,
+        (time, key): (i64, &[u8]),
+        value: Option<V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        self.segments.observe(time);
+        if self.segments.is_live(time) {
+            let id = self.claim(time, key)?;
+            return self.rows.set(id, value, timestamp, out);
+        }
+        match self.rows.changelog() {
+            Changelog::EveryUpdate => self.rows.write_change(key, value.as_ref(), (timestamp, &Headers::NONE), out),
+            Changelog::LastPerCommit | Changelog::Off => Ok(()),
+        }
+    }
+
+    /// Visits rows segment by segment, of those that can lie in one of `times`: in each the range that `range` gives.
+    /// Keys come as the changelog has them.
+    pub(super) fn walk(
+        &mut self,
+        times: RangeInclusive<i64>,
+        range: impl Fn(&[u8; PREFIX]) -> KeyRange,
+        direction: Direction,
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        let Some(observed) = self.segments.observed() else { return Ok(()) };
+        let first = (*times.start()).max(self.segments.first_visible());
+        let last = (*times.end()).min(observed);
+        if first > last {
+            return Ok(());
+        }
+        let (first, last) = (self.segments.of(first), self.segments.of(last));
+        let mut flow = ControlFlow::Continue(());
+        for step in 0..=last - first {
+            let segment = match direction {
+                Direction::Forward => first + step,
+                Direction::Backward => last - step,
+            };
+            let range = range(&Segments::prefix(segment));
+            self.rows.walk(&range, direction, &mut |key, value, time| {
+                flow = visit(&key[PREFIX..], value, time);
+                flow
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the rows with times in `times` out of the order of times, and gives their keys in it. Earlier ones leave it too.
+    pub(super) fn take_timely(&mut self, times: RangeInclusive<i64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        assert!(self.timely, "the store was made to be asked in the order of times");
+        if self.by_time.is_none() {
+            self.by_time = Some(self.all_timely()?);
+        }
+        let by_time = self.by_time.as_mut().expect("made in the line above");
+        let bytes = |time: i64| KeyBytes::from_slice(&time.to_be_bytes());
+        let behind = match times.end().checked_add(1) {
+            Some(next) => by_time.split_off(&bytes(next)),
+            None => BTreeSet::new(),
+        };
+        let taken = std::mem::replace(by_time, behind);
+        let keys = taken.range::<KeyBytes, _>((Bound::Included(bytes((*times.start()).max(0))), Bound::Unbounded));
+        let key = |timely: &KeyBytes| {
+            let mut key = Vec::new();
+            L::from_timely(timely, &mut key);
+            key
+        };
+        Ok(keys.map(key).collect())
+    }
+
+    fn all_timely(&mut self) -> Result<BTreeSet<KeyBytes>, StoreError> {
+        let (mut all, mut timely) = (BTreeSet::new(), Vec::new());
+        let range = KeyRange {
+            from: Bound::Included(Segments::prefix(self.segments.first_live()).into()),
+            to: Bound::Unbounded,
+        };
+        self.rows.walk(&range, Direction::Forward, &mut |key, _, _| {
+            timely.clear();
+            L::timely(&key[PREFIX..], &mut timely);
+            all.insert(KeyBytes::from_slice(&timely));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// The place of the row that a key stands for, if it is there and `stands` says so.
+    fn place(&mut self, key: &[u8], stands: impl Fn(&Segments, i64) -> bool) -> Result<Option<CellId>, StoreError> {
+        let Some(time) = L::time(key).filter(|time| stands(&self.segments, *time)) else { return Ok(None) };
+        self.set_buffer(time, key);
+        Ok(self.rows.place(&self.buffer)?.filter(|id| self.rows.value(*id).is_some()))
+    }
+
+    /// The place of a row that can still be read.
+    pub(super) fn visible_place(&mut self, key: &[u8]) -> Result<Option<CellId>, StoreError> {
+        self.place(key, |segments, time| segments.is_visible(time))
+    }
+
+    /// The place of a row whose segment is still there.
+    pub(super) fn live_place(&mut self, key: &[u8]) -> Result<Option<CellId>, StoreError> {
+        self.place(key, |segments, time| segments.is_live(time))
+    }
+
+    /// Lets go of the segments that nobody can read any more.
+    fn drop_segments(&mut self) {
+        let first = self.segments.first_live();
+        if first > self.dropped {
+            self.dropped = first;
+            self.rows.drop_before(&Segments::prefix(first));
+        }
+    }
+
+    /// Sets the greatest time that was put, as an earlier task had committed it.
+    pub(super) fn resume(&mut self, observed: i64) {
+        self.segments.observe(observed);
+        self.drop_segments();
+    }
+
+    fn no_key(&self) -> StoreError {
+        let name = self.rows.name();
+        StoreError::new(StoreErrorKind::Corrupt, format!("the changelog of store `{name}` has a key without a window"))
+    }
+}
+
+impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
+    fn name(&self) -> &Arc<str> {
+        self.rows.name()
+    }
+
+    fn changelog(&self) -> Changelog {
+        self.rows.changelog()
+    }
+
+    fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+        self.rows.log_unlogged(out)?;
+        // Not when time moves on: only at a commit is it certain that it did.
+        self.drop_segments();
+        self.rows.settle(out)
+    }
+
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+        let key = record.key.ok_or_else(|| self.no_key())?;
+        let time = L::time(key).ok_or_else(|| self.no_key())?;
+        self.segments.observe(time);
+        self.drop_segments();
+        if !self.segments.is_live(time) {
+            return Ok(());
+        }
+        self.set_buffer(time, key);
+        let key = std::mem::take(&mut self.buffer);
+        let mut keyed = *record;
+        keyed.key = Some(&key);
+        let applied = self.rows.apply(&keyed);
+        self.buffer = key;
+        applied
+    }
+
+    fn unflushed(&self) -> usize {
+        self.rows.unflushed()
+    }
+
+    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
+        self.rows.flush(next)
+    }
+
+    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+        self.rows.checkpoint()
+    }
+
+    fn wipe(&mut self) -> Result<(), StoreError> {
+        self.segments.set_observed(None);
+        (self.dropped, self.by_time) = (0, None);
+        self.rows.wipe()
+    }
+
+    fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let mut head = Encoder(out);
+        head.option(self.segments.observed(), |out, time| out.number(time.cast_unsigned()));
+        head.number(self.dropped.cast_unsigned());
+        self.rows.snapshot(out)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let cut_off =
+            |e| StoreError::new(StoreErrorKind::Corrupt, "a snapshot of a store cannot be read").with_source(e);
+        let mut head = Decoder::new(bytes);
+        let observed = head.option(Decoder::number).map_err(cut_off)?.map(u64::cast_signed);
+        let dropped = head.number().map_err(cut_off)?.cast_signed();
+        self.rows.restore(head.rest())?;
+        self.segments.set_observed(observed);
+        (self.dropped, self.by_time) = (dropped, None);
+        if dropped > 0 {
+            self.rows.set_floor(&Segments::prefix(dropped));
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self, on: bool) {
+        self.rows.journal(on);
+    }
+
+    fn keep(&mut self) {
+        self.segments.keep();
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.segments.undo();
+        // Rows may have been taken out of it.
+        self.by_time = None;
+        self.rows.undo()
+    }
+
+    fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+        self.rows.visit(range, direction, visit)
+    }
+
+    fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+        self.rows.publish()
+    }
+
+    fn is_cached(&self) -> bool {
+        self.rows.is_cached()
+    }
+
+    fn holds_changes(&self) -> bool {
+        self.rows.holds_changes()
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        self.rows.cached_bytes()
+    }
+
+    fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+        self.rows.write_back(what, out)
+    }
+
+    fn note(&self) -> Option<Vec<u8>> {
+        self.segments.observed().map(|time| time.to_be_bytes().to_vec())
+    }
+
+    fn resume(&mut self, note: &[u8]) -> Result<(), StoreError> {
+        let time = note.try_into().map_err(|_| self.no_key())?;
+        SegmentedRows::resume(self, i64::from_be_bytes(time));
+        Ok(())
+    }
+}
+
+/// The part of a `StateStore` that a store leaves to its field `rows`.
+macro_rules! forward_to_rows {
+    () => {
+        fn name(&self) -> &Arc<str> {
+            self.rows.name()
+        }
+
+        fn changelog(&self) -> Changelog {
+            self.rows.changelog()
+        }
+
+        fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
+            self.rows.log_changes(out)
+        }
+
+        fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+            self.rows.apply(record)
+        }
+
+        fn unflushed(&self) -> usize {
+            self.rows.unflushed()
+        }
+
+        fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
+            self.rows.flush(next)
+        }
+
+        fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+            self.rows.checkpoint()
+        }
+
+        fn wipe(&mut self) -> Result<(), StoreError> {
+            self.rows.wipe()
+        }
+
+        fn journal(&mut self, on: bool) {
+            self.rows.journal(on);
+        }
+
+        fn visit(&mut self, range: &KeyRange, direction: Direction, visit: VisitBytes<'_>) -> Result<(), StoreError> {
+            self.rows.visit(range, direction, visit)
+        }
+
+        fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
+            self.rows.publish()
+        }
+
+        fn is_cached(&self) -> bool {
+            self.rows.is_cached()
+        }
+
+        fn holds_changes(&self) -> bool {
+            self.rows.holds_changes()
+        }
+
+        fn cached_bytes(&self) -> u64 {
+            self.rows.cached_bytes()
+        }
+
+        fn write_back(&mut self, what: Release, out: &mut ChangelogOut<'_>) -> Result<bool, StoreError> {
+            self.rows.write_back(what, out)
+        }
+    };
+}
+pub(super) use forward_to_rows;

@@ -1,0 +1,81 @@
+//! Walks over typed rows in the order of their keys: cells and the bytes below as one.
+
+use std::cmp::Ordering;
+use std::ops::{Bound, ControlFlow};
+
+use super::cells::KeyBytes;
+use super::typed_rows::{TypedRows, VisitWholeRow};
+use super::{Direction, KeyRange, StoreError, VisitRow};
+
+impl<V: Send + 'static> TypedRows<V> {
+    /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
+    pub(crate) fn walk(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        self.walk_whole(range, direction, &mut |key, value, (timestamp, _)| visit(key, value, timestamp))
+    }
+
+    /// As `walk`, with the rows' headers.
+    pub(super) fn walk_whole(
+        &mut self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitWholeRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.cells.order();
+        let order = self.cells.order_made().expect("made in the line above");
+        let bounds = (bound(&range.from), bound(&range.to));
+        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
+        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
+            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
+            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
+        };
+        let mut below = match &self.below {
+            Some(below) => below.range(range, direction)?,
+            None => Box::new(std::iter::empty()),
+        };
+        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
+        loop {
+            // A cell hides the bytes below it, also when it says that the row is gone.
+            let side = match (next_cell, &next_below) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(id), Some((key, _))) => match direction {
+                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
+                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
+                },
+            };
+            let mut flow = ControlFlow::Continue(());
+            if side == Ordering::Greater {
+                if let Some((key, bytes)) = &next_below {
+                    let (value, timestamp) = self.decode(key, bytes)?;
+                    flow = visit(key, &value, (timestamp, &self.format.headers(bytes)?));
+                }
+            } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
+                && let Some(value) = &cell.value
+            {
+                flow = visit(&cell.key, value, (self.row_time(cell), self.cell_headers(id)));
+            }
+            if flow.is_break() {
+                return Ok(());
+            }
+            if side != Ordering::Greater {
+                next_cell = cells.next();
+            }
+            if side != Ordering::Less {
+                next_below = below.next().transpose()?;
+            }
+        }
+    }
+}
+
+fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
+    bound.as_ref().map(|key| KeyBytes::from_slice(key))
+}

@@ -1,0 +1,344 @@
+//! The typed window store of a task: rows by key and start of a window.
+
+use std::ops::{Bound, ControlFlow, RangeInclusive};
+use std::sync::Arc;
+
+use super::keyed_rows::KeyedRows;
+use super::segmented_rows::{SegmentedRows, forward_to_rows};
+use super::segments::PREFIX;
+use super::typed_rows::TypedRows;
+use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
+use super::{
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
+    StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
+};
+use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::serde::{SerdeError, SerdeRef};
+use crate::window::{Window, Windowed};
+
+/// How a window store keeps its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowKeeping {
+    /// How long behind the greatest start rows can be read, in milliseconds.
+    pub(crate) retention: i64,
+    /// The length of a window: what is added to a start to make its end.
+    pub(crate) size: i64,
+    /// Whether a second row of the same key and start stands beside the first.
+    pub(crate) duplicates: bool,
+    /// Whether windows are asked for in the order of their times once they are closed.
+    pub(crate) closing: bool,
+}
+
+/// Typed rows of one window store of one task.
+///
+/// A row of which the start is the retention or more behind the greatest start that was put cannot be read any more.
+pub struct WindowState<K: 'static, V: 'static> {
+    keys: SerdeRef<K>,
+    rows: SegmentedRows<WindowKeys, V>,
+    size: i64,
+    duplicates: bool,
+    /// Sequence number of the last duplicate.
+    sequence: Undoable<u32>,
+    key_buffer: Vec<u8>,
+    /// A key that operators lend to the nodes below; kept, so that its memory is used again.
+    lent_key: Option<Windowed<K>>,
+}
+
+/// Looks at a row: its key's own bytes, the start of its window, its value and its time; `Break` ends the walk.
+pub(crate) type VisitWindow<'a, V> = &'a mut dyn FnMut(&[u8], i64, &V, Timestamp) -> ControlFlow<()>;
+
+impl<K: 'static, V: Send + 'static> WindowState<K, V> {
+    /// An empty store, or one over the rows that `kept.below` has.
+    pub(crate) fn new(
+        name: Arc<str>,
+        store: &WindowStore<K, V>,
+        format: RowFormat,
+        keeping: WindowKeeping,
+        kept: Kept,
+    ) -> Self {
+        let times = (keeping.retention, keeping.closing);
+        WindowState {
+            keys: store.key_serde().clone(),
+            rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
+            size: keeping.size,
+            duplicates: keeping.duplicates,
+            sequence: Undoable::new(0),
+            key_buffer: Vec::new(),
+            lent_key: None,
+        }
+    }
+
+    /// The window that begins at `start`.
+    pub(crate) fn window(&self, start: i64) -> Window {
+        Window::of_millis(start, start.saturating_add(self.size))
+    }
+
+    #[inline]
+    fn write_key(&mut self, key: &K, start: i64, sequence: u32) -> Result<(), StoreError> {
+        self.key_buffer.clear();
+        self.keys.write(key, &mut self.key_buffer).map_err(|error| unwritable(self.rows.name(), error))?;
+        push_window(&mut self.key_buffer, start, sequence);
+        Ok(())
+    }
+
+    /// The row of a key and a window's start; the first one where duplicates are kept.
+    pub(crate) fn get_at(&mut self, key: &K, start: i64) -> Result<Option<(&V, Timestamp)>, StoreError> {
+        self.write_key(key, start, 0)?;
+        self.rows.get(start, &self.key_buffer)
+    }
+
+    /// Sets the row of a key and a window's start, or, where duplicates are kept, adds one; `None` deletes it, and is nothing
+    /// where duplicates are kept.
+    pub(crate) fn put(
+        &mut self,
+        key: &K,
+        start: i64,
+        value: Option<V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        if self.duplicates {
+            if value.is_none() {
+                return Ok(());
+            }
+            self.sequence.set((self.sequence.get() + 1) & (u32::MAX >> 1));
+        }
+        self.write_key(key, start, self.sequence.get())?;
+        self.rows.put((start, &self.key_buffer), value, timestamp, out)
+    }
+
+    /// Visits the rows of a key whose windows begin in `starts`, in the order of starts; equal ones in the order in which they
+    /// were put.
+    pub(crate) fn walk_key(
+        &mut self,
+        key: &K,
+        starts: RangeInclusive<i64>,
+        direction: Direction,
+        visit: VisitWindow<'_, V>,
+    ) -> Result<(), StoreError> {
+        let starts = (*starts.start()).max(self.rows.segments().first_visible()).max(0)..=*starts.end();
+        self.write_key(key, 0, 0)?;
+        let bytes = std::mem::take(&mut self.key_buffer);
+        let own = own_bytes::<WindowKeys>(&bytes);
+        let range = |prefix: &[u8; PREFIX]| {
+            let bound = |start, sequence| {
+                let mut bound = [prefix, own].concat();
+                push_window(&mut bound, start, sequence);
+                Bound::Included(bound)
+            };
+            KeyRange { from: bound(*starts.start(), 0), to: bound(*starts.end(), u32::MAX) }
+        };
+        let walked = self.rows.walk(starts.clone(), range, direction, &mut |key, value, time| {
+            // Other keys that begin with the same bytes lie in between.
+            if key.len() == bytes.len() && starts.contains(&window_start(key)) {
+                visit(own, window_start(key), value, time)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        self.key_buffer = bytes;
+        walked
+    }
+
+    /// Visits the rows of a range of keys whose windows begin in `starts`: segment by segment, in each by key and start.
+    pub(crate) fn walk(
+        &mut self,
+        keys: &KeyRange,
+        starts: RangeInclusive<i64>,
+        direction: Direction,
+        visit: VisitWindow<'_, V>,
+    ) -> Result<(), StoreError> {
+        let starts = (*starts.start()).max(self.rows.segments().first_visible()).max(0)..=*starts.end();
+        let mut tail = Vec::new();
+        push_window(&mut tail, (*starts.end()).min(self.rows.segments().observed().unwrap_or(0)), u32::MAX);
+        let range = |prefix: &[u8; PREFIX]| segment_range(prefix, keys, &tail);
+        self.rows.walk(starts.clone(), range, direction, &mut |key, value, time| {
+            let (own, start) = (own_bytes::<WindowKeys>(key), window_start(key));
+            if starts.contains(&start) && keys.contains(own) {
+                visit(own, start, value, time)
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+    }
+
+    /// Takes the windows that begin in `starts` for closed ones: gives their keys in the order of starts and of key bytes.
+    /// Windows that begin earlier are never given any more.
+    pub(crate) fn take_closing(&mut self, starts: RangeInclusive<i64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.rows.take_timely(starts)
+    }
+
+    /// The row of a key that `take_closing` gave, if it can still be read: its key, its place and its time.
+    pub(crate) fn closing(&mut self, key: &[u8]) -> Result<Option<(Windowed<K>, CellId, Timestamp)>, StoreError> {
+        let Some(id) = self.rows.visible_place(key)? else { return Ok(None) };
+        let window = self.window(window_start(key));
+        let time = self.rows.rows().row(id).map_or(window.start, |(_, time)| time);
+        Ok(Some((Windowed { key: self.decode_key(own_bytes::<WindowKeys>(key))?, window }, id, time)))
+    }
+
+    /// The key that bytes stand for.
+    pub(crate) fn decode_key(&self, bytes: &[u8]) -> Result<K, StoreError> {
+        self.keys.read(bytes).map_err(|error| self.rows.rows().unreadable("a key", error))
+    }
+
+    /// The serde of keys.
+    pub(crate) fn key_serde(&self) -> SerdeRef<K> {
+        self.keys.clone()
+    }
+
+    /// The bytes of a key, without a window.
+    pub(crate) fn encode_key(&self, key: &K) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::new();
+        self.keys.write(key, &mut bytes).map_err(|error| unwritable(self.rows.name(), error))?;
+        Ok(bytes)
+    }
+
+    /// A copy of a key with a window, to be lent to the nodes below; give it back with `return_key`.
+    #[inline]
+    pub(crate) fn lend_key(&mut self, key: &K, window: Window) -> Windowed<K>
+    where
+        K: Clone,
+    {
+        match self.lent_key.take() {
+            Some(mut lent) => {
+                lent.key.clone_from(key);
+                lent.window = window;
+                lent
+            }
+            None => Windowed { key: key.clone(), window },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn return_key(&mut self, key: Windowed<K>) {
+        self.lent_key = Some(key);
+    }
+}
+
+/// The part of a segment in which the keys of a range lie, and perhaps some others: times follow the keys, the greatest of
+/// them being `tail`.
+pub(super) fn segment_range(prefix: &[u8; PREFIX], keys: &KeyRange, tail: &[u8]) -> KeyRange {
+    let from = match &keys.from {
+        Bound::Included(key) | Bound::Excluded(key) => Bound::Included([prefix, &key[..]].concat()),
+        Bound::Unbounded => Bound::Included(prefix.to_vec()),
+    };
+    let to = match &keys.to {
+        // A shorter key lies before the bound, but its time may stand where the bound has smaller bytes.
+        Bound::Included(key) | Bound::Excluded(key) => {
+            let shorter = (0..=key.len()).map(|length| [prefix, &key[..length], tail].concat());
+            shorter.max().map_or(Bound::Unbounded, Bound::Included)
+        }
+        Bound::Unbounded => KeyRange::prefix(prefix).to,
+    };
+    KeyRange { from, to }
+}
+
+#[cold]
+pub(super) fn unwritable(store: &str, error: SerdeError) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid, format!("store `{store}` cannot write a row: {error}")).with_source(error)
+}
+
+impl<K: 'static, V: Send + 'static> KeyedRows for WindowState<K, V>
+where
+    K: Send,
+{
+    type Key = Windowed<K>;
+    type Value = V;
+
+    fn get(&mut self, key: &Windowed<K>) -> Result<Option<(&V, Timestamp)>, StoreError> {
+        self.get_at(&key.key, key.window.start.as_millis())
+    }
+
+    fn place(&mut self, key: &Windowed<K>) -> Result<Option<CellId>, StoreError> {
+        self.write_key(&key.key, key.window.start.as_millis(), 0)?;
+        self.rows.visible_place(&self.key_buffer)
+    }
+
+    #[inline]
+    fn claim(&mut self, key: &Windowed<K>) -> Result<CellId, StoreError> {
+        let start = key.window.start.as_millis();
+        self.write_key(&key.key, start, 0)?;
+        self.rows.claim(start, &self.key_buffer)
+    }
+
+    #[inline]
+    fn value(&self, id: CellId) -> &Option<V> {
+        self.rows.rows().value(id)
+    }
+
+    fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
+        self.rows.rows().row(id)
+    }
+
+    fn key_at(&self, id: CellId) -> Result<Windowed<K>, StoreError> {
+        let key = self.rows.rows().changelog_key(id);
+        Ok(Windowed { key: self.decode_key(own_bytes::<WindowKeys>(key))?, window: self.window(window_start(key)) })
+    }
+
+    #[inline]
+    fn set(
+        &mut self,
+        id: CellId,
+        value: Option<V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
+        self.rows.set(id, value, timestamp, out)
+    }
+
+    fn copy(&self, value: &V) -> Result<V, StoreError> {
+        self.rows.rows().copy(value)
+    }
+
+    #[inline]
+    fn rows(&mut self) -> &mut TypedRows<V> {
+        self.rows.rows_mut()
+    }
+}
+
+impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
+    forward_to_rows!();
+
+    fn keep(&mut self) {
+        self.sequence.keep();
+        self.rows.keep();
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.sequence.undo();
+        self.rows.undo()
+    }
+
+    fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        Encoder(out).number(self.sequence.get().into());
+        self.rows.snapshot(out)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut head = Decoder::new(bytes);
+        let sequence = head.number().ok().and_then(|number| u32::try_from(number).ok());
+        self.sequence = Undoable::new(sequence.ok_or_else(|| cut_off(self.rows.name()))?);
+        self.rows.restore(head.rest())
+    }
+
+    fn note(&self) -> Option<Vec<u8>> {
+        let mut note = self.rows.note()?;
+        if self.duplicates {
+            note.extend_from_slice(&self.sequence.get().to_be_bytes());
+        }
+        Some(note)
+    }
+
+    fn resume(&mut self, note: &[u8]) -> Result<(), StoreError> {
+        let (time, sequence) = note.split_at_checked(8).ok_or_else(|| cut_off(self.rows.name()))?;
+        if let Ok(sequence) = sequence.try_into() {
+            self.sequence = Undoable::new(u32::from_be_bytes(sequence));
+        }
+        StateStore::resume(&mut self.rows, time)
+    }
+}
+
+#[cold]
+fn cut_off(store: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, format!("what was kept besides the rows of store `{store}` is cut off"))
+}

@@ -1,0 +1,125 @@
+//! Grouped streams cut into windows: verbs that fold the records of each key and window into a row.
+
+mod session;
+mod sliding;
+mod time;
+
+use super::GroupedStream;
+use crate::serde::Data;
+use crate::topology::Fault;
+use crate::window::{EmitStrategy, Session, Sliding, TimeWindows};
+
+/// A grouped stream cut into windows of the kind `W`. Its verbs are `count`, `reduce` and `aggregate`; each makes a table
+/// with a row for each key in each window.
+pub struct WindowedStream<'b, K: 'static, V: 'static, W> {
+    grouped: GroupedStream<'b, K, V>,
+    windows: W,
+    emit: EmitStrategy,
+}
+
+/// Kinds of windows that a grouped stream can be cut into: every [`TimeWindows`], [`Sliding`](crate::window::Sliding) and
+/// [`Session`](crate::window::Session).
+pub trait WindowKind {
+    /// What is wrong with the windows, if anything is.
+    fn fault(&self) -> Option<String>;
+}
+
+impl<W: TimeWindows> WindowKind for W {
+    fn fault(&self) -> Option<String> {
+        TimeWindows::fault(self)
+    }
+}
+
+impl WindowKind for Sliding {
+    fn fault(&self) -> Option<String> {
+        None
+    }
+}
+
+impl WindowKind for Session {
+    fn fault(&self) -> Option<String> {
+        self.inactivity_gap().is_zero().then(|| "their gap is 0 ms".into())
+    }
+}
+
+impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
+    /// Cuts the records of each key into windows of record time.
+    ///
+    /// A record that comes after a window's grace is over by the aggregation's own time, the greatest time of a record with
+    /// a key that it has seen, is dropped for that window and counted.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use std::time::Duration;
+    /// use tidemill_dsl::window::Tumbling;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(&IN)
+    ///     .group_by_key()
+    ///     .windowed_by(Tumbling::of(Duration::from_secs(1)))
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|row, count| (row.to_string(), *count))
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).at(100).send("a", 7);
+    /// driver.input(&IN).at(900).send("a", 7);
+    /// driver.input(&IN).at(1_100).send("a", 7);
+    /// let counts = driver.output(&OUT).key_values();
+    /// assert_eq!(counts, [("a@0-1000".into(), 1), ("a@0-1000".into(), 2), ("a@1000-2000".into(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn windowed_by<W: WindowKind>(&self, windows: W) -> WindowedStream<'b, K, V, W> {
+        if let Some(fault) = windows.fault() {
+            self.fault(fault);
+        }
+        WindowedStream { grouped: self.clone(), windows, emit: EmitStrategy::OnUpdate }
+    }
+
+    fn fault(&self, reason: String) {
+        self.stream.builder.plan().faults.push(Fault::Windows { reason });
+    }
+}
+
+impl<K: Data, V: Data, W> WindowedStream<'_, K, V, W> {
+    /// Says when results come out: at every update of a window (the default), or once for each window when it is closed.
+    ///
+    /// On close nothing comes out before records of other keys or later times have moved the aggregation's time past a
+    /// window's end and grace. The results of windows come in the order of their starts (sessions: ends, then starts), then of
+    /// the keys' bytes, with the headers of the record that closed them. In an application closed windows are looked for once
+    /// a second at most (`TaskSettings::emit_interval`).
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use std::time::Duration;
+    /// use tidemill_dsl::window::{EmitStrategy, Tumbling};
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(&IN)
+    ///     .group_by_key()
+    ///     .windowed_by(Tumbling::of(Duration::from_secs(1)).with_grace(Duration::from_millis(200)))
+    ///     .emit_strategy(EmitStrategy::OnWindowClose)
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|row, count| (row.to_string(), *count))
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// for time in [100, 1_100, 900, 1_199, 1_200] {
+    ///     driver.input(&IN).at(time).send("a", 7);
+    /// }
+    /// assert_eq!(driver.output(&OUT).key_values(), [("a@0-1000".into(), 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the strategy belongs to the windowed stream, and its verbs follow it"]
+    pub fn emit_strategy(self, emit: EmitStrategy) -> Self {
+        WindowedStream { emit, ..self }
+    }
+}
