@@ -19,4 +19,5 @@ mod lent_rows;
 mod partitions;
 mod punctuations;
 mod tables;
+mod window_emission;
 mod wrappers;

@@ -36,7 +36,7 @@ pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
-pub(crate) use cache::{CacheBudget, Held};
+pub(crate) use cache::{Before, CacheBudget, Held, Reader};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;

@@ -18,11 +18,13 @@ pub(super) struct Segments {
     retention: i64,
     interval: i64,
     observed: Undoable<Option<i64>>,
+    /// The greatest time of a row whose change a cache has let out.
+    told: Option<i64>,
 }
 
 impl Segments {
     pub(super) fn new(retention: i64) -> Self {
-        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: Undoable::new(None) }
+        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: Undoable::new(None), told: None }
     }
 
     /// The greatest time put so far.
@@ -41,6 +43,24 @@ impl Segments {
         self.observed = Undoable::new(observed);
     }
 
+    /// Says that a cache lets out the change of a row of this time. Gives whether the row could still be read by the times of
+    /// those that were let out before.
+    pub(super) fn tell(&mut self, time: i64) -> bool {
+        let visible = self.told.is_none_or(|told| time > told.saturating_sub(self.retention));
+        self.told = self.told.max(Some(time));
+        visible
+    }
+
+    /// The greatest time of a row whose change a cache has let out.
+    pub(super) fn told(&self) -> Option<i64> {
+        self.told
+    }
+
+    /// Sets what `told` gave.
+    pub(super) fn set_told(&mut self, told: Option<i64>) {
+        self.told = told;
+    }
+
     /// The record that put rows has finished.
     pub(super) fn keep(&mut self) {
         self.observed.keep();
@@ -55,6 +75,11 @@ impl Segments {
     #[inline]
     pub(super) fn of(&self, time: i64) -> i64 {
         time.max(0) / self.interval
+    }
+
+    /// The first time of a segment.
+    pub(super) fn start_of(&self, segment: i64) -> i64 {
+        segment.saturating_mul(self.interval)
     }
 
     /// The first segment that is not dropped.

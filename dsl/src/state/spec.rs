@@ -259,7 +259,7 @@ impl StoreSpec {
             below,
             rows_in_memory: self.rows_in_memory,
             headers: self.headers,
-            cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
+            cache: limit.map(|limit| CacheSpec { limit, keeps_old, enters_reads: true }),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::cache::{CacheBudget, HeldCause};
+use super::cache::{CacheBudget, HeldCause, Reader};
 use super::{Changelog, Direction, KeyRange, PublishedRows, Release, StoreError};
 use crate::processor::{Address, Outputs};
 use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
@@ -127,6 +127,8 @@ pub struct ChangelogOut<'a> {
     /// The record being processed.
     pub(crate) address: Option<&'a Address>,
     pub(crate) cause: Option<Cause<'a>>,
+    /// Who reads the store by this.
+    pub(crate) reader: Reader,
 }
 
 impl<'a> ChangelogOut<'a> {
@@ -138,8 +140,9 @@ impl<'a> ChangelogOut<'a> {
 
     /// The same for one change, by this record.
     pub(super) fn because<'b>(&'b mut self, cause: Cause<'b>) -> ChangelogOut<'b> {
-        let ChangelogOut { outputs, topic, partition, budget, address, .. } = self;
-        ChangelogOut { outputs, topic: *topic, partition: *partition, budget, address: *address, cause: Some(cause) }
+        let ChangelogOut { outputs, topic, partition, budget, address, reader, .. } = self;
+        let (topic, partition, address, reader) = (*topic, *partition, *address, *reader);
+        ChangelogOut { outputs, topic, partition, budget, address, cause: Some(cause), reader }
     }
 
     /// The time of the record that changes rows now.

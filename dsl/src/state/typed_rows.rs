@@ -5,7 +5,7 @@
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use super::cache::{CacheSpec, RowCache};
+use super::cache::{CacheSpec, EntryId, RowCache};
 use super::cells::{Cell, Cells};
 use super::published::RowBlock;
 use super::row_headers::RowHeaders;
@@ -24,8 +24,17 @@ const ROWS_IN_MEMORY: usize = 100_000;
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
 
-/// As [`VisitRow`], with the row's headers.
-pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
+/// As [`VisitRow`], with all that is known of the row.
+pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], WholeRow<'_, V>) -> ControlFlow<()>;
+
+/// A row, and what is kept with it.
+pub(super) struct WholeRow<'a, V> {
+    pub(super) value: &'a V,
+    pub(super) timestamp: Timestamp,
+    pub(super) headers: &'a Headers,
+    /// The entry that the store's cache has of it.
+    pub(super) entry: Option<EntryId>,
+}
 
 /// How the rows of a store are kept.
 pub struct Kept {
@@ -220,6 +229,8 @@ impl<V: Send + 'static> TypedRows<V> {
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
         self.keep_for_scans(id);
+        // Rows whose time is over are no longer written below.
+        let below = self.below.is_some() && !self.is_over(&self.cells.get(id.0).key);
         let cell = self.cells.get_mut(id.0);
         let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
         if value.is_none() {
@@ -227,7 +238,7 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
-        let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
         let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, out.headers().clone()));
         if unflushed {
             self.unflushed.push(id.0);
