@@ -137,6 +137,7 @@ mod guides {
 
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
+    page!(tables, "docs/guide/tables.md");
     page!(groups, "docs/guide/groups.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(global_tables, "docs/guide/global-tables.md");

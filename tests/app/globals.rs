@@ -2,6 +2,8 @@
 //! after a restart.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tidemill::processor::{Context, Flow, Processor};
@@ -11,7 +13,7 @@ use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::topology::Topology;
 use tidemill::{App, ErrorKind, Settings, Topic};
 
-use crate::support::{IN, LIMIT, OUT, never, out, shared_log, soon, start};
+use crate::support::{IN, LIMIT, OUT, never, shared_log, soon, start};
 
 const RATES: Topic<String, i64> = Topic::of("rates");
 const RATE: Store<String, i64> = Store::of("rate");
@@ -57,6 +59,20 @@ fn letters() -> impl Iterator<Item = (String, i64)> {
     ('a'..='z').zip(1..).map(|(letter, rate)| (letter.to_string(), rate))
 }
 
+/// The committed records of `OUT`: first letters of keys, and values, sorted.
+fn all_out(app: &App) -> Vec<(String, i64)> {
+    let (mut found, mut reader) = (Vec::new(), app.subscribe(&OUT).unwrap());
+    loop {
+        let records = reader.read().unwrap();
+        if records.is_empty() {
+            break;
+        }
+        found.extend(records.into_iter().map(|record| (record.key[..1].to_owned(), record.value.unwrap())));
+    }
+    found.sort();
+    found
+}
+
 #[tokio::test]
 async fn every_thread_and_partition_finds_the_rows_of_all_partitions() {
     for threads in [1, 2, 3] {
@@ -67,37 +83,44 @@ async fn every_thread_and_partition_finds_the_rows_of_all_partitions() {
         app.settled().await.unwrap();
         send(&app, &IN, letters().flat_map(|(key, _)| (0..5).map(move |number| (format!("{key}{number}"), 1)))).await;
         app.settled().await.unwrap();
-        let mut found = Vec::new();
-        let mut reader = app.subscribe(&OUT).unwrap();
-        loop {
-            let records = reader.read().unwrap();
-            if records.is_empty() {
-                break;
-            }
-            found.extend(records.into_iter().map(|record| (record.key[..1].to_owned(), record.value.unwrap())));
-        }
-        found.sort();
+        let found = all_out(&app);
         let expected: Vec<(String, i64)> = letters().flat_map(|row| vec![row; 5]).collect();
         assert_eq!(found, expected, "{threads} threads");
         app.close().await.unwrap();
     }
 }
 
+/// Counts the records that fill its store.
+struct Counted(Arc<AtomicUsize>);
+
+impl Processor<String, i64, (), ()> for Counted {
+    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, (), ()>) -> Flow {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        ctx.store(&RATE)?.put(record.key, *record.value, record.timestamp)
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_processed_before_the_global_stores_are_there() {
-    let log = shared_log();
-    let in_memory = || convert(Materialized::store(&RATE).in_memory());
-    let app = start(in_memory(), &log, never()).await;
-    drop(app);
-    // Both topics are full when the next application starts; the rate that counts comes last.
+    const RECORDS: usize = 20_000;
+    let (log, filled) = (shared_log(), Arc::new(AtomicUsize::new(0)));
+    let topology = |filled: &Arc<AtomicUsize>| {
+        let (builder, counted, seen) = (StreamsBuilder::new(), filled.clone(), filled.clone());
+        builder.add_global_store(StoreSpec::plain(&RATE).in_memory(), &RATES, move || Counted(counted.clone()));
+        // It does not read the store, and so does not wait for whoever fills it.
+        builder.stream(&IN).map_values(move |_| i64::try_from(seen.load(Ordering::SeqCst)).unwrap()).to(&OUT);
+        builder.build().unwrap()
+    };
+    let settings = Settings { threads: 3, partitions: 3, ..soon() };
+    start(topology(&filled), &log, settings.clone()).await.close().await.unwrap();
+    // Both topics are full when the next application starts, and not only the thread that fills the store has work.
     let feeder = start(adding_nothing(), &log, soon()).await;
-    send(&feeder, &RATES, (0..20_000).map(|number| ("a".to_owned(), number))).await;
-    send(&feeder, &IN, [("a".to_owned(), 1)]).await;
+    send(&feeder, &RATES, (0..RECORDS).map(|_| ("a".to_owned(), 1))).await;
+    send(&feeder, &IN, (0..20).map(|number| (format!("a{number}"), 1))).await;
     feeder.close().await.unwrap();
-    let app = start(in_memory(), &log, Settings { threads: 2, ..soon() }).await;
-    assert_eq!(app.restored(), 20_000);
+    let app = start(topology(&filled), &log, settings).await;
     app.settled().await.unwrap();
-    assert_eq!(out(&app), [19_999]);
+    assert_eq!(all_out(&app), vec![("a".to_owned(), RECORDS as i64); 20]);
     app.close().await.unwrap();
 }
 

@@ -29,10 +29,11 @@ const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
 /// How often windows are looked for that are closed: at every record, unless a file says otherwise.
 const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
 /// What the JVM says where it fails, and what tidemill says in its place.
-const REASONS: [(&str, &str); 4] = [
+const REASONS: [(&str, &str); 5] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
     ("Unable to serialize record", "cannot be written"),
     ("Input record ConsumerRecord(", "its time cannot be read: it is negative"),
+    ("Timestamp may not be negative", "with the negative time"),
     ("Could not infer new timestamp", "its time cannot be read: it is negative"),
 ];
 
@@ -179,7 +180,8 @@ impl Replay<'_> {
             (self.vector.stores.keys().map(String::as_str).collect(), stores.iter().map(|s| &*s.name).collect());
         same("the stores", &listed, &sorted(known))?;
         for store in stores {
-            let (expected, actual) = (&self.vector.stores[&store.name], store.read(&mut self.driver));
+            let expected = &self.vector.stores[&store.name];
+            let actual = store.read(&mut self.driver, expected);
             same(&format!("the rows of store `{}`", store.name), expected, &actual)?;
         }
         Ok(())
@@ -267,8 +269,18 @@ fn expected_words(failure: &Failure) -> Result<Vec<String>, String> {
     let of_engine =
         REASONS.iter().find(|(jvm, _)| failure.message.starts_with(jvm)).map(|(_, ours)| (*ours).to_owned());
     // An exception of the program's own keeps its text; a global store's processor has nobody who wraps it into another.
+    let root_message = failure.root_message.as_deref().unwrap_or_default();
+    let of_engine = of_engine
+        .or(root_message.contains("buffer exceeded its max capacity").then(|| "buffer of changes is full".into()));
     let thrown = |class: &str, message: Option<&String>| message.filter(|_| class.starts_with("java.lang.")).cloned();
+    let in_our_words = |text: &String| {
+        REASONS
+            .iter()
+            .find(|(jvm, _)| text.starts_with(jvm))
+            .map_or_else(|| text.clone(), |(_, ours)| (*ours).to_owned())
+    };
     let root = failure.root_class.as_deref().and_then(|class| thrown(class, failure.root_message.as_ref()));
+    let root = root.as_ref().map(in_our_words);
     let of_program = root.or_else(|| thrown(&failure.class, Some(&failure.message)));
     let reason = of_engine.or(of_program).ok_or_else(|| format!("no words for `{}` are known", failure.message))?;
     Ok(node.map(|(node, _)| format!("`{node}`")).into_iter().chain([reason]).collect())

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use tidemill::Topic;
 use tidemill::exec::{Chooser, EagerChooser, Executor, Settings, Step};
+use tidemill::log::{Append, Log, Notes};
 use tidemill::processor::{Context, Flow, Processor};
-use tidemill::record::Record;
+use tidemill::record::{BatchBuilder, Headers, Offset, Record, Timestamp, TopicPartition};
 use tidemill::state::{Direction, Store, StoreSpec};
 use tidemill::topology::{Sink, Source, Topology, TopologyBuilder};
 
@@ -179,6 +180,26 @@ fn a_read_only_store_is_filled_as_far_as_its_task_was_and_no_further() {
     assert_eq!((restored, sums(&mut executor)), (3, expected(&[("a", 3), ("b", 5)])));
     run(&mut executor, &mut EagerChooser::default());
     assert_eq!(sums(&mut executor), expected(&[("a", 7), ("b", 5)]));
+}
+
+#[test]
+fn a_commit_within_a_batch_is_the_place_where_filling_ends() {
+    let house = house(false);
+    let mut batch = BatchBuilder::default();
+    for value in 0..10 {
+        batch.push(Timestamp::from_millis(5), Some(b"a"), Some(&(1i64 << value).to_be_bytes()), &Headers::NONE);
+    }
+    let append = Append { to: TopicPartition::new("ref", 0), records: batch.finish(Offset::ZERO) };
+    house.log.append(vec![append], "", Notes::new()).unwrap();
+    let (mut executor, _) = house.executor(settings(false));
+    // A fetch of the batch, and a step that processes three of its records.
+    run(&mut executor, &mut Few(2, EagerChooser::default()));
+    executor.commit().unwrap();
+    drop(executor);
+    let (mut executor, restored) = house.restored(settings(false));
+    assert_eq!((restored, sums(&mut executor)), (3, expected(&[("a", 0b111)])));
+    run(&mut executor, &mut EagerChooser::default());
+    assert_eq!(sums(&mut executor), expected(&[("a", 0b11_1111_1111)]));
 }
 
 #[test]

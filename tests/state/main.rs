@@ -8,3 +8,4 @@ mod model;
 mod published;
 mod rows;
 mod scans;
+mod versions;

@@ -247,6 +247,7 @@ impl Life {
         let store = task.state().store_named(ROWS.name()).unwrap();
         let from = store.checkpoint().unwrap().unwrap_or(Offset::ZERO);
         self.replay(&mut **store, from);
+        task.begin().unwrap();
         self.task = Some(task);
     }
 

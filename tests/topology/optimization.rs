@@ -70,6 +70,21 @@ fn a_topic_stays_where_records_come_to_it_by_another_way_too() {
 }
 
 #[test]
+fn a_topic_does_not_move_above_a_join_with_a_global_table() {
+    // Kafka Streams moves it, and then writes values of the wrong type.
+    let topology = merged(|builder| {
+        let global = builder.global_table(&TABLE);
+        by_value(builder, &IN, "by-value")
+            .join_global(&global, |_, value| value.clone(), |value, row| (value.len() + row.len()) as u64)
+            .named("joined")
+            .group_by_key()
+            .named("grouped")
+            .count();
+    });
+    assert_eq!(repartitions(&topology), [("grouped-repartition", "joined")]);
+}
+
+#[test]
 fn nothing_is_merged_unless_it_is_asked_for() {
     let write = |builder: &StreamsBuilder| {
         let stream = by_value(builder, &IN, "by-value");

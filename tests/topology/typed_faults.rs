@@ -10,6 +10,7 @@ use tidemill::topology::{Fault, TimestampExtractor};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
+const PRICES: Topic<String, i64> = Topic::of("prices");
 const OUT: Topic<String, i64> = Topic::of("out");
 const ROWS: Store<String, i64> = Store::of("rows");
 
@@ -242,5 +243,43 @@ fn faults_of_verbs_and_of_nodes_come_together() {
     assert!(
         matches!(error.faults(), [Fault::OtherBuilder { .. }, Fault::NoSerde { .. }, Fault::UnusedStore { .. }]),
         "{error}"
+    );
+}
+
+#[test]
+fn a_join_that_waits_longer_than_its_table_remembers() {
+    use std::time::Duration;
+    use tidemill::state::VersionedStore;
+    use tidemill::stream::Joined;
+    const MINUTE: VersionedStore<String, i64> = VersionedStore::of("minute", Duration::from_secs(60));
+    let patient = || Joined::grace(Duration::from_secs(61));
+    check(
+        |builder| {
+            let table = builder.table_with(&OTHER, &ROWS);
+            builder.stream(&IN).join_with(&table, patient(), |value, row| value + row).to(&OUT);
+        },
+        "a join waits 61s for a table that knows its latest rows only: keep the table in a `VersionedStore`, for 61s at least",
+    );
+    check(
+        |builder| {
+            let table = builder.table_with(&OTHER, &MINUTE).filter(|_, _| true);
+            builder.stream(&IN).left_join_with(&table, patient(), |value, _| *value).to(&OUT);
+        },
+        "a join waits 61s for a table that keeps its versions for 60s: keep them for 61s at least",
+    );
+    check(
+        |builder| {
+            let tables = (builder.table_with(&OTHER, &MINUTE), builder.table(&PRICES));
+            let sum = tables.0.join(&tables.1, |left, right| left + right);
+            builder.stream(&IN).join_with(&sum, patient(), |value, row| value + row).to(&OUT);
+        },
+        "a join waits 61s for a table that knows its latest rows only: keep the table in a `VersionedStore`, for 61s at least",
+    );
+    check(
+        |builder| {
+            let _ = builder.global_table_with(&OTHER, &MINUTE);
+        },
+        "the global table of topic `other` cannot keep versions, because it follows no task's time: keep it in a `Store`, or \
+         read the topic as a table",
     );
 }

@@ -2,14 +2,13 @@
 //!
 //! Records without key or value are dropped. The row's time is the greatest of its records, as in Kafka Streams.
 
-use super::lend::change_row;
+use super::TableStore;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Data;
-use crate::topology::RowSlot;
 
 pub(crate) struct Aggregate<K: 'static, A: 'static, I, F> {
-    pub(crate) store: RowSlot<K, A>,
+    pub(crate) store: TableStore<K, A>,
     pub(crate) initial: I,
     pub(crate) fold: F,
 }
@@ -25,7 +24,7 @@ where
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, A>>) -> Flow {
         let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
-        change_row(&self.store, key, record, ctx, |row| {
+        self.store.change(key, record, ctx, |row| {
             let (state, time) = match row {
                 Some((state, time)) => (T::from(state), time.max(record.timestamp)),
                 None => ((self.initial)(), record.timestamp),

@@ -2,14 +2,13 @@
 //!
 //! Nothing is taken out of a row that is not there. The row's time is the greatest of its changes.
 
-use super::lend::change_row;
+use super::TableStore;
 use crate::processor::{Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Changed;
-use crate::topology::RowSlot;
 
 pub(crate) struct FoldGroup<K: 'static, A: 'static, P, M> {
-    pub(crate) store: RowSlot<K, A>,
+    pub(crate) store: TableStore<K, A>,
     /// Puts a value into the row, or makes the row of the first one.
     pub(crate) add: P,
     /// Takes a value out of the row.
@@ -26,7 +25,7 @@ where
 {
     fn process(&self, record: Record<'_, K, Changed<V>>, ctx: &mut NodeContext<'_, TableOf<K, A>>) -> Flow {
         let Record { key, value: change, timestamp, .. } = record;
-        change_row(&self.store, key, record, ctx, |row| {
+        self.store.change(key, record, ctx, |row| {
             let time = row.as_ref().map_or(timestamp, |(_, time)| timestamp.max(*time));
             let row = row.map(|(row, _)| row);
             let without = match (row, change.gone()) {

@@ -3,7 +3,7 @@
 //! Rule: a row that stays in its group is one message with both values; one that moves is two, the old group first. A row
 //! that belongs to no group is left out, and taken from the group that it was in.
 
-use crate::processor::{Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
+use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::{Change, Record};
 use crate::serde::{Changed, SerdeRef};
 
@@ -23,6 +23,7 @@ where
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, StreamOf<K2, Changed<V2>>>) -> Flow {
         if !change.is_latest {
+            ctx.drop_record(DropReason::OutOfOrder);
             return Ok(());
         }
         let Change { key, timestamp, headers, .. } = change;

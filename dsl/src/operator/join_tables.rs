@@ -2,16 +2,16 @@
 //!
 //! Rule: a result is there while every side that must be there is, and one of the two at least. The result's time is the
 //! greater of both rows'. A change makes no result when the other side has no row and must have one, and, where neither must,
-//! when it deletes a key that neither side has; anything else comes out, also a tombstone for a result that never was.
+//! when it deletes a key that neither side has; anything else comes out, also a tombstone for a result that never was. Of a versioned table only what is the
+//! latest of its key counts.
 
 use std::sync::Arc;
 
 use super::ReadRow;
-use super::lend::store_change;
+use super::TableStore;
 use super::read_row::{Fetched, Visit};
-use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf, TaskState};
+use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, TableOf, TaskState};
 use crate::record::{Change, Timestamp};
-use crate::topology::RowSlot;
 
 /// Which rows must be there for a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,10 @@ where
     F: Fn(&K, Option<&V>, Option<&V2>) -> Result<Option<R>, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, R>>) -> Flow {
+        if !change.is_latest {
+            ctx.drop_record(DropReason::OutOfOrder);
+            return Ok(());
+        }
         let Change { key, new, headers, is_latest, .. } = change;
         let old = change.old.and_then(Option::as_ref);
         let mut joined = None;
@@ -75,11 +79,11 @@ where
 }
 
 /// Keeps the results of both sides.
-pub(crate) struct KeepJoined<K: 'static, R: 'static>(pub(crate) RowSlot<K, R>);
+pub(crate) struct KeepJoined<K: 'static, R: 'static>(pub(crate) TableStore<K, R>);
 
 impl<K: 'static, R: Clone + Send + 'static> Operator<TableOf<K, R>, TableOf<K, R>> for KeepJoined<K, R> {
     fn process(&self, change: Change<'_, K, R>, ctx: &mut NodeContext<'_, TableOf<K, R>>) -> Flow {
-        store_change(&self.0, change, ctx)
+        self.0.store(change, ctx)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::processor::{ProcessError, TaskState};
 use crate::record::Timestamp;
-use crate::state::{CellId, KeyValueState, KeyedRows};
+use crate::state::{CellId, KeyValueState, KeyedRows, VersionedState};
 use crate::topology::{RowSlot, StoreSlot};
 
 /// What is done with a row and its time; the row is lent.
@@ -59,6 +59,35 @@ impl<S: KeyedRows> ReadRow<S::Key, S::Value> for StoredRow<S> {
         let (store, _) = task.state::<S>(self.0.index);
         let copy = |(value, timestamp)| store.copy(value).map(|value| (value, timestamp));
         Ok(store.row(row).map(copy).transpose()?)
+    }
+}
+
+/// A row of a versioned store.
+pub(crate) struct VersionedRow<K: 'static, V: 'static>(pub(crate) StoreSlot<VersionedState<K, V>>);
+
+impl<K: 'static, V: Send + 'static> ReadRow<K, V> for VersionedRow<K, V> {
+    fn read(
+        &self,
+        key: &K,
+        as_of: Option<Timestamp>,
+        task: &mut TaskState,
+        visit: Visit<'_, V>,
+    ) -> Result<(), ProcessError> {
+        let (store, _) = task.state::<VersionedState<K, V>>(self.0.index);
+        let version = match as_of {
+            Some(time) => store.get_as_of(key, time)?,
+            None => store.get(key)?,
+        };
+        visit(version.map(|version| (version.value, version.from)))
+    }
+
+    fn fetch(&self, key: &K, as_of: Option<Timestamp>, task: &mut TaskState) -> Result<Fetched<V>, ProcessError> {
+        let (store, _) = task.state::<VersionedState<K, V>>(self.0.index);
+        let version = match as_of {
+            Some(time) => store.fetch_as_of(key, time)?,
+            None => store.fetch_latest(key)?,
+        };
+        Ok(version.map(|version| (version.value, version.from)))
     }
 }
 

@@ -1,14 +1,13 @@
 //! `reduce`: combines the values of each key; the first one is the first result as it is.
 
+use super::TableStore;
 use super::aggregate::key_and_value;
-use super::lend::change_row;
 use crate::processor::{Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Data;
-use crate::topology::RowSlot;
 
 pub(crate) struct Reduce<K: 'static, V: 'static, F> {
-    pub(crate) store: RowSlot<K, V>,
+    pub(crate) store: TableStore<K, V>,
     pub(crate) combine: F,
 }
 
@@ -20,7 +19,7 @@ where
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K::Plain, V::Plain>>) -> Flow {
         let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
-        change_row(&self.store, key, record, ctx, |row| match row {
+        self.store.change(key, record, ctx, |row| match row {
             Some((state, time)) => Ok(((self.combine)(state, value)?, time.max(record.timestamp))),
             None => Ok((Some(value.clone()), record.timestamp)),
         })

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::lend::change_row;
-use super::read_row::place;
-use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf, TaskState};
+use super::TableStore;
+use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf};
 use crate::record::Change;
-use crate::state::KeyValueState;
-use crate::topology::RowSlot;
 
 /// A filter without a store.
 pub(crate) struct TableFilter<F> {
     pub(crate) predicate: Arc<F>,
     /// Whether it looks at the row before the change, where the table above tells it.
     pub(crate) sends_old: bool,
+    /// Whether the table above keeps versions. Then a row that does not pass says something about its time, whatever the
+    /// row before did.
+    pub(crate) versioned: bool,
 }
 
 impl<K, V, F> Operator<TableOf<K, V>, TableOf<K, V>> for TableFilter<F>
@@ -27,7 +27,7 @@ where
         let new = passing(change.new)?;
         let old = change.old.filter(|_| self.sends_old).map(passing).transpose()?;
         // Without the old row nobody knows whether it had passed, so the tombstone goes out then.
-        if new.is_none() && old.is_some_and(Option::is_none) {
+        if !self.versioned && new.is_none() && old.is_some_and(Option::is_none) {
             return Ok(());
         }
         ctx.push(Change { new, old, ..change })
@@ -37,7 +37,7 @@ where
 /// A filter that keeps the rows that pass.
 pub(crate) struct StoredTableFilter<K: 'static, V: 'static, F> {
     pub(crate) predicate: Arc<F>,
-    pub(crate) store: RowSlot<K, V>,
+    pub(crate) store: TableStore<K, V>,
     /// Whether a row that does not pass makes no change where none was kept.
     pub(crate) drops_absent: bool,
 }
@@ -51,18 +51,10 @@ where
     fn process(&self, change: Change<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Flow {
         let Change { key, timestamp, .. } = change;
         let new = passing(&*self.predicate, key, change.new)?;
-        if new.is_none() && self.drops_absent && !self.is_kept(key, ctx.task())? {
+        if new.is_none() && self.drops_absent && !self.store.has_row(key, ctx.task())? {
             return Ok(());
         }
-        change_row(&self.store, key, change, ctx, |_| Ok((new.clone(), timestamp)))
-    }
-}
-
-impl<K: 'static, V: Send + 'static, F> StoredTableFilter<K, V, F> {
-    fn is_kept(&self, key: &K, task: &mut TaskState) -> Result<bool, ProcessError> {
-        let row = place(&self.store, key, task)?;
-        let (store, _) = task.state::<KeyValueState<K, V>>(self.store.index);
-        Ok(row.is_some_and(|row| store.row(row).is_some()))
+        self.store.put(key, (new.clone(), timestamp), change, ctx)
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::lend::change_row;
+use super::TableStore;
 use crate::processor::{Flow, NodeContext, Operator, ProcessError, TableOf};
 use crate::record::Change;
-use crate::topology::RowSlot;
 
 pub(crate) struct TableMapValues<K: 'static, V2: 'static, F> {
     pub(crate) map: Arc<F>,
     /// Where the mapped rows are kept, if they are.
-    pub(crate) store: Option<RowSlot<K, V2>>,
+    pub(crate) store: Option<TableStore<K, V2>>,
     /// Whether a node below wants the row as it was before the change, mapped too; of use without a store only.
     pub(crate) sends_old: bool,
 }
@@ -28,7 +27,7 @@ where
             |row: &Option<V>| row.as_ref().map(|value| (self.map)(key, value)).transpose().map(Option::flatten);
         let new = mapped(change.new)?;
         if let Some(store) = &self.store {
-            return change_row(store, key, change, ctx, |_| Ok((new, timestamp)));
+            return store.put(key, (new, timestamp), change, ctx);
         }
         let old = change.old.filter(|_| self.sends_old).map(mapped).transpose()?;
         ctx.push(Change { key, new: &new, old: old.as_ref(), timestamp, headers, is_latest })

@@ -2,15 +2,14 @@
 //!
 //! The last record in the topic wins, also when its time is older: the rule of tables that are not versioned.
 
-use super::lend::change_row;
+use super::TableStore;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, StreamOf, TableOf};
 use crate::record::{Change, Record};
 use crate::serde::Data;
-use crate::topology::RowSlot;
 
 pub(crate) struct TableSource<K: 'static, V: 'static> {
     /// Where the rows are kept, if anything needs them.
-    pub(crate) store: Option<RowSlot<K, V>>,
+    pub(crate) store: Option<TableStore<K, V>>,
 }
 
 impl<K, V> Operator<StreamOf<K, V>, TableOf<K::Plain, V::Plain>> for TableSource<K::Plain, V::Plain>
@@ -25,7 +24,7 @@ where
         };
         let (new, timestamp, headers) = (record.value.plain(), record.timestamp, record.headers);
         match &self.store {
-            Some(store) => change_row(store, key, record, ctx, |_| Ok((new.cloned(), timestamp))),
+            Some(store) => store.put(key, (new.cloned(), timestamp), record, ctx),
             None => ctx.push(Change { key, new: &new.cloned(), old: None, timestamp, headers, is_latest: true }),
         }
     }

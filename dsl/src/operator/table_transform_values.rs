@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::ReadRow;
-use super::lend::change_row;
+use super::TableStore;
 use super::read_row::{Fetched, Visit};
 use crate::processor::{Flow, NodeContext, NodeHead, Operator, ProcessError, RowContext, TableOf, TaskState};
 use crate::record::{Change, Timestamp};
-use crate::topology::RowSlot;
 
 pub(crate) struct TableTransformValues<K: 'static, V2: 'static, F> {
     pub(crate) transform: Arc<F>,
     /// Where the transformed rows are kept, if they are.
-    pub(crate) store: Option<RowSlot<K, V2>>,
+    pub(crate) store: Option<TableStore<K, V2>>,
     /// Whether a node below wants the row as it was before the change, transformed too; of use without a store only.
     pub(crate) sends_old: bool,
 }
@@ -28,7 +27,7 @@ where
         let Change { key, timestamp, headers, is_latest, .. } = change;
         let new = (self.transform)(key, change.new.as_ref(), &mut ctx.row_context(timestamp, headers))?;
         if let Some(store) = &self.store {
-            return change_row(store, key, change, ctx, |_| Ok((new, timestamp)));
+            return store.put(key, (new, timestamp), change, ctx);
         }
         let old = change.old.filter(|_| self.sends_old);
         let old =

@@ -389,7 +389,19 @@ impl TaskState {
         let typed = any.downcast_mut()?;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        Some((typed, ChangelogOut { outputs, topic, partition, budget, address, cause: None, reader: Reader::Task }))
+        Some((
+            typed,
+            ChangelogOut {
+                outputs,
+                topic,
+                partition,
+                budget,
+                address,
+                cause: None,
+                gives_headers: false,
+                reader: Reader::Task,
+            },
+        ))
     }
 
     /// A store in the hands of whoever drives the task, as a processor gets it; `None` when the task has none of this name.
@@ -429,7 +441,16 @@ impl TaskState {
         let TaskParts { stores, globals, outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        let out = ChangelogOut { outputs, topic, partition, budget, address, cause: None, reader: Reader::Task };
+        let out = ChangelogOut {
+            outputs,
+            topic,
+            partition,
+            budget,
+            address,
+            cause: None,
+            gives_headers: false,
+            reader: Reader::Task,
+        };
         let typed = |store: &mut dyn StateStore| {
             if !(store as &dyn Any).is::<S>() {
                 return Err(other_kind(store.name(), std::any::type_name::<S>()));
@@ -492,7 +513,16 @@ impl TaskState {
         let TaskParts { outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        ChangelogOut { outputs, topic, partition, budget, address, cause: None, reader: Reader::Task }
+        ChangelogOut {
+            outputs,
+            topic,
+            partition,
+            budget,
+            address,
+            cause: None,
+            gives_headers: false,
+            reader: Reader::Task,
+        }
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {

@@ -4,10 +4,13 @@
 //! checkpoint of it, written now and then together with the changelog offset that they reflect.
 
 mod access;
+mod buffer;
+mod buffered;
 mod byte_store;
 mod cache;
 mod cached_rows;
 mod cells;
+mod history;
 mod key_value;
 mod keyed_rows;
 mod leaving;
@@ -26,6 +29,8 @@ mod state_store;
 mod store;
 mod typed_rows;
 mod undo;
+mod versioned;
+mod versioned_store;
 mod walk;
 mod window;
 mod window_access;
@@ -33,17 +38,21 @@ mod window_key;
 mod window_store;
 
 pub use access::{Descriptor, Readable, StoreAccess, StoreName, StoreReader};
+pub(crate) use buffer::BufferState;
+pub(crate) use buffered::Buffered;
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
 pub(crate) use cache::{Before, CacheBudget, Held, Reader};
 pub use cache::{CacheLimit, CacheSpec, Release};
+pub use history::Version;
 pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;
 pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use row_format::RowFormat;
+pub use row_headers::KeptHeaders;
 pub use scan::Scan;
 pub(crate) use scan::key_range;
 pub(crate) use session::SessionKeeping;
@@ -54,6 +63,8 @@ pub use state_store::{Cause, ChangelogOut, StateStore, VisitBytes};
 pub use store::Store;
 pub use typed_rows::{CellId, Kept, VisitRow};
 pub use undo::{UndoMark, Undoable};
+pub use versioned::{Put, VersionedState};
+pub use versioned_store::{VersionedAccess, VersionedStore};
 pub(crate) use window::WindowKeeping;
 pub use window::WindowState;
 pub use window_access::WindowAccess;

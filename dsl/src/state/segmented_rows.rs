@@ -69,6 +69,11 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         }
     }
 
+    /// The same, where a row that is as old as the retention can still be read.
+    pub(super) fn reading_last(self) -> Self {
+        SegmentedRows { segments: self.segments.reading_last(), ..self }
+    }
+
     pub(super) fn rows(&self) -> &TypedRows<V> {
         &self.rows
     }

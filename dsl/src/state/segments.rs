@@ -1,7 +1,7 @@
 //! Which rows of a store of windows are still there.
 //!
 //! Rule, as in Kafka Streams: a row can be read while its time is later than the greatest time put into the store minus the
-//! retention. Rows leave in segments, blocks of time at least a minute long, once all of a block is behind that.
+//! retention; one of a window that comes out when it is closed also while it is equal. Rows leave in segments, blocks of time at least a minute long, once all of a block is behind that.
 //! The time is a window's start, and a session's end.
 
 use super::Undoable;
@@ -17,6 +17,8 @@ pub(super) const PREFIX: usize = 8;
 pub(super) struct Segments {
     retention: i64,
     interval: i64,
+    /// Whether a row that is as old as the retention can still be read.
+    reads_last: bool,
     observed: Undoable<Option<i64>>,
     /// The greatest time of a row whose change a cache has let out.
     told: Option<i64>,
@@ -24,7 +26,14 @@ pub(super) struct Segments {
 
 impl Segments {
     pub(super) fn new(retention: i64) -> Self {
-        Segments { retention, interval: (retention / 2).max(INTERVAL_MIN), observed: Undoable::new(None), told: None }
+        let interval = (retention / 2).max(INTERVAL_MIN);
+        Segments { retention, interval, reads_last: false, observed: Undoable::new(None), told: None }
+    }
+
+    /// The same, where a row that is as old as the retention can still be read: Kafka Streams' rule for windows that come out
+    /// when they are closed. Without grace none would come out otherwise.
+    pub(super) fn reading_last(self) -> Self {
+        Segments { reads_last: true, ..self }
     }
 
     /// The greatest time put so far.
@@ -90,7 +99,8 @@ impl Segments {
     /// The earliest time whose row can be read.
     #[inline]
     pub(super) fn first_visible(&self) -> i64 {
-        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(1))
+        let past = i64::from(!self.reads_last);
+        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(past))
     }
 
     #[inline]

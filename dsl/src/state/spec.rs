@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::cache::{CacheLimit, CacheSpec};
 use super::{
-    ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore, Store,
-    WindowKeeping, WindowState, WindowStore,
+    BufferState, ByteStore, Kept, KeptHeaders, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore,
+    StateStore, Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
+use crate::serde::SerdeRef;
 use crate::topology::TaskSettings;
 use crate::window::millis;
 
@@ -59,7 +60,9 @@ pub struct StoreSpec {
     rows_in_memory: Option<usize>,
     emit: Emit,
     retention: Option<Duration>,
-    headers: bool,
+    headers: Option<KeptHeaders>,
+    /// Whether the program's `StoreFormat` decides on the headers.
+    of_table: bool,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -85,6 +88,14 @@ impl StoreSpec {
         let shape = format!("{kind} {} -> {}", store.key_serde().name(), store.value_serde().name());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         StoreSpec::new(name.clone(), shape, move |kept| KeyValueState::new(name.clone(), &store, format, kept))
+    }
+
+    /// A store that knows what its rows were, for tables and processors. No cache ever holds its changes back.
+    pub fn versioned<K: 'static, V: Send + 'static>(store: &VersionedStore<K, V>) -> Self {
+        let (key, value) = (store.key_serde().name(), store.value_serde().name());
+        let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
+        let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
+        StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept))
     }
 
     /// A window store whose rows carry no times, for processors: windows of `size`, kept for `retention` of record time behind
@@ -133,6 +144,18 @@ impl StoreSpec {
         make.retained(keeping.retention)
     }
 
+    /// A buffer of changes that wait. Its changelog gets the last state of a key at each commit, as in Kafka Streams.
+    pub(crate) fn buffer<K: Send + 'static, V: Clone + Send + 'static>(
+        name: &Arc<str>,
+        serdes: (SerdeRef<K>, SerdeRef<V>),
+        counts_bytes: bool,
+    ) -> Self {
+        let shape = format!("buffer {} -> {}", serdes.0.name(), serdes.1.name());
+        let buffer = name.clone();
+        let make = move |kept| BufferState::new(buffer.clone(), serdes.clone(), counts_bytes, kept);
+        StoreSpec::new(name.clone(), shape, make).changelog(Changelog::LastPerCommit)
+    }
+
     fn retained(self, retention: i64) -> Self {
         StoreSpec { retention: Some(Duration::from_millis(retention.max(0).unsigned_abs())), ..self }
     }
@@ -153,7 +176,8 @@ impl StoreSpec {
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
             retention: None,
-            headers: false,
+            headers: None,
+            of_table: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -184,12 +208,18 @@ impl StoreSpec {
         StoreSpec { emit, ..self }
     }
 
-    /// Keeps the headers of the record that wrote a row with the row, as Kafka Streams' stores with headers do (KIP-1271).
+    /// Keeps headers with rows, as Kafka Streams' stores with headers do (KIP-1271): those that a processor gives with a row.
     /// The changelog has them as the headers of its records.
     #[must_use]
     pub fn with_headers(self) -> Self {
+        self.keeping_headers(KeptHeaders::Given)
+    }
+
+    /// Keeps these headers with rows.
+    #[must_use]
+    pub(crate) fn keeping_headers(self, headers: KeptHeaders) -> Self {
         let shape = format!("{} with headers", self.shape);
-        StoreSpec { headers: true, shape, ..self }
+        StoreSpec { headers: Some(headers), shape, ..self }
     }
 
     /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
@@ -197,6 +227,16 @@ impl StoreSpec {
     #[must_use]
     pub(crate) fn restored_from(self, topic: &str) -> Self {
         StoreSpec { source: Some(topic.into()), changelog: Some(Changelog::Off), ..self }
+    }
+
+    /// Says that the store is a table's, of a kind that can keep headers.
+    #[must_use]
+    pub(crate) fn of_table(self) -> Self {
+        StoreSpec { of_table: true, ..self }
+    }
+
+    pub(crate) fn is_of_table(&self) -> bool {
+        self.of_table
     }
 
     /// The name.

@@ -127,6 +127,8 @@ pub struct ChangelogOut<'a> {
     /// The record being processed.
     pub(crate) address: Option<&'a Address>,
     pub(crate) cause: Option<Cause<'a>>,
+    /// Whether the headers of the cause are given with rows, to be kept.
+    pub(crate) gives_headers: bool,
     /// Who reads the store by this.
     pub(crate) reader: Reader,
 }
@@ -138,11 +140,11 @@ impl<'a> ChangelogOut<'a> {
         ChangelogOut { cause: Some(cause), ..self }
     }
 
-    /// The same for one change, by this record.
+    /// The same for one change, by this record, whose headers are the row's.
     pub(super) fn because<'b>(&'b mut self, cause: Cause<'b>) -> ChangelogOut<'b> {
         let ChangelogOut { outputs, topic, partition, budget, address, reader, .. } = self;
         let (topic, partition, address, reader) = (*topic, *partition, *address, *reader);
-        ChangelogOut { outputs, topic, partition, budget, address, cause: Some(cause), reader }
+        ChangelogOut { outputs, topic, partition, budget, address, cause: Some(cause), gives_headers: true, reader }
     }
 
     /// The time of the record that changes rows now.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cache::{CacheSpec, EntryId, RowCache};
 use super::cells::{Cell, Cells};
 use super::published::RowBlock;
-use super::row_headers::RowHeaders;
+use super::row_headers::{KeptHeaders, RowHeaders};
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
@@ -44,8 +44,8 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
-    /// Whether rows keep the headers of the record that wrote them.
-    pub headers: bool,
+    /// Which headers rows keep, if any.
+    pub headers: Option<KeptHeaders>,
     /// How changes are cached; `None` tells of each at once.
     pub cache: Option<CacheSpec>,
 }
@@ -66,6 +66,7 @@ pub(crate) struct TypedRows<V: 'static> {
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
+    kept_headers: Option<KeptHeaders>,
     /// Where rows keep headers: those of all cells.
     pub(super) headers: Option<RowHeaders>,
     /// What is known of rows whose changes are held back.
@@ -85,6 +86,8 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) publishing: Option<Publishing>,
     /// Bytes before the keys that the changelog has.
     pub(super) key_prefix: usize,
+    /// Headers of the changelog's records that have a value, in place of those of the rows.
+    value_headers: Headers,
     /// Rows before this key have left for good.
     pub(super) floor: Vec<u8>,
     /// Whether the bytes below may still have rows before the floor.
@@ -104,12 +107,13 @@ impl<V: Send + 'static> TypedRows<V> {
         TypedRows {
             name,
             values,
-            format: if kept.headers { format.with_headers() } else { format },
+            format: if kept.headers.is_some() { format.with_headers() } else { format },
+            kept_headers: kept.headers,
             changelog: kept.changelog,
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
-            headers: kept.headers.then(RowHeaders::default),
+            headers: kept.headers.map(|_| RowHeaders::default()),
             cache: kept.cache.map(RowCache::new),
             row_buffer: Vec::new(),
             unlogged: Vec::new(),
@@ -119,6 +123,7 @@ impl<V: Send + 'static> TypedRows<V> {
             journal: None,
             publishing: None,
             key_prefix: 0,
+            value_headers: Headers::NONE,
             floor: Vec::new(),
             floor_unflushed: false,
         }
@@ -127,6 +132,11 @@ impl<V: Send + 'static> TypedRows<V> {
     /// Rows whose keys have so many bytes in front that the changelog leaves out.
     pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
         TypedRows { key_prefix: bytes, ..self }
+    }
+
+    /// Rows of which the changelog's records say by headers how their values are to be read.
+    pub(super) fn with_value_headers(self, headers: Headers) -> Self {
+        TypedRows { value_headers: headers, ..self }
     }
 
     /// How many cells are in memory.
@@ -228,18 +238,30 @@ impl<V: Send + 'static> TypedRows<V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
+        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
+        // The changelog has a deletion with the headers of the record that deletes.
+        let of_record = value.is_none() || self.kept_headers == Some(KeptHeaders::OfRecord) || out.gives_headers;
+        self.replace(id, value, timestamp, if of_record { out.headers() } else { &Headers::NONE });
+        if self.cache.is_some() {
+            return self.hold(id.0, out);
+        }
+        self.owe_changelog(id.0, out)
+    }
+
+    /// Sets the row at a place, of which the changelog is told otherwise.
+    #[inline]
+    pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
         // Rows whose time is over are no longer written below.
         let below = self.below.is_some() && !self.is_over(&self.cells.get(id.0).key);
         let cell = self.cells.get_mut(id.0);
-        let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
         if value.is_none() {
             self.emptied.push(id.0);
         }
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
         let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
-        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, out.headers().clone()));
+        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, headers.clone()));
         if unflushed {
             self.unflushed.push(id.0);
         }
@@ -252,10 +274,6 @@ impl<V: Send + 'static> TypedRows<V> {
         {
             publishing.changed.push(id.0);
         }
-        if self.cache.is_some() {
-            return self.hold(id.0, out);
-        }
-        self.owe_changelog(id.0, out)
     }
 
     /// Keeps a row that is about to change for open cursors.
@@ -346,7 +364,8 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        let headers = self.cell_headers(id);
+        let of_values = !self.value_headers.is_empty() && cell.value.is_some();
+        let headers = if of_values { &self.value_headers } else { self.cell_headers(id) };
         self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
     }
 

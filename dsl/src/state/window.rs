@@ -59,9 +59,10 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         let times = (keeping.retention, keeping.closing);
         // A cache has one row for a key and a start.
         let kept = Kept { cache: kept.cache.filter(|_| !keeping.duplicates), ..kept };
+        let rows = SegmentedRows::new(name, store.value_serde().clone(), format, times, kept);
         WindowState {
             keys: store.key_serde().clone(),
-            rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
+            rows: if keeping.closing { rows.reading_last() } else { rows },
             size: keeping.size,
             duplicates: keeping.duplicates,
             sequence: Undoable::new(0),

@@ -1,12 +1,13 @@
 //! Verbs of a grouped stream: a row per key, folded from its records.
 
-use super::stream_type::{KnownSerdes, serde_for};
+use super::plan::{StepId, StoreId};
+use super::stream_type::{KnownSerdes, Sources, serde_for};
 use super::{GroupedStream, Materialized, Table};
-use crate::operator::{Aggregate, Reduce};
+use crate::operator::{Aggregate, Reduce, TableStore};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::{Data, SerdeRef};
-use crate::state::{KeyValueState, KeyedRows, StoreSpec};
-use crate::topology::{RowSlot, StoreSlot, Wiring};
+use crate::state::{KeyedRows, StoreSpec};
+use crate::topology::{StoreSlot, Wiring};
 
 impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// Counts the records of each key.
@@ -216,28 +217,31 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         self.folded("KSTREAM-AGGREGATE-", materialized.into(), move |store| Aggregate { store, initial, fold })
     }
 
-    /// Plans an aggregation into a key-value store.
+    /// Plans an aggregation into a key-value store, which may keep versions.
     fn folded<A, O>(
         &self,
         prefix: &'static str,
         materialized: Materialized<K::Plain, A>,
-        operator: impl FnOnce(RowSlot<K::Plain, A>) -> O + 'static,
+        operator: impl FnOnce(TableStore<K::Plain, A>) -> O + 'static,
     ) -> Table<'b, K::Plain, A>
     where
         A: Data<Plain = A>,
         O: Operator<StreamOf<K, V>, TableOf<K::Plain, A>>,
     {
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
+        let versions = materialized.versions();
         let spec = move |name: &str, key, value| materialized.spec(name, key, value);
-        self.aggregated::<KeyValueState<K::Plain, A>, A, O>(prefix, known, |key| key, spec, |_, store| operator(store))
+        let operator = |wiring: &mut Wiring<'_>, name: &str, sends_old| operator(wiring.table_rows(name, sends_old));
+        let planned = self.plan_aggregation(prefix, known, spec, operator);
+        self.stream.builder.plan().keep_versions(planned.store, versions);
+        Table::stored(self.stream.builder, planned.step, planned.sources, planned.store).with_serdes(planned.serdes)
     }
 
-    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed. `row_keys` makes the serde of
-    /// the rows' keys from that of the records'.
+    /// Plans an aggregation into a store of any kind. `row_keys` makes the serde of the rows' keys from that of the records'.
     pub(super) fn aggregated<S, A, O>(
         &self,
         prefix: &'static str,
-        (name, (key, value)): (Option<String>, KnownSerdes<K::Plain, A>),
+        known: (Option<String>, KnownSerdes<K::Plain, A>),
         row_keys: impl Fn(SerdeRef<K::Plain>) -> SerdeRef<S::Key>,
         spec: impl FnOnce(&str, SerdeRef<K::Plain>, SerdeRef<A>) -> StoreSpec + 'static,
         operator: impl FnOnce(&mut Wiring<'_>, StoreSlot<S>) -> O + 'static,
@@ -246,6 +250,29 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         S: KeyedRows<Key: Data<Plain = S::Key>, Value = A>,
         A: Data<Plain = A>,
         O: Operator<StreamOf<K, V>, TableOf<S::Key, A>>,
+    {
+        let operator = |wiring: &mut Wiring<'_>, name: &str, sends_old| {
+            let slot = wiring.rows(name, sends_old);
+            operator(wiring, slot)
+        };
+        let planned = self.plan_aggregation::<S::Key, A, O>(prefix, known, spec, operator);
+        let serdes = (planned.serdes.0.map(row_keys), planned.serdes.1);
+        Table::stored_in::<S>(self.stream.builder, planned.step, planned.sources, planned.store).with_serdes(serdes)
+    }
+
+    /// Plans an aggregation with its store, behind a repartition topic if the key may have changed. `operator` gets the name
+    /// of the store, and whether old rows are wanted.
+    fn plan_aggregation<RowKey, A, O>(
+        &self,
+        prefix: &'static str,
+        (name, (key, value)): (Option<String>, KnownSerdes<K::Plain, A>),
+        spec: impl FnOnce(&str, SerdeRef<K::Plain>, SerdeRef<A>) -> StoreSpec + 'static,
+        operator: impl FnOnce(&mut Wiring<'_>, &str, bool) -> O + 'static,
+    ) -> PlannedAggregation<K::Plain, A>
+    where
+        RowKey: 'static,
+        A: Data<Plain = A>,
+        O: Operator<StreamOf<K, V>, TableOf<RowKey, A>>,
     {
         let mut plan = self.stream.builder.plan();
         let store = match &name {
@@ -259,19 +286,18 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let value = serde_for(&mut plan, value, "value of a store");
         drop(plan);
         let (parent, sources) = self.placed(store);
-        let serdes = (key.clone().map(row_keys), value.clone());
+        let serdes = (key.clone(), value.clone());
         let step = self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some((key, value)) = key.zip(value) else { return };
             let (node, store, sends_old) = (plan.name(node), plan.name(store), plan.sends_old(kept));
             let opened = store.clone();
             builder.add_operator_with(&node, &[&plan.node(parent)], &[&store], move |wiring| {
-                let slot = wiring.rows(&opened, sends_old);
-                operator(wiring, slot)
+                operator(wiring, &opened, sends_old)
             });
             builder.add_state_store(spec(&store, key, value), &[&node]);
         });
-        Table::stored_in::<S>(self.stream.builder, step, sources, kept).with_serdes(serdes)
+        PlannedAggregation { step, sources, store: kept, serdes }
     }
 
     /// The serde of plain keys, where the stream's own key type is plain and its serde is known.
@@ -279,4 +305,12 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let known: &dyn std::any::Any = self.stream.serdes.0.as_ref()?;
         known.downcast_ref::<SerdeRef<K::Plain>>().cloned()
     }
+}
+
+/// An aggregation in the plan.
+struct PlannedAggregation<K: 'static, A: 'static> {
+    step: StepId,
+    sources: Sources,
+    store: StoreId,
+    serdes: KnownSerdes<K, A>,
 }

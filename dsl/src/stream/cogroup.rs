@@ -185,7 +185,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
                 &[node.parent],
                 &stores,
                 move |wiring| {
-                    let store = wiring.rows(&store, sends_old);
+                    let store = wiring.table_rows(&store, sends_old);
                     Aggregate { store, initial: move || initial(), fold }
                 },
             );
@@ -277,6 +277,7 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
         };
         plan.persistent.push(store);
         let kept = plan.add_store(store, true);
+        plan.keep_versions(kept, materialized.versions());
         let key = serde_for(&mut plan, materialized.key.clone(), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         drop(plan);

@@ -10,7 +10,7 @@ use crate::processor::{ProcessError, Processor, StreamOf, TableOf};
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::{Emit, StoreSpec};
 use crate::topic::Topic;
-use crate::topology::{FilledBy, Source};
+use crate::topology::{Fault, FilledBy, Source};
 
 /// A table with the rows of all partitions of its topic, the same in every process: to be joined by any key, on any
 /// partition. Unlike a [`Table`](super::Table) it has no changes to work on.
@@ -109,6 +109,9 @@ impl StreamsBuilder {
             Some(name) => plan.names.fixed(name),
             None => plan.names.numbered(&format!("{}-STATE-STORE-", topic.name())),
         };
+        if materialized.versions().is_some() {
+            plan.faults.push(Fault::VersionedGlobal { topic: topic.name().into() });
+        }
         plan.persistent.push(store);
         let table = plan.names.later();
         let source = plan.names.derived(table, "-source", "KSTREAM-SOURCE-");
@@ -124,7 +127,7 @@ impl StreamsBuilder {
                 &table,
                 &[&source],
                 &[&store],
-                move |wiring| TableSource { store: Some(wiring.store(&opened)) },
+                move |wiring| TableSource { store: Some(wiring.table_store(&opened)) },
             );
             // Nothing comes out of it, and it has no changelog: there is nothing to hold back.
             let spec = materialized.spec(&store, key, value).emit(Emit::EveryUpdate);

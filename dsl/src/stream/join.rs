@@ -1,11 +1,15 @@
 //! Verbs that bring a stream and a table together.
 
+use std::sync::Arc;
+
 use super::repartition::{Repartition, plan_join_repartition};
 use super::stream_type::Sources;
+use super::table::WireReader;
 use super::{Stream, Table};
 use crate::operator::{JoinTable, Padding};
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
+use crate::topology::TopologyBuilder;
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// Joins each record with the table's row of its key; a record that finds none is left out.
@@ -184,11 +188,30 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         self.join_table(table, Padding::Pad, join)
     }
 
-    fn join_table<T: Data<Plain = T>, R: Data>(
+    pub(super) fn join_table<T: Data<Plain = T>, R: Data>(
         &self,
         table: &Table<'b, K::Plain, T>,
         padding: Padding,
         join: impl Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
+    ) -> Stream<'b, K, R> {
+        self.plan_join(table, padding, false, move |builder, node, reader| {
+            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(
+                &node.name,
+                &[&node.parent],
+                &node.stores(),
+                move |wiring| JoinTable { table: reader(wiring), padding, join },
+            );
+        })
+    }
+
+    /// Plans a join with a table, behind a repartition topic if the key may have changed; `lower` makes its node. It
+    /// `buffers` when it has a store of its own, named after it.
+    pub(super) fn plan_join<T: Data<Plain = T>, R: Data>(
+        &self,
+        table: &Table<'b, K::Plain, T>,
+        padding: Padding,
+        buffers: bool,
+        lower: impl FnOnce(&mut TopologyBuilder, JoinNode, WireReader<K::Plain, T>) + 'static,
     ) -> Stream<'b, K, R> {
         if !self.check_builder(table.builder, if padding == Padding::Pad { "left_join" } else { "join" }) {
             // The table's places mean nothing in this plan, which has a fault now and is never built.
@@ -206,19 +229,17 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
             sources = Sources::one(parent);
         }
         plan.names.number_now(joined, if padding == Padding::Pad { "KSTREAM-LEFTJOIN-" } else { "KSTREAM-JOIN-" });
+        if buffers {
+            let buffer = plan.names.joined(joined, "-Buffer");
+            plan.persistent.push(buffer);
+        }
         table.row.need(&mut plan);
         let (all, row) = (sources.and(&table.sources), table.row.clone());
         let copartitioned = all.clone();
         let step = plan.add(joined, &[parent], move |plan, builder| {
-            let (name, parent, reader) = (plan.name(joined), plan.node(parent), row.reader(plan));
-            let stores = row.store_names(plan);
-            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(
-                &name,
-                &[&parent],
-                &stores.iter().map(|store| &**store).collect::<Vec<_>>(),
-                move |wiring| JoinTable { table: reader(wiring), padding, join },
-            );
-            builder.lookups.extend(stores.into_iter().map(|store| (name.clone(), store)));
+            let node = JoinNode { name: plan.name(joined), parent: plan.node(parent), read: row.store_names(plan) };
+            builder.lookups.extend(node.read.iter().map(|store| (node.name.clone(), store.clone())));
+            lower(builder, node, row.reader(plan));
             plan.copartition(&copartitioned, builder);
         });
         if padding == Padding::Pad {
@@ -227,5 +248,20 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         drop(plan);
         let serdes = (self.serdes.0.clone(), None);
         Stream { sources: all, ..self.continued(step, false, serdes) }
+    }
+}
+
+/// The node of a join that is being lowered.
+pub(super) struct JoinNode {
+    pub(super) name: Arc<str>,
+    pub(super) parent: Arc<str>,
+    /// The stores that the table is read from.
+    read: Vec<Arc<str>>,
+}
+
+impl JoinNode {
+    /// The stores that the table is read from.
+    pub(super) fn stores(&self) -> Vec<&str> {
+        self.read.iter().map(|store| &**store).collect()
     }
 }

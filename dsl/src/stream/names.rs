@@ -82,6 +82,13 @@ impl Names {
         self.add(Name::Derived { of, ending: ending.into(), prefix, ticket })
     }
 
+    /// As `derived`, and takes no number when the other name is given.
+    pub(super) fn derived_if_needed(&mut self, of: NameId, ending: &str, prefix: &'static str) -> NameId {
+        let ticket = self.ticket();
+        self.tickets[ticket.0] = Some(of);
+        self.add(Name::Derived { of, ending: ending.into(), prefix, ticket })
+    }
+
     /// The name of a node that belongs to a repartition topic.
     pub(super) fn after_topic(&mut self, topic: NameId, ending: &'static str, prefix: &'static str) -> NameId {
         let ticket = self.ticket();

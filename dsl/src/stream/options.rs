@@ -7,7 +7,8 @@ use crate::Topic;
 use crate::record::Partitioner;
 use crate::serde::SerdeRef;
 use crate::state::{
-    Changelog, Emit, RowFormat, SessionKeeping, SessionStore, Store, StoreSpec, WindowKeeping, WindowStore,
+    Changelog, Emit, RowFormat, SessionKeeping, SessionStore, Store, StoreSpec, VersionedStore, WindowKeeping,
+    WindowStore,
 };
 use crate::topology::TimestampExtractor;
 use crate::window::millis;
@@ -46,6 +47,33 @@ impl<K, V> Grouped<K, V> {
     /// With these serdes, in place of those that the types or the source have.
     pub fn with(key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
         Grouped { key: Some(key), value: Some(value) }
+    }
+}
+
+/// How a stream is joined with a table.
+pub struct Joined<K: 'static, V: 'static> {
+    pub(super) key: Option<SerdeRef<K>>,
+    pub(super) value: Option<SerdeRef<V>>,
+    pub(super) grace: Option<Duration>,
+}
+
+impl<K, V> Default for Joined<K, V> {
+    fn default() -> Self {
+        Joined { key: None, value: None, grace: None }
+    }
+}
+
+impl<K, V> Joined<K, V> {
+    /// Lets records wait until one has come that is later by `grace`, so that the table can learn what was valid at their
+    /// time.
+    pub fn grace(grace: Duration) -> Self {
+        Joined { grace: Some(grace), ..Joined::default() }
+    }
+
+    /// With these serdes for the stream, in place of those that the types or the source have.
+    #[must_use]
+    pub fn serdes(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        Joined { key: Some(key), value: Some(value), ..self }
     }
 }
 
@@ -94,7 +122,10 @@ pub struct Materialized<K: 'static, V: 'static, Kind = KeyValue> {
 
 /// The kind of a [`Materialized`] for rows by key.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KeyValue;
+pub struct KeyValue {
+    /// How long versions are kept, where they are.
+    versions: Option<Duration>,
+}
 
 /// The kind of a [`Materialized`] for rows by key and window.
 #[derive(Clone, Copy, Debug, Default)]
@@ -210,13 +241,51 @@ impl<K, V: Send> Materialized<K, V> {
         Materialized::named(store.name(), store.key_serde(), store.value_serde())
     }
 
+    /// In the store that the descriptor names, which knows what a row was at an earlier time.
+    ///
+    /// A stream that is joined with the table meets the row that was valid at the record's own time. A change with an earlier
+    /// time than the latest row's is put where it belongs, and does not count as the latest one below.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const RATES: Topic<String, i64> = Topic::of("rates");
+    /// # const SALES: Topic<String, i64> = Topic::of("sales");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use std::time::Duration;
+    /// use tidemill_dsl::state::VersionedStore;
+    ///
+    /// const KNOWN: VersionedStore<String, i64> = VersionedStore::of("known", Duration::from_secs(60));
+    /// # let builder = StreamsBuilder::new();
+    /// let rates = builder.table_with(&RATES, &KNOWN);
+    /// builder.stream(&SALES).join(&rates, |sale, rate| sale * rate).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&RATES).at(10).send("usd", 2);
+    /// driver.input(&RATES).at(20).send("usd", 3);
+    /// driver.input(&SALES).at(15).send("usd", 100);
+    /// assert_eq!(driver.output(&OUT).values(), [200]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn versioned(store: &VersionedStore<K, V>) -> Self {
+        let kind = KeyValue { versions: Some(store.retention()) };
+        Materialized { kind, ..Materialized::named(store.name(), store.key_serde(), store.value_serde()) }
+    }
+
+    /// How long versions of rows are kept, where they are.
+    pub(super) fn versions(&self) -> Option<Duration> {
+        self.kind.versions
+    }
+
     /// In a store with a numbered name and these serdes.
     pub fn with(key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
         Materialized { key: Some(key.clone()), value: Some(value.clone()), ..Materialized::default() }
     }
 
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
-        self.keeping(StoreSpec::timestamped(&Store::new(name, key, value)))
+        self.keeping(match self.kind.versions {
+            Some(retention) => StoreSpec::versioned(&VersionedStore::new(name, key, value, retention)),
+            None => StoreSpec::timestamped(&Store::new(name, key, value)).of_table(),
+        })
     }
 }
 
@@ -241,7 +310,8 @@ impl<K: Send, V: Send> Materialized<K, V, Windows> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: WindowKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = WindowKeeping { retention, ..keeping };
-        self.keeping(StoreSpec::windowed(&WindowStore::new(name, key, value), RowFormat::Timestamped, keeping))
+        let store = WindowStore::new(name, key, value);
+        self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping).of_table())
     }
 }
 
@@ -266,7 +336,7 @@ impl<K: Send, V: Send> Materialized<K, V, Sessions> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: SessionKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = SessionKeeping { retention, ..keeping };
-        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping))
+        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping).of_table())
     }
 }
 
@@ -278,6 +348,12 @@ fn too_short(retention: Option<Duration>, needed: i64) -> Option<String> {
 impl<K, V: Send> From<&Store<K, V>> for Materialized<K, V> {
     fn from(store: &Store<K, V>) -> Self {
         Materialized::store(store)
+    }
+}
+
+impl<K, V: Send> From<&VersionedStore<K, V>> for Materialized<K, V> {
+    fn from(store: &VersionedStore<K, V>) -> Self {
+        Materialized::versioned(store)
     }
 }
 

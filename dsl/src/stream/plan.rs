@@ -1,6 +1,7 @@
 //! What the verbs wrote down, in the order of the calls, until `build` lowers it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::builder::StoreFormat;
 use super::lowering::Lowering;
@@ -8,6 +9,7 @@ use super::names::{NameId, Names};
 use super::optimization::Optimizations;
 use super::repartition::PlannedTopic;
 use super::shape::Shape;
+use crate::state::KeptHeaders;
 use crate::topology::{Fault, TopologyBuilder};
 
 /// A step's place in the plan.
@@ -60,6 +62,8 @@ struct PlannedStore {
     name: NameId,
     needed: bool,
     sends_old: bool,
+    /// How long versions of rows are kept, where they are.
+    retention: Option<Duration>,
 }
 
 /// The program as it was written.
@@ -77,6 +81,8 @@ pub(super) struct Plan {
     pub(super) sources: Vec<(Vec<String>, StepId)>,
     pub(super) optimizations: Optimizations,
     pub(super) faults: Vec<Fault>,
+    /// Windowed aggregations, and how long after its end a window still takes records, in milliseconds.
+    graces: Vec<(StepId, i64)>,
     /// What the rows of the stores of tables keep.
     pub(super) store_format: StoreFormat,
 }
@@ -114,9 +120,31 @@ impl Plan {
         self.steps[step.0].takes_null_keys = true;
     }
 
+    /// Says how long after its end a window of an aggregation still takes records.
+    pub(super) fn set_grace(&mut self, step: StepId, grace: i64) {
+        self.graces.push((step, grace));
+    }
+
+    /// How long windows of a table's keys take records after their end: as the windowed aggregation says that is the table, or
+    /// the longest of those next above it.
+    pub(super) fn grace_above(&self, step: StepId) -> Option<i64> {
+        let own = self.graces.iter().find(|(windowed, _)| *windowed == step).map(|(_, grace)| *grace);
+        own.or_else(|| self.parents(step).iter().filter_map(|parent| self.grace_above(*parent)).max())
+    }
+
     pub(super) fn add_store(&mut self, name: NameId, needed: bool) -> StoreId {
-        self.stores.push(PlannedStore { name, needed, sends_old: false });
+        self.stores.push(PlannedStore { name, needed, sends_old: false, retention: None });
         StoreId(self.stores.len() - 1)
+    }
+
+    /// Says for how long a store keeps versions of its rows, if it does.
+    pub(super) fn keep_versions(&mut self, store: StoreId, retention: Option<Duration>) {
+        self.stores[store.0].retention = retention;
+    }
+
+    /// For how long a store keeps versions of its rows, if it does.
+    pub(super) fn retention(&self, store: StoreId) -> Option<Duration> {
+        self.stores[store.0].retention
     }
 
     /// Says that something reads a table's rows, so that they have to be kept.
@@ -238,12 +266,16 @@ impl Plan {
         builder
     }
 
-    /// Tables' stores keep headers if the program says so; those that were added for processors stay as they are.
+    /// Tables' stores keep headers if the program says so; buffers, versions and what was added for processors stay as they are.
     fn format_stores(&self, builder: &mut TopologyBuilder) {
-        if self.store_format == StoreFormat::Headers {
-            let of_tables: Vec<Arc<str>> = self.stores.iter().map(|store| self.names.resolve(store.name)).collect();
-            for store in builder.stores.iter_mut().filter(|store| of_tables.contains(store.spec.name())) {
-                store.spec = store.spec.clone().with_headers();
+        let headers = match self.store_format {
+            StoreFormat::Plain => None,
+            StoreFormat::Headers => Some(KeptHeaders::Given),
+            StoreFormat::RecordHeaders => Some(KeptHeaders::OfRecord),
+        };
+        if let Some(headers) = headers {
+            for store in builder.stores.iter_mut().filter(|store| store.spec.is_of_table()) {
+                store.spec = store.spec.clone().keeping_headers(headers);
             }
         }
     }

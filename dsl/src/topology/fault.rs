@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 type Name = Arc<str>;
 
@@ -27,6 +28,8 @@ pub enum Fault {
     BadName { what: &'static str, name: Name },
     NoSerde { what: &'static str, type_name: &'static str },
     OtherBuilder { verb: &'static str },
+    VersionedGlobal { topic: Name },
+    GraceBeyondVersions { grace: Duration, kept: Option<Duration> },
     NotCopartitioned { left: Name, left_partitions: u32, right: Name, right_partitions: u32 },
     NoPartitions { topic: Name },
     MissingTopic { topic: Name, reads: bool },
@@ -126,6 +129,20 @@ impl fmt::Display for Fault {
                     "`{verb}` was given a stream or table of another builder: make both sides with the same `StreamsBuilder`"
                 )
             }
+            Fault::VersionedGlobal { topic } => write!(
+                f,
+                "the global table of topic `{topic}` cannot keep versions, because it follows no task's time: keep it in a \
+                 `Store`, or read the topic as a table"
+            ),
+            Fault::GraceBeyondVersions { grace, kept: None } => write!(
+                f,
+                "a join waits {grace:?} for a table that knows its latest rows only: keep the table in a `VersionedStore`, for \
+                 {grace:?} at least"
+            ),
+            Fault::GraceBeyondVersions { grace, kept: Some(kept) } => write!(
+                f,
+                "a join waits {grace:?} for a table that keeps its versions for {kept:?}: keep them for {grace:?} at least"
+            ),
             Fault::NotCopartitioned { left, left_partitions, right, right_partitions } => {
                 write!(
                     f,

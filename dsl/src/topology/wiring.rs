@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{Filled, FilledBy, SourceRunner, TopicRef};
-use crate::operator::RowFlusher;
+use crate::operator::{RowFlusher, TableStore};
 use crate::processor::{
     Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutput,
     StreamOf, TableOf, TaskState, Wrapped,
 };
-use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec};
+use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec, VersionedState};
 
 /// A node put together.
 pub(crate) enum Assembled {
@@ -160,6 +160,25 @@ impl Wiring<'_> {
         assert!(global || connected, "the node is connected to `{name}`");
         let used_below = self.used_below.iter().any(|used| **used == *name);
         StoreSlot { index, used_below, sends_old: false, state: PhantomData }
+    }
+
+    /// The store of a table's rows that the node is connected to.
+    pub(crate) fn table_store<K: 'static, V: Send + 'static>(&self, name: &str) -> TableStore<K, V> {
+        let of_name = |spec: &&StoreSpec| **spec.name() == *name;
+        let versioned = self.stores.iter().find(of_name).is_some_and(StoreSpec::is::<VersionedState<K, V>>);
+        if versioned { TableStore::Versions(self.store(name)) } else { TableStore::Latest(self.store(name)) }
+    }
+
+    /// The store that the node keeps its table's rows in, the latest or all versions, and tells of the changes of.
+    pub(crate) fn table_rows<K: 'static, V: Send + 'static>(
+        &mut self,
+        name: &str,
+        sends_old: bool,
+    ) -> TableStore<K, V> {
+        match self.table_store(name) {
+            TableStore::Latest(_) => TableStore::Latest(self.rows(name, sends_old)),
+            TableStore::Versions(slot) => TableStore::Versions(slot.sending_old(sends_old)),
+        }
     }
 
     /// The store that the node keeps its table's rows in, and tells of the changes of.

@@ -1,17 +1,25 @@
 //! Small applications.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Value, json};
 use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::{Store, StoreSpec};
+use tidemill::state::{Direction, SessionStore, Store, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
+use tidemill::window::{Hopping, Session};
 
+use super::windows::ms;
 use super::{Scenario, Text, documents, longs, texts};
 
 const ACCOUNTS: Store<String, Value> = Store::of("accounts-store");
 const COUNTS: Store<String, i64> = Store::of("counts-store");
 const AVAILABLE: Store<String, i64> = Store::of("available");
+const PROFILES: Store<String, Value> = Store::of("profiles");
+const REGIONS: WindowStore<String, i64> = WindowStore::of("region-counts");
+const CARDS: SessionStore<String, Value> = SessionStore::of("sessions");
+const SEEN: WindowStore<String, i64> = WindowStore::of("seen");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -19,8 +27,69 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("bank_account_batch", bank_account_batch).store(&ACCOUNTS),
         Scenario::streams("bank_account_batch_times", bank_account_batch_times).store(&ACCOUNTS),
         Scenario::streams("word_count", word_count).store(&COUNTS),
+        Scenario::streams("page_views_by_region", page_views_by_region),
+        Scenario::streams("fraud_sessions", fraud_sessions),
+        Scenario::streams("deduplication", deduplication).plain_windows(&SEEN),
         Scenario::streams("inventory_reservation", inventory_reservation).plain_store(&AVAILABLE),
     ]
+}
+
+fn page_views_by_region(b: &StreamsBuilder) {
+    let views = b.stream(&texts("views"));
+    let profiles = b.table_with(&Topic::<String, Value>::of("profiles"), &PROFILES);
+    views
+        .left_join(&profiles, |page, profile| {
+            json!({"page": page, "region": profile.map_or(json!("UNKNOWN"), |profile| profile["region"].clone())})
+        })
+        .map(|_, v| (v["region"].as_str().map(str::to_owned), v.clone()))
+        .group_by_key()
+        .named("by-region")
+        .windowed_by(Hopping::of(ms(1000), ms(500)).with_grace(ms(500)))
+        .count_with(&REGIONS)
+        .to_stream()
+        .select_key(|wk, _| format!("{}@{}", wk.key, wk.window.start))
+        .to(&Topic::<String, i64>::of("out"));
+}
+
+fn fraud_sessions(b: &StreamsBuilder) {
+    let add = |a: Value, n: i64, sum: i64| json!({"n": number(&a, "n") + n, "sum": number(&a, "sum") + sum});
+    b.stream(&documents("transactions"))
+        .group_by_key()
+        .windowed_by(Session::gap(ms(1000)).with_grace(ms(500)))
+        .aggregate(
+            &CARDS,
+            || json!({"n": 0, "sum": 0}),
+            move |a, _, v| add(a, 1, v.as_ref().map_or(0, |v| number(v, "amount"))),
+            move |_, a, b: Value| add(a, number(&b, "n"), number(&b, "sum")),
+        )
+        .to_stream()
+        .filter(|_, a| a.as_ref().is_some_and(|a| number(a, "n") >= 3 || number(a, "sum") > 1000))
+        .map(|wk, a| {
+            let a = a.clone().unwrap_or_default();
+            let (from, to) = (wk.window.start.as_millis(), wk.window.end.as_millis());
+            (wk.key.clone(), json!({"from": from, "to": to, "n": a["n"], "sum": a["sum"]}))
+        })
+        .to(&Topic::<String, Value>::of("alarms"));
+}
+
+fn deduplication(b: &StreamsBuilder) {
+    b.add_store(StoreSpec::window(&SEEN, ms(2000), ms(2000)));
+    b.stream(&texts("in")).process_fn(pass_new, &[&SEEN]).to(&texts("out"));
+}
+
+/// Passes a record whose value was not seen within a second before or after.
+fn pass_new(r: Record<'_, Text, Text>, ctx: &mut Context<'_, Text, Text>) -> Flow {
+    let Some(id) = r.value else { return ctx.forward(r) };
+    let (time, mut known) = (r.timestamp, false);
+    let around =
+        Timestamp::from_millis((time.as_millis() - 1000).max(0))..=Timestamp::from_millis(time.as_millis() + 1000);
+    let mut seen = ctx.store(&SEEN)?;
+    seen.fetch(id, around, Direction::Forward, |_, _| {
+        known = true;
+        ControlFlow::Break(())
+    })?;
+    seen.put(id, time, time.as_millis(), time)?;
+    if known { Ok(()) } else { ctx.forward(r) }
 }
 
 fn bank_account(b: &StreamsBuilder) {

@@ -4,8 +4,8 @@ use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
 use tidemill::state::{Emit, SessionStore, Store, StoreSpec, WindowStore};
-use tidemill::stream::{Materialized, StreamsBuilder};
-use tidemill::window::{Hopping, Session};
+use tidemill::stream::{Buffer, Materialized, StreamsBuilder, Suppressed};
+use tidemill::window::{Hopping, Session, Tumbling};
 
 use super::windows::{in_sessions, ms, windowed};
 use super::{Scenario, Text, longs, row, texts};
@@ -36,6 +36,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("cache_table_groupby", cache_table_groupby).store(&AGG).set(CACHE, TEN_MB),
         Scenario::streams("cache_hopping", cache_hopping).windows(&WINDOWS).set(CACHE, TEN_MB),
         Scenario::streams("cache_session", cache_session).sessions(&SESSIONS).set(CACHE, TEN_MB),
+        Scenario::streams("cache_suppress", cache_suppress).set(CACHE, TEN_MB),
         Scenario::streams("cache_join", cache_join).store(&JOINED).set(CACHE, TEN_MB),
         Scenario::streams("cache_stream_table_join", cache_stream_table_join).set(CACHE, TEN_MB),
         Scenario::streams("cache_processor_store", cache_processor_store).plain_store(&S).set(CACHE, TEN_MB),
@@ -105,6 +106,16 @@ fn cache_session(b: &StreamsBuilder) {
         .count_with(&SESSIONS)
         .to_stream()
         .to(&in_sessions::<i64>("out"));
+}
+
+fn cache_suppress(b: &StreamsBuilder) {
+    b.stream(&longs("in"))
+        .group_by_key()
+        .windowed_by(Tumbling::of(ms(100)).with_grace(ms(50)))
+        .count_with(&WINDOWS)
+        .suppress(Suppressed::until_window_closes(Buffer::unbounded()))
+        .to_stream()
+        .to(&windowed::<i64>("out", 100));
 }
 
 fn cache_join(b: &StreamsBuilder) {

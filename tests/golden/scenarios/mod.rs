@@ -9,13 +9,16 @@ mod caching;
 mod errors;
 mod foreign_keys;
 mod globals;
+mod header_stores;
 mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod suppress;
 mod table_aggregations;
 mod table_joins;
 mod tables;
+mod versioned;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -25,7 +28,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tidemill::Topic;
 use tidemill::processor::{ErrorSettings, PartialEffects};
-use tidemill::state::{SessionStore, Store, WindowStore};
+use tidemill::state::{SessionStore, Store, VersionedStore, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Topology, TopologyBuilder, TopologyErrors};
 
@@ -89,9 +92,21 @@ impl Scenario {
         self
     }
 
+    /// A store of rows with times and headers, looked into at the end.
+    fn header_store<K: Serialize + Clone, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
+        self.stores.push(StoreRows::with_headers(store));
+        self
+    }
+
     /// A store of rows without times, looked into at the end.
     fn plain_store<K: Serialize, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
         self.stores.push(StoreRows::plain(store));
+        self
+    }
+
+    /// A store of versions, looked into at the end.
+    fn versioned_store(mut self, store: &VersionedStore<String, String>) -> Self {
+        self.stores.push(StoreRows::versioned(store));
         self
     }
 
@@ -148,8 +163,10 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         stateless::scenarios(),
         processors::scenarios(),
         tables::scenarios(),
+        versioned::scenarios(),
         aggregations::scenarios(),
         windows::scenarios(),
+        suppress::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
         foreign_keys::scenarios(),
@@ -158,6 +175,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
+        header_stores::scenarios(),
         errors::scenarios(),
     ];
     let mut all = BTreeMap::new();

@@ -1,10 +1,12 @@
 //! Names of nodes, stores and topics: numbered in the order of the calls, or given.
 
 use tidemill::Topic;
-use tidemill::state::Store;
+use tidemill::state::{Store, WindowStore};
 use tidemill::stream::{Optimization, Stream, StreamsBuilder};
+use tidemill::window::Tumbling;
 
 use super::tables::all_rewrites;
+use super::windows::{ms, windowed};
 use super::{Scenario, Text, first, longs, row, str, texts};
 
 const T_TOPIC: Topic<String, String> = Topic::of("t");
@@ -27,6 +29,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ),
         Scenario::optimized("repartition_shared_optimized", all_rewrites, "all", repartition_shared_plain),
         Scenario::optimized("repartition_shared_named_optimized", all_rewrites, "all", repartition_shared_named),
+        Scenario::optimized("merge_optimized_repartition", all_rewrites, "all", merge_optimized_repartition),
         Scenario::streams("auto_numbering", auto_numbering),
         Scenario::streams("named_operators", named_operators).store(&N),
         Scenario::streams("multi_subtopology", multi_subtopology),
@@ -56,6 +59,16 @@ fn join_long_ones<'b>(b: &'b StreamsBuilder, s: &Stream<'b, Text, Text>) {
     s.filter(|_, v| v.as_ref().is_some_and(|v| v.len() > 2))
         .left_join(&b.table_with(&T_TOPIC, &T), |s, t| Some(format!("{s}|{}", row(t))))
         .to(&texts("joined"));
+}
+
+fn merge_optimized_repartition(b: &StreamsBuilder) {
+    const W: WindowStore<String, i64> = WindowStore::of("w");
+    let m = b
+        .stream(&texts("l"))
+        .map(|k, v| (Some(str(v)), Some(str(k))))
+        .merge(&b.stream(&texts("r")).select_key(|_, v| Some(str(v))));
+    m.group_by_key().count_with(&N).to_stream().to(&Topic::<String, i64>::of("n"));
+    m.group_by_key().windowed_by(Tumbling::of(ms(100))).count_with(&W).to_stream().to(&windowed::<i64>("w", 100));
 }
 
 fn auto_numbering(builder: &StreamsBuilder) {

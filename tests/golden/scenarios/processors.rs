@@ -10,15 +10,18 @@ use tidemill::processor::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Flow, Processor, SilentContext,
 };
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::{Changelog, Scan, Store, StoreSpec};
+use tidemill::state::{Changelog, Scan, Store, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{Sink, Source, TopologyBuilder};
+use tidemill::window::Tumbling;
 
+use super::windows::windowed;
 use super::{Scenario, Text, longs, str, texts};
 
 const SUMS: Store<String, i64> = Store::of("sums");
 const COUNTS: Store<String, i64> = Store::of("counts");
 const KV: Store<String, String> = Store::of("kv");
+const TIMED_COUNTS: WindowStore<String, i64> = WindowStore::of("counts");
 const LAST: Store<String, String> = Store::of("last");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -35,6 +38,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::nodes("children_named_forward", children_named_forward),
         Scenario::nodes("topology_word_count", topology_word_count).plain_store(&COUNTS),
         Scenario::streams("store_range_reverse", store_range_reverse).plain_store(&KV),
+        Scenario::streams("record_with_timestamp", record_with_timestamp).windows(&TIMED_COUNTS),
         Scenario::streams("store_ttl_expiry", store_ttl_expiry).store(&LAST),
     ]
 }
@@ -344,6 +348,19 @@ fn purge(at: Timestamp, ctx: &mut Context<'_, Text, Text>) -> Flow {
         }
     }
     Ok(())
+}
+
+fn record_with_timestamp(b: &StreamsBuilder) {
+    let forward = |r: Record<'_, Text, Option<i64>>, ctx: &mut Context<'_, Text, Option<i64>>| {
+        ctx.forward(r.with_timestamp(Timestamp::from_millis(r.value.unwrap_or_default())))
+    };
+    let s = b.stream(&longs("in")).filter(|_, v| v.is_some()).process_fn(forward, &[]);
+    s.to(&longs("out"));
+    s.group_by_key()
+        .windowed_by(Tumbling::of(Duration::from_millis(100)))
+        .count_with(&TIMED_COUNTS)
+        .to_stream()
+        .to(&windowed::<i64>("counts", 100));
 }
 
 fn store_ttl_expiry(b: &StreamsBuilder) {

@@ -13,7 +13,7 @@ use tidemill::window::{
     EmitStrategy, Hopping, Session, SessionWindowed, Sliding, TimeWindowed, Tumbling, Unlimited, Windowed,
 };
 
-use super::{Scenario, Text, longs, str, texts};
+use super::{Scenario, Text, longs, row, str, texts};
 
 pub(super) const N: WindowStore<String, i64> = WindowStore::of("n");
 const SUM: WindowStore<String, i64> = WindowStore::of("sum");
@@ -23,7 +23,7 @@ const SESSIONS: SessionStore<String, i64> = SessionStore::of("n");
 const SESSION_SUM: SessionStore<String, i64> = SessionStore::of("sum");
 const SESSION_AGG: SessionStore<String, String> = SessionStore::of("agg");
 
-const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
+pub(super) const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
 const STORES: &str = "dsl.store.suppliers.class";
 const IN_MEMORY: &str = "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers";
 
@@ -49,6 +49,7 @@ fn time() -> Vec<Scenario> {
         Scenario::streams("window_in_memory", window_in_memory).windows(&N).set(STORES, IN_MEMORY),
         Scenario::streams("unlimited_window", unlimited_window),
         Scenario::streams("window_store_fetch", window_store_fetch).plain_windows(&WS),
+        Scenario::streams("windowed_table_join", windowed_table_join),
     ]
 }
 
@@ -241,6 +242,15 @@ impl Processor<Text, Text, String, String> for Fetches {
         }
         ctx.forward(r.with_key(key).with_value(&found.join(",")))
     }
+}
+
+fn windowed_table_join(b: &StreamsBuilder) {
+    const LN: WindowStore<String, i64> = WindowStore::of("ln");
+    const RN: WindowStore<String, i64> = WindowStore::of("rn");
+    let windows = Tumbling::of(ms(100)).with_grace(ms(100));
+    let l = b.stream(&texts("l")).group_by_key().windowed_by(windows).count_with(&LN);
+    let r = b.stream(&texts("r")).group_by_key().windowed_by(windows).count_with(&RN);
+    l.left_join(&r, |x, y| format!("{x}|{}", row(y))).to_stream().to(&windowed::<String>("out", 100));
 }
 
 fn sliding_count(b: &StreamsBuilder) {

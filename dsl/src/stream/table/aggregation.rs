@@ -257,6 +257,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
         };
         plan.persistent.push(store);
         let kept = plan.add_store(store, true);
+        plan.keep_versions(kept, materialized.versions());
         let key = serde_for(&mut plan, materialized.key.clone().or(self.serdes.borrow().0.clone()), "key of a store");
         let value = serde_for(&mut plan, materialized.value.clone(), "value of a store");
         let serdes = (key.clone(), value.clone());
@@ -271,7 +272,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
                 &name,
                 &[&plan.node(source)],
                 &[&store],
-                move |wiring| FoldGroup { store: wiring.rows(&opened, sends_old), add, subtract },
+                move |wiring| FoldGroup { store: wiring.table_rows(&opened, sends_old), add, subtract },
             );
             builder.add_state_store(materialized.spec(&store, key, value), &[&name]);
         });

@@ -52,10 +52,10 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
     ) -> Table<'b, K, V> {
         let predicate = Arc::new(move |key: &K, value: &V| predicate(key, value).map_err(Into::into));
-        let kept = predicate.clone();
+        let (kept, versioned) = (predicate.clone(), self.row.retention().is_some());
         let row = self.row.computed(move |above| FilteredRow { above, predicate: kept.clone() });
         let table = self.computed("KTABLE-FILTER-", row, move |builder, name, parent, sends_old| {
-            let filter = TableFilter { predicate, sends_old };
+            let filter = TableFilter { predicate, sends_old, versioned };
             builder.add_operator::<TableOf<K, V>, TableOf<K, V>>(name, &[parent], filter);
         });
         // Where they cost nothing but a copy, old rows save tombstones for rows that never were.
@@ -125,9 +125,9 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             return self.try_filter(predicate);
         };
         let predicate = Arc::new(move |key: &K, value: &V| predicate(key, value).map_err(Into::into));
-        let told = self.want_old(Demand::IfKept);
+        let (told, versioned) = (self.want_old(Demand::IfKept), self.row.retention().is_some());
         self.kept("KTABLE-FILTER-", named, &[], move |store| {
-            let drops_absent = told || store.sends_old;
+            let drops_absent = !versioned && (told || store.sends_old());
             StoredTableFilter { predicate, store, drops_absent }
         })
     }

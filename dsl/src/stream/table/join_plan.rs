@@ -68,12 +68,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             let (name, sends_old) = (plan.name(name), told.told());
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, R>, TableOf<K, R>, _>(merge, sides, &[&name], move |wiring| {
-                KeepJoined(wiring.rows(&opened, sends_old))
+                KeepJoined(wiring.table_rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[merge]);
         };
         let step = self.plan_join(other, merge, required, old_rows.clone(), Arc::new(join), keep);
-        let table = self.join_result(step, other, (Row::stored(store), old_rows));
+        let row = Row::stored(store, &self.builder.plan());
+        let table = self.join_result(step, other, (row, old_rows));
         table.with_serdes((self.serdes.0.clone(), value))
     }
 

@@ -111,7 +111,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         };
         let map = Arc::new(move |key: &K, value: &V| map(key, value).map(R::into_plain).map_err(Into::into));
         self.kept("KTABLE-MAPVALUES-", named, &[], move |store| {
-            let sends_old = store.sends_old;
+            let sends_old = store.sends_old();
             TableMapValues { map, store: Some(store), sends_old }
         })
     }

@@ -14,6 +14,7 @@ mod map_values;
 mod old_rows;
 mod row;
 mod source;
+mod suppress;
 mod to_table;
 mod transform_values;
 
@@ -21,17 +22,18 @@ use std::marker::PhantomData;
 
 pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
-pub(super) use row::Row;
+pub(super) use row::{Row, WireReader};
 pub(super) use source::{plan_source, plan_store};
+pub use suppress::{Buffer, BufferLimit, Eager, Strict, Suppressed};
 
 use super::plan::{StepId, StoreId};
 use super::stream_type::{KnownSerdes, Sources};
 use super::{Materialized, Stream, StreamsBuilder};
-use crate::operator::ToStream;
+use crate::operator::{TableStore, ToStream};
 use crate::processor::{Operator, StreamOf, TableOf};
 use crate::serde::Data;
-use crate::state::{KeyValueState, KeyedRows};
-use crate::topology::{RowSlot, TopologyBuilder};
+use crate::state::KeyedRows;
+use crate::topology::TopologyBuilder;
 
 /// A table with keys `K` and rows `V`: a changelog read as its latest state. A row is never null; a deleted one is gone.
 pub struct Table<'b, K: 'static, V: 'static> {
@@ -58,7 +60,8 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     where
         V: Send,
     {
-        Table::stored_in::<KeyValueState<K, V>>(builder, step, sources, store)
+        let row = Row::stored(store, &builder.plan());
+        Table::new(builder, step, sources, (row, OldRows::stored(store)))
     }
 
     /// The table behind `step`, with its rows in a store of its own, of any kind.
@@ -156,7 +159,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         prefix: &str,
         (name, materialized): (String, Materialized<K, V2>),
         used: &[&str],
-        operator: impl FnOnce(RowSlot<K, V2>) -> O + 'static,
+        operator: impl FnOnce(TableStore<K, V2>) -> O + 'static,
     ) -> Table<'b, K, V2>
     where
         V2: Data<Plain = V2>,
@@ -173,7 +176,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             let stores: Vec<&str> = used.iter().map(String::as_str).chain([&*name]).collect();
             let opened = name.clone();
             builder.add_operator_with::<TableOf<K, V>, TableOf<K, V2>, _>(&node, &[&parent], &stores, move |wiring| {
-                operator(wiring.rows(&opened, sends_old))
+                operator(wiring.table_rows(&opened, sends_old))
             });
             builder.add_state_store(spec(&name), &[&node]);
         });

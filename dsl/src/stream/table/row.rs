@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::operator::{ReadRow, StoredRow};
-use crate::state::{KeyValueState, KeyedRows};
+use crate::operator::{ReadRow, StoredRow, TableStore, VersionedRow};
+use crate::state::KeyedRows;
 use crate::stream::plan::{Plan, StoreId};
 use crate::topology::Wiring;
 
@@ -18,28 +19,38 @@ pub(in crate::stream) struct Row<K, V> {
     stores: Rc<[StoreId]>,
     /// Stores that a function on the way uses.
     used: Rc<[Arc<str>]>,
+    /// How far back the rows can be read as they were; `None` where only the latest is known.
+    retention: Option<Duration>,
     make: MakeReader<K, V>,
 }
 
 impl<K, V> Clone for Row<K, V> {
     fn clone(&self) -> Self {
-        Row { stores: self.stores.clone(), used: self.used.clone(), make: self.make.clone() }
+        Row { stores: self.stores.clone(), used: self.used.clone(), retention: self.retention, make: self.make.clone() }
     }
 }
 
 impl<K: 'static, V: Send + 'static> Row<K, V> {
-    /// Rows of a key-value store.
-    pub(in crate::stream) fn stored(store: StoreId) -> Self {
-        Row::stored_in::<KeyValueState<K, V>>(store)
+    /// Rows of a key-value store, with their versions if it keeps them.
+    pub(in crate::stream) fn stored(store: StoreId, plan: &Plan) -> Self {
+        let row = Row::of_store(store, |wiring, name| match wiring.table_store(name) {
+            TableStore::Latest(slot) => Box::new(StoredRow(slot)),
+            TableStore::Versions(slot) => Box::new(VersionedRow(slot)),
+        });
+        Row { retention: plan.retention(store), ..row }
     }
 
     /// Rows of a store of any kind.
     pub(in crate::stream) fn stored_in<S: KeyedRows<Key = K, Value = V>>(store: StoreId) -> Self {
+        Row::of_store(store, |wiring, name| Box::new(StoredRow::<S>(wiring.store(name))))
+    }
+
+    fn of_store(store: StoreId, open: fn(&Wiring<'_>, &str) -> Box<dyn ReadRow<K, V>>) -> Self {
         Row::new([store], move |plan| {
             let name = plan.store(store);
             Box::new(move |wiring| {
                 let name = name.expect("a row is read only where its store is needed");
-                Box::new(StoredRow::<S>(wiring.store(&name)))
+                open(wiring, &name)
             })
         })
     }
@@ -51,7 +62,7 @@ impl<K: 'static, V: 'static> Row<K, V> {
         stores: impl Into<Rc<[StoreId]>>,
         make: impl Fn(&Plan) -> WireReader<K, V> + 'static,
     ) -> Self {
-        Row { stores: stores.into(), used: Rc::default(), make: Rc::new(make) }
+        Row { stores: stores.into(), used: Rc::default(), retention: None, make: Rc::new(make) }
     }
 
     /// Rows computed from these, each when it is read.
@@ -74,10 +85,34 @@ impl<K: 'static, V: 'static> Row<K, V> {
             Box::new(move |wiring| Box::new(compute(above(wiring), wiring)))
         });
         let used = self.used.iter().cloned().chain(used.iter().map(|name| (*name).into()));
-        Row { used: used.collect(), ..row }
+        Row { used: used.collect(), retention: self.retention, ..row }
     }
 
-    /// Rows computed from these and those of another table, each when it is read.
+    /// Rows computed from these and from a store of the table's own.
+    pub(in crate::stream) fn computed_over<V2: 'static, R: ReadRow<K, V2> + 'static>(
+        &self,
+        store: StoreId,
+        compute: impl Fn(Box<dyn ReadRow<K, V>>, &Wiring<'_>, &str) -> R + Clone + 'static,
+    ) -> Row<K, V2> {
+        let above = self.make.clone();
+        let stores: Vec<StoreId> = self.stores.iter().copied().chain([store]).collect();
+        let row = Row::new(stores, move |plan| {
+            let (above, compute, name) = (above(plan), compute.clone(), plan.store(store));
+            Box::new(move |wiring| {
+                let name = name.expect("the store is there whenever the table is");
+                Box::new(compute(above(wiring), wiring, &name))
+            })
+        });
+        Row { used: self.used.clone(), ..row }
+    }
+
+    /// How far back the rows can be read as they were; `None` where only the latest is known.
+    pub(in crate::stream) fn retention(&self) -> Option<Duration> {
+        self.retention
+    }
+
+    /// Rows computed from these and those of another table, each when it is read: from the latest rows, so that a join knows no
+    /// versions.
     pub(in crate::stream) fn joined<V2: 'static, R: 'static, J: ReadRow<K, R> + 'static>(
         &self,
         other: &Row<K, V2>,

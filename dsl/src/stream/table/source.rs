@@ -20,6 +20,7 @@ pub(in crate::stream) fn plan_store<K: Data, V: Data>(
     needed: bool,
 ) -> (StoreId, MakeSpec) {
     let store = plan.add_store(name, needed);
+    plan.keep_versions(store, materialized.versions());
     plan.persistent.push(name);
     let key = serde_for(plan, materialized.key.clone(), "key of a store");
     let value = serde_for(plan, materialized.value.clone(), "value of a store");
@@ -48,7 +49,7 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
         };
         let opened = store.clone();
         builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
-            TableSource { store: Some(wiring.rows(&opened, sends_old)) }
+            TableSource { store: Some(wiring.table_rows(&opened, sends_old)) }
         });
         builder.add_state_store(spec(&store), &[&name]);
     })

@@ -111,7 +111,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             transform(key, value, ctx).map(R::into_plain)
         });
         self.kept("KTABLE-TRANSFORMVALUES-", named, stores, move |store| {
-            let sends_old = store.sends_old;
+            let sends_old = store.sends_old();
             TableTransformValues { transform, store: Some(store), sends_old }
         })
     }

@@ -85,7 +85,7 @@ where
     /// # let builder = StreamsBuilder::new();
     /// let sessions = builder.stream(&IN).group_by_key().windowed_by(Session::gap(Duration::from_secs(30)));
     /// let greatest = sessions.reduce(|greatest, value| greatest.max(*value));
-    /// # greatest.to_stream().map(|row, value| (row.to_string(), *value)).to(&Topic::of("out"));
+    /// # greatest.to_stream().map(|row, value| (row.to_string(), *value)).to(&Topic::<String, i64>::of("out"));
     /// # let mut driver = TestDriver::new(&builder.build()?);
     /// # driver.input(&IN).at(1_000).send("a", 8);
     /// # driver.input(&IN).at(21_000).send("a", 7);
@@ -189,7 +189,8 @@ where
     ///
     /// const HISTORY: SessionStore<String, String> = SessionStore::of("history");
     /// # let builder = StreamsBuilder::new();
-    /// let sessions = builder.stream(&IN).group_by_key().windowed_by(Session::gap(Duration::from_secs(30)));
+    /// let windows = Session::gap(Duration::from_secs(30)).with_grace(Duration::from_secs(60));
+    /// let sessions = builder.stream(&IN).group_by_key().windowed_by(windows);
     /// sessions.aggregate(
     ///     &HISTORY,
     ///     String::new,
@@ -283,7 +284,7 @@ where
         let row_keys = SessionWindowed::serde;
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.grouped.aggregated::<SessionState<K::Plain, A>, A, _>(
+        let table = self.grouped.aggregated::<SessionState<K::Plain, A>, A, _>(
             prefix,
             known,
             row_keys,
@@ -292,6 +293,8 @@ where
                 let windowing = Windowing { store, time: wiring.add_time(), emit };
                 SessionAggregate { windowing, windows, initial, fold, merge }
             },
-        )
+        );
+        self.grouped.stream.builder.plan().set_grace(table.step, retention);
+        table
     }
 }

@@ -260,6 +260,7 @@ where
         fold: impl Fn(Option<A>, &K::Plain, &V::Plain) -> Result<Option<A>, ProcessError> + Send + Sync + 'static,
     ) -> Rows<'b, K, A> {
         let (windows, emit) = (self.windows, self.emit);
+        let grace = millis(windows.grace());
         let (size, retention) = (millis(windows.difference()), windows.retention());
         if let Some(fault) = materialized.fault(retention) {
             self.grouped.fault(fault);
@@ -269,7 +270,7 @@ where
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
+        let table = self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
             prefix,
             known,
             row_keys,
@@ -278,6 +279,8 @@ where
                 let windowing = Windowing { store, time: wiring.add_time(), emit };
                 SlidingAggregate { windowing, windows, fold }
             },
-        )
+        );
+        self.grouped.stream.builder.plan().set_grace(table.step, grace);
+        table
     }
 }

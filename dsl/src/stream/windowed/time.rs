@@ -260,8 +260,9 @@ where
         fold: impl Fn(Option<A>, &K::Plain, &V) -> Result<Option<A>, ProcessError> + Send + Sync + 'static,
     ) -> Rows<'b, K, A> {
         let (windows, emit) = (self.windows.clone(), self.emit);
+        let grace = millis(windows.grace());
         let size = millis(windows.size());
-        let retention = size.saturating_add(millis(windows.grace()));
+        let retention = size.saturating_add(grace);
         if let Some(fault) = materialized.fault(retention) {
             self.grouped.fault(fault);
         }
@@ -270,7 +271,7 @@ where
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
+        let table = self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
             prefix,
             known,
             row_keys,
@@ -279,6 +280,8 @@ where
                 let windowing = Windowing { store, time: wiring.add_time(), emit };
                 WindowAggregate { windowing, windows, fold }
             },
-        )
+        );
+        self.grouped.stream.builder.plan().set_grace(table.step, grace);
+        table
     }
 }
