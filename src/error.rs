@@ -38,10 +38,11 @@ pub enum ErrorKind {
 }
 
 /// An application could not do what it was asked to, or stopped. Cheap to clone.
-#[derive(Clone, Debug)]
+///
+/// `Debug` gives the kind and the text of `Display`, because that is what a `main` that returns an error shows.
+#[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -67,6 +68,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
     }
 }
 

@@ -6,7 +6,10 @@
 pub use crate::{App, Settings};
 
 pub use tidemill_dsl::Topic;
-pub use tidemill_dsl::processor::{Context, Flow, ProcessError, Processor, PunctuationType, SilentContext};
+pub use tidemill_dsl::processor::{
+    Context, ErrorHandler, ErrorSettings, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Flow, ProcessError,
+    Processor, PunctuationType, SilentContext,
+};
 pub use tidemill_dsl::record::{Headers, Record, Timestamp};
 pub use tidemill_dsl::serde::{Data, SerdeRef};
 pub use tidemill_dsl::state::{Changelog, Direction, SessionStore, Store, StoreSpec, WindowStore};
@@ -14,4 +17,4 @@ pub use tidemill_dsl::stream::{
     Consumed, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream, StreamsBuilder, Table,
 };
 pub use tidemill_dsl::topology::{TimestampExtractor, Topology, TopologyErrors};
-pub use tidemill_dsl::window::{EmitStrategy, Hopping, Session, Sliding, Tumbling, Window, Windowed};
+pub use tidemill_dsl::window::{EmitStrategy, Hopping, Session, Sliding, TimeWindowed, Tumbling, Window, Windowed};

@@ -231,7 +231,8 @@ impl App {
     }
 
     /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
-    /// followed from it too.
+    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers:
+    /// what a punctuation will write is no record of an input topic yet.
     pub async fn settled(&self) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let mut news = News::of(shared);
@@ -243,6 +244,7 @@ impl App {
             if backlog(shared, &shared.session.progress()?)? == 0 {
                 return Ok(());
             }
+            shared.want(&ends(shared)?);
             news = news.next().await;
         }
     }
@@ -331,6 +333,15 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
 
 /// How many records lie in the partitions that the tasks read behind `progress`, and in those of the global stores behind
 /// what they have.
+/// Where the input topics end now.
+fn ends(shared: &Shared) -> Result<Position, Error> {
+    let mut ends = Position::new();
+    for input in &shared.inputs {
+        ends.reach(input, shared.log.bounds(input)?.end);
+    }
+    Ok(ends)
+}
+
 fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
     let mut records = 0;
     // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing

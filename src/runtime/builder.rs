@@ -64,7 +64,7 @@ impl AppBuilder {
         AppBuilder { place: Some(Place::Log(log)), ..self }
     }
 
-    /// Replaces the settings.
+    /// Replaces all settings, so call it before those that change one of them, such as [`threads`](Self::threads).
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
         AppBuilder { settings, ..self }

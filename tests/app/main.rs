@@ -18,4 +18,5 @@ mod support;
 mod threads;
 mod timers;
 mod times;
+mod versions;
 mod watching;

@@ -3,8 +3,21 @@
 use tidemill::record::{Headers, Timestamp};
 use tidemill::stream::{Consumed, StreamsBuilder};
 use tidemill::topology::TimestampExtractor;
+use tidemill::{App, ManualClock};
 
-use crate::support::{IN, OUT, shared_log, soon, start};
+use crate::support::{IN, OUT, out, shared_log, soon, start};
+
+#[tokio::test]
+async fn on_a_clock_that_stands_still_it_settles_all_the_same() {
+    let builder = StreamsBuilder::new();
+    builder.stream(&IN).to(&OUT);
+    let app = App::builder("app", builder.build().unwrap()).memory().clock(ManualClock::default());
+    let app = app.start().await.unwrap();
+    app.send(&IN, "a", 7).await.unwrap();
+    app.settled().await.unwrap();
+    assert_eq!(out(&app), [7]);
+    app.close().await.unwrap();
+}
 
 #[tokio::test]
 async fn a_record_without_time_gets_the_greatest_of_those_before_it_in_the_same_batch() {

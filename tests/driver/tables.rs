@@ -66,11 +66,7 @@ fn counted<'b>(b: &'b StreamsBuilder, kept: bool) -> Table<'b, String, i64> {
         Ok(value.map(|value| if changes { value * 10 + count } else { -count }))
     };
     let table = b.table(&L);
-    if kept {
-        table.transform_values_with(&KEPT, count, &[CALLS.name()])
-    } else {
-        table.transform_values(count, &[CALLS.name()])
-    }
+    if kept { table.transform_values_with(&KEPT, count, &[&CALLS]) } else { table.transform_values(count, &[&CALLS]) }
 }
 
 #[test]

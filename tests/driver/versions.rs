@@ -39,7 +39,9 @@ fn dropped(driver: &mut TestDriver, reason: DropReason) -> u64 {
 
 #[test]
 fn a_change_that_comes_late_is_put_where_it_belongs_and_one_too_late_is_dropped() {
-    let mut driver = driver(|b| drop(b.table_with(&IN, &VERSIONS).to_stream().to(&OUT)));
+    let mut driver = driver(|b| {
+        b.table_with(&IN, &VERSIONS).to_stream().to(&OUT);
+    });
     for (time, value) in [(200, 1), (120, 2), (99, 3)] {
         driver.input(&IN).at(time).send("a", value);
     }

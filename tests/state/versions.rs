@@ -338,3 +338,20 @@ fn a_row_that_was_deleted_long_ago_takes_no_place() {
     // The one row has two versions again, the latest and the one before it, and the others are gone.
     assert_eq!(pair.state_bytes().len(), one_row);
 }
+
+#[test]
+fn a_record_that_fails_does_not_make_the_store_forget_what_it_has_to_drop() {
+    let after = |fails: bool| {
+        let mut pair = Pair::new(Changelog::LastPerCommit, Below::Nothing);
+        pair.command("row", "put|1", 20);
+        pair.command("row", "delete", 30);
+        let fail = if fails { "fail|time=1=1000" } else { "get" };
+        pair.command("time", fail, 900);
+        pair.command("time", "put|1", 1_000);
+        pair.commit();
+        let mut bytes = Vec::new();
+        store(&mut pair.task).snapshot(&mut bytes).unwrap();
+        bytes
+    };
+    assert_eq!(after(true), after(false));
+}

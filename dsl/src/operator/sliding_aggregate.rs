@@ -55,10 +55,10 @@ where
     K: Data<Plain: Clone>,
     V: Data,
     A: Clone + Send + 'static,
-    F: Fn(Option<A>, &K::Plain, &V::Plain) -> Result<Option<A>, ProcessError> + Send + Sync + 'static,
+    F: Fn(Option<A>, &K::Plain, &V) -> Result<Option<A>, ProcessError> + Send + Sync + 'static,
 {
     fn process(&self, record: Record<'_, K, V>, ctx: &mut NodeContext<'_, TableOf<Windowed<K::Plain>, A>>) -> Flow {
-        let Some((key, value)) = key_and_value(&record, ctx) else { return Ok(()) };
+        let Some((key, _)) = key_and_value(&record, ctx) else { return Ok(()) };
         let observed = ctx.task().time(self.windowing.time).observe(record.timestamp);
         let (difference, at) = (millis(self.windows.difference()), record.timestamp.as_millis());
         let closed_to = observed.as_millis().saturating_sub(millis(self.windows.grace()));
@@ -68,7 +68,7 @@ where
         }
         let (state, _) = ctx.task().state::<WindowState<K::Plain, A>>(self.windowing.store.index);
         let windowed = state.lend_key(key, Window::default());
-        let record = Record { key, value, timestamp: record.timestamp, headers: record.headers };
+        let record = record.with_key(key);
         let mut step = Step { operator: self, record, ctx, windowed, difference, closed_to };
         if at < difference {
             step.early(at)?;

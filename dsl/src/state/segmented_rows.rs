@@ -52,7 +52,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         name: Arc<str>,
         values: SerdeRef<V>,
         format: RowFormat,
-        (retention, timely): (i64, bool),
+        (segments, timely): (Segments, bool),
         kept: Kept,
     ) -> Self {
         // Where windows come out when they are closed no change comes out before, and there is nothing to hold back.
@@ -60,18 +60,13 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         let kept = Kept { cache, ..kept };
         SegmentedRows {
             rows: TypedRows::new(name, values, format, kept).with_key_prefix(PREFIX),
-            segments: Segments::new(retention),
+            segments,
             dropped: 0,
             timely,
             by_time: None,
             buffer: Vec::new(),
             layout: std::marker::PhantomData,
         }
-    }
-
-    /// The same, where a row that is as old as the retention can still be read.
-    pub(super) fn reading_last(self) -> Self {
-        SegmentedRows { segments: self.segments.reading_last(), ..self }
     }
 
     pub(super) fn rows(&self) -> &TypedRows<V> {

@@ -1,7 +1,8 @@
 //! Which rows of a store of windows are still there.
 //!
 //! Rule, as in Kafka Streams: a row can be read while its time is later than the greatest time put into the store minus the
-//! retention; one of a window that comes out when it is closed also while it is equal. Rows leave in segments, blocks of time at least a minute long, once all of a block is behind that.
+//! retention; one of a window that comes out when it is closed also while it is equal. Rows leave in segments, blocks of time
+//! at least a minute long, once all of a block is behind that.
 //! The time is a window's start, and a session's end.
 
 use super::Undoable;
@@ -16,9 +17,9 @@ pub(super) const PREFIX: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segments {
     retention: i64,
+    /// How far behind the greatest time the last row is that can be read.
+    reach: i64,
     interval: i64,
-    /// Whether a row that is as old as the retention can still be read.
-    reads_last: bool,
     observed: Undoable<Option<i64>>,
     /// The greatest time of a row whose change a cache has let out.
     told: Option<i64>,
@@ -26,14 +27,19 @@ pub(super) struct Segments {
 
 impl Segments {
     pub(super) fn new(retention: i64) -> Self {
-        let interval = (retention / 2).max(INTERVAL_MIN);
-        Segments { retention, interval, reads_last: false, observed: Undoable::new(None), told: None }
+        Segments {
+            retention,
+            reach: retention.saturating_sub(1),
+            interval: (retention / 2).max(INTERVAL_MIN),
+            observed: Undoable::new(None),
+            told: None,
+        }
     }
 
-    /// The same, where a row that is as old as the retention can still be read: Kafka Streams' rule for windows that come out
-    /// when they are closed. Without grace none would come out otherwise.
-    pub(super) fn reading_last(self) -> Self {
-        Segments { reads_last: true, ..self }
+    /// As Kafka Streams keeps windows that come out when they are closed: a row that is the retention behind can be read, as
+    /// it is that of a window which the greatest time has closed.
+    pub(super) fn with_closing(self) -> Self {
+        Segments { reach: self.retention, ..self }
     }
 
     /// The greatest time put so far.
@@ -99,8 +105,7 @@ impl Segments {
     /// The earliest time whose row can be read.
     #[inline]
     pub(super) fn first_visible(&self) -> i64 {
-        let past = i64::from(!self.reads_last);
-        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.retention).saturating_add(past))
+        self.observed.get().map_or(0, |observed| observed.saturating_sub(self.reach))
     }
 
     #[inline]
@@ -133,6 +138,13 @@ mod tests {
         assert!(segments.is_visible(800_001) && !segments.is_visible(800_000));
         // Segments of 100 s: the one that 800 s lies in goes with its last row.
         assert!(segments.is_live(800_000) && !segments.is_live(799_999));
+    }
+
+    #[test]
+    fn windows_that_come_out_closed_can_be_read_a_moment_longer() {
+        let mut segments = Segments::new(100).with_closing();
+        segments.observe(200);
+        assert!(segments.is_visible(100) && !segments.is_visible(99));
     }
 
     #[test]

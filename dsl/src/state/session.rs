@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keyed_rows::KeyedRows;
 use super::segmented_rows::{SegmentedRows, forward_to_rows};
-use super::segments::PREFIX;
+use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window::{segment_range, unwritable};
 use super::window_key::{SessionKeys, own_bytes, push_session, session_window};
@@ -44,7 +44,7 @@ pub(crate) type VisitSession<'a, V> = &'a mut dyn FnMut(&[u8], Window, &V) -> Co
 impl<K: 'static, V: Send + 'static> SessionState<K, V> {
     /// An empty store, or one over the rows that `kept.below` has.
     pub(crate) fn new(name: Arc<str>, store: &SessionStore<K, V>, keeping: SessionKeeping, kept: Kept) -> Self {
-        let times = (keeping.retention, keeping.closing);
+        let times = (Segments::new(keeping.retention), keeping.closing);
         SessionState {
             keys: store.key_serde().clone(),
             rows: SegmentedRows::new(name, store.value_serde().clone(), RowFormat::Plain, times, kept),

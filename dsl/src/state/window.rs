@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keyed_rows::KeyedRows;
 use super::segmented_rows::{SegmentedRows, forward_to_rows};
-use super::segments::PREFIX;
+use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
 use super::{
@@ -56,13 +56,13 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         keeping: WindowKeeping,
         kept: Kept,
     ) -> Self {
-        let times = (keeping.retention, keeping.closing);
         // A cache has one row for a key and a start.
         let kept = Kept { cache: kept.cache.filter(|_| !keeping.duplicates), ..kept };
-        let rows = SegmentedRows::new(name, store.value_serde().clone(), format, times, kept);
+        let segments = Segments::new(keeping.retention);
+        let times = (if keeping.closing { segments.with_closing() } else { segments }, keeping.closing);
         WindowState {
             keys: store.key_serde().clone(),
-            rows: if keeping.closing { rows.reading_last() } else { rows },
+            rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
             size: keeping.size,
             duplicates: keeping.duplicates,
             sequence: Undoable::new(0),

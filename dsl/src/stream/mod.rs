@@ -39,4 +39,4 @@ pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
 pub use table::{Buffer, BufferLimit, Eager, GroupedTable, Strict, Suppressed, Table};
-pub use windowed::{WindowKind, WindowedStream};
+pub use windowed::{CogroupWindows, WindowKind, WindowedCogroup, WindowedStream};

@@ -31,7 +31,7 @@ impl<K: 'static, V: 'static> Partitioner<K, V> for Chosen<K, V> {
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
-    /// Writes the records to a topic, which must exist when the application starts.
+    /// Writes the records to a topic, which is created when the application starts, unless its settings say otherwise.
     ///
     /// A record goes to the partition of its key (murmur2 of its bytes, as Kafka's producers do) and keeps its time and
     /// headers. Under exactly-once others see it when the commit is through. A stream of `Option<V>` fits into a topic of

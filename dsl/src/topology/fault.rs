@@ -198,7 +198,9 @@ impl fmt::Display for Fault {
 }
 
 /// All faults of a topology. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` gives the same text as `Display`, because that is what a `main` that returns an error shows.
+#[derive(Clone, PartialEq, Eq)]
 pub struct TopologyErrors(Vec<Fault>);
 
 impl TopologyErrors {
@@ -210,6 +212,12 @@ impl TopologyErrors {
     /// The faults, in the order in which they were found.
     pub fn faults(&self) -> &[Fault] {
         &self.0
+    }
+}
+
+impl fmt::Debug for TopologyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

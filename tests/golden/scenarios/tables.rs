@@ -81,7 +81,7 @@ fn table_transform_values(b: &StreamsBuilder) {
             calls.put(k, n, at)?;
             Ok(v.map(|v| format!("{v}#{n}")))
         },
-        &[CALLS.name()],
+        &[&CALLS],
     );
     counted.to_stream().to(&TEXTS_OUT);
 }

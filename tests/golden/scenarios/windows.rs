@@ -32,6 +32,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     all.extend(sliding());
     all.extend(sessions());
     all.extend(on_close());
+    all.extend(cogroups());
     all
 }
 
@@ -84,6 +85,14 @@ fn on_close() -> Vec<Scenario> {
             .set(EMIT_INTERVAL, "1000")
             .windows(&N),
         final_scenario("emit_final_in_memory", emit_final_in_memory).windows(&N).set(STORES, IN_MEMORY),
+    ]
+}
+
+fn cogroups() -> Vec<Scenario> {
+    vec![
+        Scenario::streams("cogroup_tumbling", cogroup_tumbling).windows(&AGG),
+        Scenario::streams("cogroup_session", cogroup_session).sessions(&SESSION_AGG),
+        Scenario::streams("cogroup_sliding", cogroup_sliding).windows(&AGG),
     ]
 }
 
@@ -382,4 +391,34 @@ fn emit_final_in_memory(b: &StreamsBuilder) {
         .count_with(Materialized::windows(&N).in_memory())
         .to_stream()
         .to(&windowed::<i64>("out", 100));
+}
+
+fn cogroup_tumbling(b: &StreamsBuilder) {
+    let left = b.stream(&texts("left")).group_by_key();
+    left.windowed_by(Tumbling::of(ms(100)).with_grace(ms(50)))
+        .cogroup(|agg: String, _, v| agg + "L" + &str(v))
+        .and(&b.stream(&texts("right")).group_by_key(), |agg, _, v| agg + "R" + &str(v))
+        .aggregate(&AGG, String::new)
+        .to_stream()
+        .to(&windowed::<String>("out", 100));
+}
+
+fn cogroup_session(b: &StreamsBuilder) {
+    let left = b.stream(&texts("left")).group_by_key();
+    left.windowed_by(SESSION)
+        .cogroup(|agg: String, _, v| agg + "L" + &str(v))
+        .and(&b.stream(&texts("right")).group_by_key(), |agg, _, v| agg + "R" + &str(v))
+        .aggregate(&SESSION_AGG, String::new, |_, x, y| format!("({x}&{y})"))
+        .to_stream()
+        .to(&in_sessions::<String>("out"));
+}
+
+fn cogroup_sliding(b: &StreamsBuilder) {
+    let left = b.stream(&texts("left")).group_by_key();
+    left.windowed_by(Sliding::of(ms(50)).with_grace(ms(100)))
+        .cogroup(|agg: String, _, v| agg + "L" + &str(v))
+        .and(&b.stream(&texts("right")).group_by_key(), |agg, _, v| agg + "R" + &str(v))
+        .aggregate(&AGG, String::new)
+        .to_stream()
+        .to(&windowed::<String>("out", 50));
 }

@@ -6,6 +6,7 @@ use super::{OldRows, Table};
 use crate::operator::{TableTransformValues, TransformedRow};
 use crate::processor::{ProcessError, RowContext, TableOf};
 use crate::serde::Data;
+use crate::state::StoreName;
 use crate::stream::Materialized;
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
@@ -37,7 +38,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     ///         }
     ///         Ok(highest)
     ///     },
-    ///     &[HIGHEST.name()],
+    ///     &[&HIGHEST],
     /// );
     /// highest.to_stream().to(&OUT);
     /// # let mut driver = TestDriver::new(&builder.build()?);
@@ -50,7 +51,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn transform_values<R: Data>(
         &self,
         transform: impl Fn(&K, Option<&V>, &mut RowContext<'_>) -> Result<R, ProcessError> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: &[&dyn StoreName],
     ) -> Table<'b, K, R::Plain> {
         let transform = Arc::new(move |key: &K, value: Option<&V>, ctx: &mut RowContext<'_>| {
             transform(key, value, ctx).map(R::into_plain)
@@ -59,12 +60,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let (parent, name) = (self.step, plan.names.numbered("KTABLE-TRANSFORMVALUES-"));
         let old_rows = OldRows::computed(&self.old_rows);
         let called = transform.clone();
-        let row = self.row.computed_with(stores, move |above, wiring| TransformedRow {
+        let stores = names(stores);
+        let row = self.row.computed_with(&stores, move |above, wiring| TransformedRow {
             above,
             transform: called.clone(),
             reader: wiring.head(None),
         });
-        let (sends_old, used) = (old_rows.clone(), owned(stores));
+        let (sends_old, used) = (old_rows.clone(), stores.into_iter().map(str::to_owned).collect::<Vec<_>>());
         let step = plan.add(name, &[parent], move |plan, builder| {
             let sends_old = sends_old.told();
             let used: Vec<&str> = used.iter().map(String::as_str).collect();
@@ -104,19 +106,19 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         &self,
         materialized: impl Into<Materialized<K, R::Plain>>,
         transform: impl Fn(&K, Option<&V>, &mut RowContext<'_>) -> Result<R, ProcessError> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: &[&dyn StoreName],
     ) -> Table<'b, K, R::Plain> {
         let Some(named) = materialized.into().under_name() else { return self.transform_values(transform, stores) };
         let transform = Arc::new(move |key: &K, value: Option<&V>, ctx: &mut RowContext<'_>| {
             transform(key, value, ctx).map(R::into_plain)
         });
-        self.kept("KTABLE-TRANSFORMVALUES-", named, stores, move |store| {
+        self.kept("KTABLE-TRANSFORMVALUES-", named, &names(stores), move |store| {
             let sends_old = store.sends_old();
             TableTransformValues { transform, store: Some(store), sends_old }
         })
     }
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
+fn names<'s>(stores: &[&'s dyn StoreName]) -> Vec<&'s str> {
+    stores.iter().map(|store| store.store_name()).collect()
 }

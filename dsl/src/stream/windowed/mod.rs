@@ -1,8 +1,11 @@
 //! Grouped streams cut into windows: verbs that fold the records of each key and window into a row.
 
+mod cogroup;
 mod session;
 mod sliding;
 mod time;
+
+pub use cogroup::{CogroupWindows, WindowedCogroup};
 
 use super::GroupedStream;
 use crate::serde::Data;

@@ -277,10 +277,20 @@ where
             spec,
             move |wiring, store| {
                 let windowing = Windowing { store, time: wiring.add_time(), emit };
-                SlidingAggregate { windowing, windows, fold }
+                SlidingAggregate { windowing, windows, fold: of_plain::<K, V, A>(fold) }
             },
         );
         self.grouped.stream.builder.plan().set_grace(table.step, grace);
         table
+    }
+}
+
+/// A fold of what is there, for records of which the operator has seen that something is.
+fn of_plain<K: Data, V: Data, A>(
+    fold: impl Fn(Option<A>, &K::Plain, &V::Plain) -> Result<Option<A>, ProcessError>,
+) -> impl Fn(Option<A>, &K::Plain, &V) -> Result<Option<A>, ProcessError> {
+    move |row, key, value| match value.plain() {
+        Some(value) => fold(row, key, value),
+        None => Ok(row),
     }
 }
