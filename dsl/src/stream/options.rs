@@ -284,7 +284,7 @@ impl<K, V: Send> Materialized<K, V> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
         self.keeping(match self.kind.versions {
             Some(retention) => StoreSpec::versioned(&VersionedStore::new(name, key, value, retention)),
-            None => StoreSpec::timestamped(&Store::new(name, key, value)),
+            None => StoreSpec::timestamped(&Store::new(name, key, value)).of_table(),
         })
     }
 }
@@ -311,7 +311,10 @@ impl<K: Send, V: Send> Materialized<K, V, Windows> {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = WindowKeeping { retention, ..keeping };
         let store = WindowStore::new(name, key, value);
-        uncached_if(keeping.closing, self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping)))
+        uncached_if(
+            keeping.closing,
+            self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping).of_table()),
+        )
     }
 }
 
@@ -336,7 +339,10 @@ impl<K: Send, V: Send> Materialized<K, V, Sessions> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: SessionKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = SessionKeeping { retention, ..keeping };
-        uncached_if(keeping.closing, self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping)))
+        uncached_if(
+            keeping.closing,
+            self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping).of_table()),
+        )
     }
 }
 
