@@ -90,7 +90,7 @@ impl StreamsBuilder {
 
     /// Says what the rows of tables keep, windows and sessions included; `dsl.store.format` of Kafka Streams. What comes out
     /// is the same; a processor reads the headers by
-    /// [`get_with_headers`](crate::state::StoreAccess::get_with_headers).
+    /// [`get_with_headers`](crate::state::StoreReader::get_with_headers).
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
