@@ -37,6 +37,9 @@ pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
 
 fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     check(&builder)?;
+    for warning in builder.topology.warnings(builder.settings.tasks.changelog) {
+        tracing::warn!(application = builder.application, "{warning}");
+    }
     let (log, stores) = open(&builder)?;
     create_topics(&builder, &*log)?;
     let names: Vec<TopicName> = log.topics()?.into_iter().map(|spec| spec.name).collect();

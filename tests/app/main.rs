@@ -2,6 +2,7 @@
 
 mod committed_reads;
 mod dead_letters;
+mod emission;
 mod failures;
 mod globals;
 mod housekeeping;

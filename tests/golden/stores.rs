@@ -24,6 +24,20 @@ impl StoreRows {
         })
     }
 
+    /// Rows with their times and headers: kind `tkvh`.
+    pub(crate) fn with_headers<K: Serialize + Clone, V: Serialize + Send>(store: &Store<K, V>) -> Self {
+        StoreRows::new(store, |driver, store| {
+            let mut view = driver.store(store);
+            let rows = view.all_with_times().into_iter().map(|(key, value, time)| {
+                let (_, headers) = view.get_with_headers(key.clone()).expect("the row was there");
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let headers: Vec<_> = headers.iter().map(|(name, value)| json!([name, value.map(text)])).collect();
+                json!({"key": key, "value": value, "ts": time.as_millis(), "headers": headers})
+            });
+            rows.collect()
+        })
+    }
+
     /// Rows without times: kind `kv`.
     pub(crate) fn plain<K: Serialize, V: Serialize + Send>(store: &Store<K, V>) -> Self {
         StoreRows::new(store, |driver, store| {

@@ -11,3 +11,4 @@ mod optimization;
 mod plan;
 mod source_topics;
 mod typed_faults;
+mod warnings;

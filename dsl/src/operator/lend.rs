@@ -5,7 +5,7 @@
 
 use crate::processor::{Flow, NodeContext, Outlet, ProcessError, TableOf, TaskState};
 use crate::record::{Change, Headers, Timestamp};
-use crate::state::{Cause, CellId, Held, KeyedRows, Release};
+use crate::state::{Before, Cause, CellId, Held, KeyedRows, Release};
 use crate::topology::{FlushCache, StoreSlot};
 
 /// A row: its value, if it is there, and its time.
@@ -147,7 +147,7 @@ fn hold_row<S: KeyedRows>(
     store.rows().touch(row, &mut out)?;
     task.make_room(slot.index)?;
     let (store, out) = task.state::<S>(slot.index);
-    store.rows().note(row)?;
+    store.rows().note_before(row)?;
     let (value, timestamp) = updated(store, row, update)?;
     store.set(row, value, timestamp, &mut out.caused_by(cause))?;
     task.make_room(slot.index)
@@ -186,14 +186,20 @@ impl<S: KeyedRows> RowFlusher<S> {
         let slot = self.slot.index;
         let (store, mut out) = task.state::<S>(slot);
         let row_time = store.row(row).map(|(_, time)| time);
-        if row_time.is_none() && before.is_absent() {
+        let no_news = |before: &Before<_>| row_time.is_none() && before.is_absent();
+        if no_news(&before) {
+            return Ok(());
+        }
+        let before = if store.tell_of(row) { before } else { Before::Absent };
+        if no_news(&before) {
             return Ok(());
         }
         store.rows().log_released(row, &mut out)?;
         let key = store.key_at(row)?;
+        let timestamp = row_time.unwrap_or_else(|| store.deletion_time(&key, cause.timestamp));
         task.set_address(cause.address);
         let old = self.slot.sends_old.then(|| before.value());
-        let changed = Changed { row, old, timestamp: row_time.unwrap_or(cause.timestamp) };
+        let changed = Changed { row, old, timestamp };
         task.attempt_to_tell(cause.timestamp, |task| {
             let store = task.take_state::<S>(slot);
             push_row(&self.slot, &key, (store, changed), &cause.headers, &self.outlet, task)

@@ -14,7 +14,7 @@ use super::window_aggregate::Windowing;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::{Record, Timestamp};
 use crate::serde::Data;
-use crate::state::{Cause, Direction, SessionState};
+use crate::state::{Cause, Direction, Reader, SessionState};
 use crate::window::{EmitStrategy, Session, Window, Windowed, millis};
 
 pub(crate) struct SessionAggregate<K: 'static, A: 'static, I, F, M> {
@@ -96,7 +96,7 @@ where
         let within = (at.saturating_sub(gap), at.saturating_add(gap));
         let mut found = SmallVec::new();
         let (state, _) = ctx.task().state::<SessionState<K, A>>(self.windowing.store.index);
-        state.walk_key(key, within, Direction::Forward, &mut |_, session, _| {
+        state.walk_key(key, within, (Direction::Forward, Reader::Task), &mut |_, session, _| {
             found.push(session);
             ControlFlow::Continue(())
         })?;

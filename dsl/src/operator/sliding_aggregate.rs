@@ -13,7 +13,7 @@ use super::window_aggregate::Windowing;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::{Record, Timestamp};
 use crate::serde::Data;
-use crate::state::{Direction, WindowState};
+use crate::state::{Direction, Reader, WindowState};
 use crate::window::{EmitStrategy, Sliding, Window, Windowed, millis};
 
 pub(crate) struct SlidingAggregate<K: 'static, A: 'static, F> {
@@ -136,7 +136,7 @@ where
         let difference = self.difference;
         let range = at.saturating_sub(difference.saturating_mul(2)).max(0)..=at.saturating_add(1);
         let (state, _) = self.ctx.task().state::<WindowState<K, A>>(self.operator.windowing.store.index);
-        state.walk_key(self.record.key, range, Direction::Backward, &mut |_, start, row, time| {
+        state.walk_key(self.record.key, range, (Direction::Backward, Reader::Task), &mut |_, start, row, time| {
             starts.push(start);
             let (end, time_millis) = (start.saturating_add(difference), time.as_millis());
             if start == at.saturating_add(1) {
@@ -167,18 +167,23 @@ where
         let (mut starts, mut holding) = (Vec::new(), Vec::new());
         let (mut combined, mut right_row, mut right_there) = (None, None, false);
         let (state, _) = self.ctx.task().state::<WindowState<K, A>>(self.operator.windowing.store.index);
-        state.walk_key(self.record.key, 0..=at + 1, Direction::Forward, &mut |_, start, row, time| {
-            starts.push(start);
-            if start == 0 {
-                combined = Some((row.clone(), time));
-            } else if start <= at {
-                holding.push(start);
-                right_row = Some((row.clone(), time));
-            } else {
-                right_there = true;
-            }
-            ControlFlow::Continue(())
-        })?;
+        state.walk_key(
+            self.record.key,
+            0..=at + 1,
+            (Direction::Forward, Reader::Task),
+            &mut |_, start, row, time| {
+                starts.push(start);
+                if start == 0 {
+                    combined = Some((row.clone(), time));
+                } else if start <= at {
+                    holding.push(start);
+                    right_row = Some((row.clone(), time));
+                } else {
+                    right_there = true;
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
         for start in holding {
             self.update(start, From::Row)?;
         }

@@ -4,6 +4,7 @@
 //! An [`Operator`] is a node that keeps nothing of its own; a [`Processor`] is a node with an instance per task. The
 //! builder's verbs are operators, and nothing that they use is hidden from yours.
 
+mod caches;
 mod context;
 mod dead_letter;
 mod dropped;

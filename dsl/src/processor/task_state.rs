@@ -12,7 +12,7 @@ use super::{
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{
-    CacheBudget, ChangelogOut, Descriptor, Positions, Release, StateStore, StoreError, StoreErrorKind, Undoable,
+    CacheBudget, ChangelogOut, Descriptor, Positions, Reader, StateStore, StoreError, StoreErrorKind, Undoable,
 };
 use crate::topology::Flusher;
 
@@ -389,7 +389,19 @@ impl TaskState {
         let typed = any.downcast_mut()?;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        Some((typed, ChangelogOut { outputs, topic, partition, budget, address, cause: None }))
+        Some((
+            typed,
+            ChangelogOut {
+                outputs,
+                topic,
+                partition,
+                budget,
+                address,
+                cause: None,
+                gives_headers: false,
+                reader: Reader::Task,
+            },
+        ))
     }
 
     /// A store in the hands of whoever drives the task, as a processor gets it; `None` when the task has none of this name.
@@ -400,15 +412,24 @@ impl TaskState {
     pub fn open<D: Descriptor>(&mut self, store: &D) -> Result<Option<D::Access<'_>>, ProcessError> {
         let named =
             |part: &Option<Box<dyn StateStore>>| part.as_ref().is_some_and(|part| **part.name() == *store.name());
-        self.parts.stores.iter().position(named).map(|slot| self.open_at(slot, store)).transpose()
+        self.parts.stores.iter().position(named).map(|slot| self.open_by(Reader::Outside, slot, store)).transpose()
     }
 
     /// The store at a slot, in the hands of a processor.
     pub(crate) fn open_at<D: Descriptor>(&mut self, slot: usize, store: &D) -> Result<D::Access<'_>, ProcessError> {
+        self.open_by(Reader::Task, slot, store)
+    }
+
+    fn open_by<D: Descriptor>(
+        &mut self,
+        reader: Reader,
+        slot: usize,
+        store: &D,
+    ) -> Result<D::Access<'_>, ProcessError> {
         let Some((state, out)) = self.try_state::<D::State>(slot) else {
             return Err(other_kind(store.name(), std::any::type_name::<D::State>()));
         };
-        Ok(D::access(state, out))
+        Ok(D::access(state, ChangelogOut { reader, ..out }))
     }
 
     /// Looks at the store at a slot, or at the global one of that number.
@@ -420,7 +441,16 @@ impl TaskState {
         let TaskParts { stores, globals, outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        let out = ChangelogOut { outputs, topic, partition, budget, address, cause: None };
+        let out = ChangelogOut {
+            outputs,
+            topic,
+            partition,
+            budget,
+            address,
+            cause: None,
+            gives_headers: false,
+            reader: Reader::Task,
+        };
         let typed = |store: &mut dyn StateStore| {
             if !(store as &dyn Any).is::<S>() {
                 return Err(other_kind(store.name(), std::any::type_name::<S>()));
@@ -483,58 +513,16 @@ impl TaskState {
         let TaskParts { outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let (topic, partition) = (changelogs[slot], *partition);
         let (budget, address) = (cache_budget, self.address.as_ref());
-        ChangelogOut { outputs, topic, partition, budget, address, cause: None }
-    }
-
-    /// Lets changes out of the cache of the store that was just used while the caches hold too much. Kafka's rule: the
-    /// others are left alone.
-    #[inline]
-    pub(crate) fn make_room(&mut self, slot: usize) -> Flow {
-        if self.parts.cache_budget.is_exceeded() && !self.journal.may_undo() { self.evict(slot) } else { Ok(()) }
-    }
-
-    /// Lets changes out of the caches if they hold too much, where that could not be done in the middle of a step: what has
-    /// left cannot be taken back.
-    #[inline]
-    pub(super) fn make_room_late(&mut self) -> Flow {
-        if self.parts.cache_budget.is_exceeded() { self.evict_late() } else { Ok(()) }
-    }
-
-    #[cold]
-    fn evict_late(&mut self) -> Flow {
-        (0..self.parts.cached.len()).try_for_each(|place| self.evict(self.parts.cached[place]))
-    }
-
-    #[cold]
-    fn evict(&mut self, slot: usize) -> Flow {
-        while self.parts.cache_budget.is_exceeded() && self.release(slot, Release::LeastUsed)? {}
-        Ok(())
-    }
-
-    /// Lets changes out of the cache of a store; `false` when it is empty.
-    fn release(&mut self, slot: usize, what: Release) -> Result<bool, ProcessError> {
-        if self.parts.flushers[slot].is_some() {
-            let flushers = self.parts.flushers.clone();
-            return flushers[slot].as_ref().map_or(Ok(false), |flusher| flusher.release(what, self));
+        ChangelogOut {
+            outputs,
+            topic,
+            partition,
+            budget,
+            address,
+            cause: None,
+            gives_headers: false,
+            reader: Reader::Task,
         }
-        let mut store = self.parts.stores[slot].take().expect("a store is lent only once at a time");
-        let released = store.write_back(what, &mut self.changelog(slot));
-        self.return_store(slot, store);
-        Ok(released?)
-    }
-
-    /// Tells of all changes that caches hold back, store by store. Called before each commit.
-    pub fn flush_caches(&mut self) -> Flow {
-        let holds = |parts: &TaskParts| {
-            parts.cached.iter().copied().find(|slot| parts.stores[*slot].as_ref().is_some_and(|s| s.holds_changes()))
-        };
-        // What one store lets out may change another, also one whose turn has been.
-        while holds(&self.parts).is_some() {
-            for place in 0..self.parts.cached.len() {
-                self.release(self.parts.cached[place], Release::Changes)?;
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn take_instance(&mut self, slot: usize) -> Box<dyn ProcessorInstance> {

@@ -149,7 +149,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     pub fn put_with_headers(&mut self, key: &K, value: V, at: Timestamp, headers: &Headers) -> Flow {
         let StoreReader { state, out } = &mut self.0;
         let row = state.claim(key)?;
-        state.rows().note(row)?;
+        state.rows().note_before(row)?;
         let cause = Cause { timestamp: at, headers };
         Ok(state.set(row, Some(value), at, &mut out.because(cause))?)
     }
@@ -168,7 +168,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
         let StoreReader { state, out } = &mut self.0;
         let row = state.claim(key)?;
         state.rows().touch(row, out)?;
-        state.rows().note(row)?;
+        state.rows().note_before(row)?;
         let old = state.take(row)?.map(|(value, _)| value);
         let cause = Cause { timestamp: at, headers: &Headers::NONE };
         state.set(row, None, at, &mut out.because(cause))?;
@@ -267,7 +267,7 @@ impl<K: 'static, V: Send + 'static> StoreReader<'_, K, V> {
     ) -> Flow {
         let mut undecodable = None;
         let keys = self.state.key_serde();
-        self.state.walk(range, direction, &mut |key, value, time| match keys.read(key) {
+        self.state.walk_by(self.out.reader, range, direction, &mut |key, value, time| match keys.read(key) {
             Ok(key) => visit(key, value, time),
             Err(error) => {
                 undecodable = Some(error);

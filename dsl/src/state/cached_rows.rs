@@ -2,7 +2,7 @@
 //!
 //! Rule: a change is in the cells at once; the changelog and those below get it when the cache lets go of it.
 
-use super::cache::{Before, EntryId, Held, HeldCause, RowCache};
+use super::cache::{Before, EntryId, Held, HeldCause, Reader, RowCache};
 use super::rows_snapshot::cut_off;
 use super::typed_rows::TypedRows;
 use super::{CellId, ChangelogOut, Release, StoreError};
@@ -16,17 +16,31 @@ impl<V: Send + 'static> TypedRows<V> {
         self.cache.is_some()
     }
 
-    /// Says that a row is read. One from the bytes below becomes an entry, as in Kafka Streams.
+    /// Whether a cache holds changes back, and keeps what it has told of, until it is full.
+    pub(super) fn has_limited_cache(&self) -> bool {
+        self.cache.as_ref().is_some_and(RowCache::is_limited)
+    }
+
+    /// The place of a row that a limited cache has.
+    pub(super) fn place_in_cache(&self, key: &[u8]) -> Option<CellId> {
+        let id = self.cells.find(key).filter(|_| self.has_limited_cache())?;
+        let cell = self.cells.get(id);
+        (cell.entry.is_some() && cell.value.is_some()).then_some(CellId(id))
+    }
+
+    /// Says that a row is read.
     #[inline]
     pub(crate) fn touch(&mut self, id: CellId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         if self.cache.is_some() { self.touch_cached(id.0, out) } else { Ok(()) }
     }
 
     fn touch_cached(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited()) else { return Ok(()) };
+        let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited() && out.reader == Reader::Task) else {
+            return Ok(());
+        };
         match self.cells.get(id).entry {
             Some(entry) => cache.touch(entry),
-            None if self.cells.get(id).value.is_some() => {
+            None if cache.enters_reads() && self.cells.get(id).value.is_some() => {
                 let entry = self.enter(id);
                 self.measure(id, entry, out)?;
             }
@@ -37,7 +51,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Notes what a row is before it is taken or set: those below know it like that until they are told of a change.
     #[inline]
-    pub(crate) fn note(&mut self, id: CellId) -> Result<(), StoreError> {
+    pub(crate) fn note_before(&mut self, id: CellId) -> Result<(), StoreError> {
         if self.cache.is_some() { self.note_cached(id.0) } else { Ok(()) }
     }
 
@@ -73,7 +87,7 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn measure(&mut self, id: u32, entry: EntryId, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
-        if !self.cache.as_ref().is_some_and(RowCache::is_limited) {
+        if !self.has_limited_cache() {
             return Ok(());
         }
         let mut bytes = std::mem::take(&mut self.row_buffer);
@@ -83,7 +97,8 @@ impl<V: Send + 'static> TypedRows<V> {
             let meta = (cell.timestamp, self.cell_headers(id));
             self.format.write(&self.values, value, meta, &mut bytes).map_err(|error| self.unwritable(error))?;
         }
-        let key_and_row = (cell.key.len() - self.key_prefix + bytes.len()) as u64;
+        // The number of a window's segment is part of the key in Kafka Streams' caches too.
+        let key_and_row = (cell.key.len() + bytes.len()) as u64;
         let cache = self.cache_mut();
         cache.touch(entry);
         cache.measure(entry, key_and_row);
@@ -99,9 +114,11 @@ impl<V: Send + 'static> TypedRows<V> {
         if what == Release::LeastUsed {
             let eldest = cache.least_used()?;
             held.extend(cache.take_change(eldest));
-            self.cells.get_mut(cache.cell(eldest)).entry = None;
+            let cell = cache.cell(eldest);
             cache.remove(eldest);
+            self.cells.get_mut(cell).entry = None;
             if held.is_empty() {
+                self.left_cache(cell);
                 return Some(held);
             }
         }
@@ -133,6 +150,11 @@ impl<V: Send + 'static> TypedRows<V> {
             }
         }
         cache.count(out.budget);
+        for row in rows {
+            if self.cells.get(row.0).entry.is_none() {
+                self.left_cache(row.0);
+            }
+        }
     }
 
     /// Lets changes go that no node is told of: only the changelog gets them. `false` when there are no entries.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, Store,
-    StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
+    Store, StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
 use crate::record::{Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -93,6 +93,17 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
     /// Visits the rows of a range until `visit` breaks. Keys come as their bytes.
     pub fn walk(&mut self, range: &KeyRange, direction: Direction, visit: VisitRow<'_, V>) -> Result<(), StoreError> {
         self.rows.walk(range, direction, visit)
+    }
+
+    /// As [`walk`](Self::walk); what the task reads like that was used.
+    pub(crate) fn walk_by(
+        &mut self,
+        reader: Reader,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        self.rows.walk_by(reader, range, direction, visit)
     }
 
     /// The rows, for what all kinds of stores have in common.

@@ -27,6 +27,17 @@ pub(crate) trait KeyedRows: StateStore {
     /// The key of the row at a place.
     fn key_at(&self, id: CellId) -> Result<Self::Key, StoreError>;
 
+    /// The time of a row's deletion by a record of this time.
+    fn deletion_time(&self, _key: &Self::Key, record: Timestamp) -> Timestamp {
+        record
+    }
+
+    /// Says that those below are told of the change of the row at a place. Gives whether they can still know how it was: a
+    /// store without a cache would have forgotten a row whose time is over by what they were told of before.
+    fn tell_of(&mut self, _id: CellId) -> bool {
+        true
+    }
+
     /// Sets the row at a place; `None` deletes it.
     fn set(
         &mut self,

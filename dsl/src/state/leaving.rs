@@ -12,20 +12,38 @@ impl<V: Send + 'static> TypedRows<V> {
         let cells = &self.cells;
         self.unflushed.retain(|id| cells.get(*id).key.as_slice() >= floor);
         for id in self.cells.before(floor) {
-            let cell = self.cells.get_mut(id);
-            (cell.value, cell.unflushed) = (None, false);
-            if let (Some(entry), Some(cache)) = (cell.entry.take(), &mut self.cache) {
-                cache.remove(entry);
+            self.cells.get_mut(id).unflushed = false;
+            // What the cache has stays as long as it has it: Kafka's rule.
+            if self.cells.get(id).entry.is_none() {
+                self.let_go(id);
             }
-            // Readers in other threads are told with the commit; the cells go then.
-            if let Some(publishing) = &mut self.publishing
-                && !std::mem::replace(&mut cell.unpublished, true)
-            {
-                publishing.changed.push(id);
-            }
-            self.emptied.push(id);
         }
         self.set_floor(floor);
+    }
+
+    /// Whether the time of a row with this key is over.
+    #[inline]
+    pub(super) fn is_over(&self, key: &[u8]) -> bool {
+        !self.floor.is_empty() && key < self.floor.as_slice()
+    }
+
+    /// Says that the cache has let go of a cell's row. If that was all that kept it, it leaves.
+    pub(super) fn left_cache(&mut self, id: u32) {
+        if self.is_over(&self.cells.get(id).key) {
+            self.let_go(id);
+        }
+    }
+
+    fn let_go(&mut self, id: u32) {
+        let cell = self.cells.get_mut(id);
+        cell.value = None;
+        // Readers in other threads are told with the commit; the cells go then.
+        if let Some(publishing) = &mut self.publishing
+            && !std::mem::replace(&mut cell.unpublished, true)
+        {
+            publishing.changed.push(id);
+        }
+        self.emptied.push(id);
     }
 
     /// Says that rows before a key have left.

@@ -43,7 +43,7 @@ pub(crate) use buffered::Buffered;
 pub use byte_store::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
 };
-pub(crate) use cache::{CacheBudget, Held};
+pub(crate) use cache::{Before, CacheBudget, Held, Reader};
 pub use cache::{CacheLimit, CacheSpec, Release};
 pub use history::Version;
 pub use key_value::KeyValueState;
@@ -52,6 +52,7 @@ pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
 pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
 pub use row_format::RowFormat;
+pub use row_headers::KeptHeaders;
 pub use scan::Scan;
 pub(crate) use scan::key_range;
 pub(crate) use session::SessionKeeping;

@@ -2,6 +2,15 @@
 
 use crate::record::Headers;
 
+/// Which headers rows keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeptHeaders {
+    /// Those that a processor gives with a row. The verbs give none: so in Kafka Streams 4.3.
+    Given,
+    /// Those of the record that wrote the row.
+    OfRecord,
+}
+
 /// Headers by the number of the cell.
 #[derive(Default)]
 pub(super) struct RowHeaders(Vec<Headers>);

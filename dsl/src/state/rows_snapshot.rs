@@ -1,9 +1,9 @@
 //! Copies of typed rows as canonical bytes: rows in the order of their keys, what the changelog is owed, the cache.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use super::cells::Cell;
-use super::typed_rows::TypedRows;
+use super::typed_rows::{TypedRows, WholeRow};
 use super::{Direction, KeyRange, StoreError, StoreErrorKind};
 use crate::record::{CutOff, Decoder, Encoder};
 
@@ -13,8 +13,13 @@ impl<V: Send + 'static> TypedRows<V> {
         let mut rows = Vec::new();
         let values = self.values.clone();
         let (mut failure, has_headers) = (None, self.format.has_headers());
-        let all = KeyRange { from: Bound::Included(self.floor.clone()), to: Bound::Unbounded };
-        self.walk_whole(&all, Direction::Forward, &mut |key, value, (timestamp, headers)| {
+        let floor = self.floor.clone();
+        self.walk_whole(&KeyRange::ALL, Direction::Forward, &mut |key, whole| {
+            let WholeRow { value, timestamp, headers, entry } = whole;
+            // What the bytes below still have of rows that are over is no part of the state.
+            if key < floor.as_slice() && entry.is_none() {
+                return ControlFlow::Continue(());
+            }
             let mut row = Encoder(&mut rows);
             row.bytes(key);
             row.time(timestamp);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::cells::KeyBytes;
 use super::typed_rows::TypedRows;
-use super::{Direction, KeyRange, KeyValueState, Store, StoreError};
+use super::{Direction, KeyRange, KeyValueState, Reader, Store, StoreError};
 use crate::processor::{Edge, NodeContext, ProcessError};
 use crate::record::Timestamp;
 use crate::serde::SerdeRef;
@@ -97,7 +97,7 @@ impl<V: Clone + Send + 'static> RowScan<V> {
         let mut ahead = lock(&self.ahead);
         let Ahead { range: Some(range), before } = &mut *ahead else { return Ok(()) };
         let mut found: Vec<ScannedRow<V>> = Vec::new();
-        rows.walk(range, direction, &mut |key, value, time| {
+        rows.walk_by(Reader::Task, range, direction, &mut |key, value, time| {
             if !before.contains_key(key) {
                 found.push((key.into(), value.clone(), time));
             }

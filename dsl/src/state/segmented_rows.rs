@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
+use super::cache::CacheSpec;
 use super::cells::KeyBytes;
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
     StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
@@ -54,6 +55,9 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         (segments, timely): (Segments, bool),
         kept: Kept,
     ) -> Self {
+        // Where windows come out when they are closed no change comes out before, and there is nothing to hold back.
+        let cache = kept.cache.filter(|_| !timely).map(|cache| CacheSpec { enters_reads: false, ..cache });
+        let kept = Kept { cache, ..kept };
         SegmentedRows {
             rows: TypedRows::new(name, values, format, kept).with_key_prefix(PREFIX),
             segments,
@@ -79,10 +83,11 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
 
     /// The row that a key of the changelog stands for, if it can still be read.
     pub(super) fn get(&mut self, time: i64, key: &[u8]) -> Result<Option<(&V, Timestamp)>, StoreError> {
-        if !self.segments.is_visible(time) {
-            return Ok(None);
-        }
         self.set_buffer(time, key);
+        if !self.segments.is_visible(time) {
+            // What the cache has can be read however old it is: Kafka's rule.
+            return Ok(self.rows.place_in_cache(&self.buffer).and_then(|id| self.rows.row(id)));
+        }
         self.rows.get(&self.buffer)
     }
 
@@ -113,6 +118,13 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         self.buffer.extend_from_slice(key);
     }
 
+    /// Says that the nodes below are told of the change of the row at a place. Gives whether the row could still be read by
+    /// the times of the rows that they were told of before.
+    pub(super) fn tell_of(&mut self, id: CellId) -> bool {
+        let time = L::time(self.rows.changelog_key(id)).expect("a key in memory was made by this store");
+        self.segments.tell(time)
+    }
+
     /// Sets the row at a place; `None` deletes it.
     #[inline]
     pub(super) fn set(
@@ -136,8 +148,9 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
         self.segments.observe(time);
-        if self.segments.is_live(time) {
+        if self.segments.is_live(time) || self.rows.has_limited_cache() {
             let id = self.claim(time, key)?;
+            self.rows.note_before(id)?;
             return self.rows.set(id, value, timestamp, out);
         }
         match self.rows.changelog() {
@@ -152,11 +165,13 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         &mut self,
         times: RangeInclusive<i64>,
         range: impl Fn(&[u8; PREFIX]) -> KeyRange,
-        direction: Direction,
+        (direction, reader): (Direction, Reader),
         visit: VisitRow<'_, V>,
     ) -> Result<(), StoreError> {
         let Some(observed) = self.segments.observed() else { return Ok(()) };
-        let first = (*times.start()).max(self.segments.first_visible());
+        let visible = self.segments.first_visible();
+        let in_cache = if self.rows.has_limited_cache() { self.first_in_memory() } else { visible };
+        let first = (*times.start()).max(visible.min(in_cache)).max(0);
         let last = (*times.end()).min(observed);
         if first > last {
             return Ok(());
@@ -169,8 +184,11 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
                 Direction::Backward => last - step,
             };
             let range = range(&Segments::prefix(segment));
-            self.rows.walk(&range, direction, &mut |key, value, time| {
-                flow = visit(&key[PREFIX..], value, time);
+            self.rows.walk_whole_by(reader, &range, direction, &mut |key, row| {
+                let key = &key[PREFIX..];
+                if row.entry.is_some() || L::time(key).is_some_and(|time| time >= visible) {
+                    flow = visit(key, row.value, row.timestamp);
+                }
                 flow
             })?;
             if flow.is_break() {
@@ -178,6 +196,12 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
             }
         }
         Ok(())
+    }
+
+    /// A time up to which no row lies in memory, or a later one.
+    fn first_in_memory(&mut self) -> i64 {
+        let first = self.rows.first_key().and_then(|key| key.first_chunk().map(|prefix| i64::from_be_bytes(*prefix)));
+        first.map_or(i64::MAX, |segment| self.segments.start_of(segment))
     }
 
     /// Takes the rows with times in `times` out of the order of times, and gives their keys in it. Earlier ones leave it too.
@@ -219,8 +243,11 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
 
     /// The place of the row that a key stands for, if it is there and `stands` says so.
     fn place(&mut self, key: &[u8], stands: impl Fn(&Segments, i64) -> bool) -> Result<Option<CellId>, StoreError> {
-        let Some(time) = L::time(key).filter(|time| stands(&self.segments, *time)) else { return Ok(None) };
+        let Some(time) = L::time(key) else { return Ok(None) };
         self.set_buffer(time, key);
+        if !stands(&self.segments, time) {
+            return Ok(self.rows.place_in_cache(&self.buffer));
+        }
         Ok(self.rows.place(&self.buffer)?.filter(|id| self.rows.value(*id).is_some()))
     }
 
@@ -246,6 +273,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
     /// Sets the greatest time that was put, as an earlier task had committed it.
     pub(super) fn resume(&mut self, observed: i64) {
         self.segments.observe(observed);
+        self.segments.tell(observed);
         self.drop_segments();
     }
 
@@ -275,6 +303,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         let key = record.key.ok_or_else(|| self.no_key())?;
         let time = L::time(key).ok_or_else(|| self.no_key())?;
         self.segments.observe(time);
+        self.segments.tell(time);
         self.drop_segments();
         if !self.segments.is_live(time) {
             return Ok(());
@@ -310,6 +339,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         let mut head = Encoder(out);
         head.option(self.segments.observed(), |out, time| out.number(time.cast_unsigned()));
         head.number(self.dropped.cast_unsigned());
+        head.option(self.segments.told(), |out, time| out.number(time.cast_unsigned()));
         self.rows.snapshot(out)
     }
 
@@ -319,8 +349,10 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         let mut head = Decoder::new(bytes);
         let observed = head.option(Decoder::number).map_err(cut_off)?.map(u64::cast_signed);
         let dropped = head.number().map_err(cut_off)?.cast_signed();
+        let told = head.option(Decoder::number).map_err(cut_off)?.map(u64::cast_signed);
         self.rows.restore(head.rest())?;
         self.segments.set_observed(observed);
+        self.segments.set_told(told);
         (self.dropped, self.by_time) = (dropped, None);
         if dropped > 0 {
             self.rows.set_floor(&Segments::prefix(dropped));

@@ -1,7 +1,8 @@
 //! Which rows of a store of windows are still there.
 //!
 //! Rule, as in Kafka Streams: a row can be read while its time is later than the greatest time put into the store minus the
-//! retention. Rows leave in segments, blocks of time at least a minute long, once all of a block is behind that.
+//! retention; one of a window that comes out when it is closed also while it is equal. Rows leave in segments, blocks of time
+//! at least a minute long, once all of a block is behind that.
 //! The time is a window's start, and a session's end.
 
 use super::Undoable;
@@ -20,6 +21,8 @@ pub(super) struct Segments {
     reach: i64,
     interval: i64,
     observed: Undoable<Option<i64>>,
+    /// The greatest time of a row whose change a cache has let out.
+    told: Option<i64>,
 }
 
 impl Segments {
@@ -29,6 +32,7 @@ impl Segments {
             reach: retention.saturating_sub(1),
             interval: (retention / 2).max(INTERVAL_MIN),
             observed: Undoable::new(None),
+            told: None,
         }
     }
 
@@ -54,6 +58,24 @@ impl Segments {
         self.observed = Undoable::new(observed);
     }
 
+    /// Says that a cache lets out the change of a row of this time. Gives whether the row could still be read by the times of
+    /// those that were let out before.
+    pub(super) fn tell(&mut self, time: i64) -> bool {
+        let visible = self.told.is_none_or(|told| time > told.saturating_sub(self.retention));
+        self.told = self.told.max(Some(time));
+        visible
+    }
+
+    /// The greatest time of a row whose change a cache has let out.
+    pub(super) fn told(&self) -> Option<i64> {
+        self.told
+    }
+
+    /// Sets what `told` gave.
+    pub(super) fn set_told(&mut self, told: Option<i64>) {
+        self.told = told;
+    }
+
     /// The record that put rows has finished.
     pub(super) fn keep(&mut self) {
         self.observed.keep();
@@ -68,6 +90,11 @@ impl Segments {
     #[inline]
     pub(super) fn of(&self, time: i64) -> i64 {
         time.max(0) / self.interval
+    }
+
+    /// The first time of a segment.
+    pub(super) fn start_of(&self, segment: i64) -> i64 {
+        segment.saturating_mul(self.interval)
     }
 
     /// The first segment that is not dropped.

@@ -10,8 +10,8 @@ use super::typed_rows::TypedRows;
 use super::window::{segment_range, unwritable};
 use super::window_key::{SessionKeys, own_bytes, push_session, session_window};
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, SessionStore,
-    StateStore, StoreError, VisitBytes,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
+    SessionStore, StateStore, StoreError, VisitBytes,
 };
 use crate::record::{Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
@@ -86,7 +86,7 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         &mut self,
         key: &K,
         (ends_from, starts_to): (i64, i64),
-        direction: Direction,
+        how: (Direction, Reader),
         visit: VisitSession<'_, V>,
     ) -> Result<(), StoreError> {
         let ends = self.ends(ends_from..=i64::MAX);
@@ -104,7 +104,7 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
                 to: bound(Window::of_millis(i64::MAX, *ends.end())),
             }
         };
-        let walked = self.rows.walk(ends.clone(), range, direction, &mut |key, value, _| {
+        let walked = self.rows.walk(ends.clone(), range, how, &mut |key, value, _| {
             // Other keys that begin with the same bytes lie in between.
             let session = session_window(key);
             if key.len() == bytes.len()
@@ -125,14 +125,14 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         &mut self,
         keys: &KeyRange,
         ends: RangeInclusive<i64>,
-        direction: Direction,
+        how: (Direction, Reader),
         visit: VisitSession<'_, V>,
     ) -> Result<(), StoreError> {
         let ends = self.ends(ends);
         let mut tail = Vec::new();
         push_session(&mut tail, Window::of_millis(i64::MAX, *ends.end()));
         let range = |prefix: &[u8; PREFIX]| segment_range(prefix, keys, &tail);
-        self.rows.walk(ends.clone(), range, direction, &mut |key, value, _| {
+        self.rows.walk(ends.clone(), range, how, &mut |key, value, _| {
             let (own, session) = (own_bytes::<SessionKeys>(key), session_window(key));
             if ends.contains(&session.end.as_millis()) && keys.contains(own) {
                 visit(own, session, value)
@@ -142,10 +142,9 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         })
     }
 
-    /// The ends of a range that can still be read.
+    /// The ends of a range that sessions can have.
     fn ends(&self, ends: RangeInclusive<i64>) -> RangeInclusive<i64> {
-        let segments = self.rows.segments();
-        (*ends.start()).max(segments.first_visible()).max(0)..=(*ends.end()).min(segments.observed().unwrap_or(0))
+        (*ends.start()).max(0)..=(*ends.end()).min(self.rows.segments().observed().unwrap_or(0))
     }
 
     /// Takes the sessions that end in `ends` for closed ones: gives their keys in the order of ends, starts and key bytes.
@@ -228,6 +227,14 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
     fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         let end = session_window(self.rows.rows().changelog_key(id)).end;
         self.rows.rows().row(id).map(|(value, _)| (value, end))
+    }
+
+    fn deletion_time(&self, key: &Windowed<K>, _record: Timestamp) -> Timestamp {
+        key.window.end
+    }
+
+    fn tell_of(&mut self, id: CellId) -> bool {
+        self.rows.tell_of(id)
     }
 
     fn key_at(&self, id: CellId) -> Result<Windowed<K>, StoreError> {

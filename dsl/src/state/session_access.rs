@@ -43,7 +43,7 @@ impl<'a, K: 'static, V: Send + 'static> SessionAccess<'a, K, V> {
     ) -> Flow {
         let times = (times.start().as_millis(), times.end().as_millis());
         let visit = &mut |_: &[u8], session, value: &V| visit(session, value);
-        Ok(self.state.walk_key(key, times, direction, visit)?)
+        Ok(self.state.walk_key(key, times, (direction, self.out.reader), visit)?)
     }
 
     /// Visits all sessions of a key.
@@ -79,7 +79,9 @@ impl<'a, K: 'static, V: Send + 'static> SessionAccess<'a, K, V> {
     ) -> Flow {
         let serde = self.state.key_serde();
         let mut undecodable = None;
-        self.state.walk(keys, millis(ends), direction, &mut |key, window, value| match serde.read(key) {
+        self.state.walk(keys, millis(ends), (direction, self.out.reader), &mut |key, window, value| match serde
+            .read(key)
+        {
             Ok(key) => visit(Windowed { key, window }, value),
             Err(error) => {
                 undecodable = Some(error);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::cache::{CacheLimit, CacheSpec};
 use super::{
-    BufferState, ByteStore, Kept, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore, StateStore,
-    Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
+    BufferState, ByteStore, Kept, KeptHeaders, KeyValueState, RowFormat, SessionKeeping, SessionState, SessionStore,
+    StateStore, Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
 use crate::serde::SerdeRef;
 use crate::topology::TaskSettings;
@@ -60,7 +60,9 @@ pub struct StoreSpec {
     rows_in_memory: Option<usize>,
     emit: Emit,
     retention: Option<Duration>,
-    headers: bool,
+    headers: Option<KeptHeaders>,
+    /// Whether the program's `StoreFormat` decides on the headers.
+    of_table: bool,
     state: TypeId,
     shape: String,
     make: Arc<MakeStore>,
@@ -174,7 +176,8 @@ impl StoreSpec {
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
             retention: None,
-            headers: false,
+            headers: None,
+            of_table: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
         }
     }
@@ -205,12 +208,18 @@ impl StoreSpec {
         StoreSpec { emit, ..self }
     }
 
-    /// Keeps the headers of the record that wrote a row with the row, as Kafka Streams' stores with headers do (KIP-1271).
+    /// Keeps headers with rows, as Kafka Streams' stores with headers do (KIP-1271): those that a processor gives with a row.
     /// The changelog has them as the headers of its records.
     #[must_use]
     pub fn with_headers(self) -> Self {
+        self.keeping_headers(KeptHeaders::Given)
+    }
+
+    /// Keeps these headers with rows.
+    #[must_use]
+    pub(crate) fn keeping_headers(self, headers: KeptHeaders) -> Self {
         let shape = format!("{} with headers", self.shape);
-        StoreSpec { headers: true, shape, ..self }
+        StoreSpec { headers: Some(headers), shape, ..self }
     }
 
     /// Restores the rows from the topic that they are read from, in place of a changelog of their own: a table's, with the
@@ -218,6 +227,16 @@ impl StoreSpec {
     #[must_use]
     pub(crate) fn restored_from(self, topic: &str) -> Self {
         StoreSpec { source: Some(topic.into()), changelog: Some(Changelog::Off), ..self }
+    }
+
+    /// Says that the store is a table's, of a kind that can keep headers.
+    #[must_use]
+    pub(crate) fn of_table(self) -> Self {
+        StoreSpec { of_table: true, ..self }
+    }
+
+    pub(crate) fn is_of_table(&self) -> bool {
+        self.of_table
     }
 
     /// The name.
@@ -280,7 +299,7 @@ impl StoreSpec {
             below,
             rows_in_memory: self.rows_in_memory,
             headers: self.headers,
-            cache: limit.map(|limit| CacheSpec { limit, keeps_old }),
+            cache: limit.map(|limit| CacheSpec { limit, keeps_old, enters_reads: true }),
         })
     }
 }

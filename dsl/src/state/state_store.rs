@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::cache::{CacheBudget, HeldCause};
+use super::cache::{CacheBudget, HeldCause, Reader};
 use super::{Changelog, Direction, KeyRange, PublishedRows, Release, StoreError};
 use crate::processor::{Address, Outputs};
 use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
@@ -127,6 +127,10 @@ pub struct ChangelogOut<'a> {
     /// The record being processed.
     pub(crate) address: Option<&'a Address>,
     pub(crate) cause: Option<Cause<'a>>,
+    /// Whether the headers of the cause are given with rows, to be kept.
+    pub(crate) gives_headers: bool,
+    /// Who reads the store by this.
+    pub(crate) reader: Reader,
 }
 
 impl<'a> ChangelogOut<'a> {
@@ -136,10 +140,11 @@ impl<'a> ChangelogOut<'a> {
         ChangelogOut { cause: Some(cause), ..self }
     }
 
-    /// The same for one change, by this record.
+    /// The same for one change, by this record, whose headers are the row's.
     pub(super) fn because<'b>(&'b mut self, cause: Cause<'b>) -> ChangelogOut<'b> {
-        let ChangelogOut { outputs, topic, partition, budget, address, .. } = self;
-        ChangelogOut { outputs, topic: *topic, partition: *partition, budget, address: *address, cause: Some(cause) }
+        let ChangelogOut { outputs, topic, partition, budget, address, reader, .. } = self;
+        let (topic, partition, address, reader) = (*topic, *partition, *address, *reader);
+        ChangelogOut { outputs, topic, partition, budget, address, cause: Some(cause), gives_headers: true, reader }
     }
 
     /// The time of the record that changes rows now.

@@ -5,10 +5,10 @@
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use super::cache::{CacheSpec, RowCache};
+use super::cache::{CacheSpec, EntryId, RowCache};
 use super::cells::{Cell, Cells};
 use super::published::RowBlock;
-use super::row_headers::RowHeaders;
+use super::row_headers::{KeptHeaders, RowHeaders};
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
@@ -24,8 +24,17 @@ const ROWS_IN_MEMORY: usize = 100_000;
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
 
-/// As [`VisitRow`], with the row's headers.
-pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, (Timestamp, &Headers)) -> ControlFlow<()>;
+/// As [`VisitRow`], with all that is known of the row.
+pub(super) type VisitWholeRow<'a, V> = &'a mut dyn FnMut(&[u8], WholeRow<'_, V>) -> ControlFlow<()>;
+
+/// A row, and what is kept with it.
+pub(super) struct WholeRow<'a, V> {
+    pub(super) value: &'a V,
+    pub(super) timestamp: Timestamp,
+    pub(super) headers: &'a Headers,
+    /// The entry that the store's cache has of it.
+    pub(super) entry: Option<EntryId>,
+}
 
 /// How the rows of a store are kept.
 pub struct Kept {
@@ -35,8 +44,8 @@ pub struct Kept {
     pub below: Option<Box<dyn ByteStore>>,
     /// How many rows all stay in memory where there are bytes below; of more, those not used between two flushes go.
     pub rows_in_memory: Option<usize>,
-    /// Whether rows keep the headers of the record that wrote them.
-    pub headers: bool,
+    /// Which headers rows keep, if any.
+    pub headers: Option<KeptHeaders>,
     /// How changes are cached; `None` tells of each at once.
     pub cache: Option<CacheSpec>,
 }
@@ -57,6 +66,7 @@ pub(crate) struct TypedRows<V: 'static> {
     /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
     rows_in_memory: usize,
     pub(super) cells: Cells<V>,
+    kept_headers: Option<KeptHeaders>,
     /// Where rows keep headers: those of all cells.
     pub(super) headers: Option<RowHeaders>,
     /// What is known of rows whose changes are held back.
@@ -97,12 +107,13 @@ impl<V: Send + 'static> TypedRows<V> {
         TypedRows {
             name,
             values,
-            format: if kept.headers { format.with_headers() } else { format },
+            format: if kept.headers.is_some() { format.with_headers() } else { format },
+            kept_headers: kept.headers,
             changelog: kept.changelog,
             below: kept.below,
             rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
             cells: Cells::new(),
-            headers: kept.headers.then(RowHeaders::default),
+            headers: kept.headers.map(|_| RowHeaders::default()),
             cache: kept.cache.map(RowCache::new),
             row_buffer: Vec::new(),
             unlogged: Vec::new(),
@@ -228,7 +239,9 @@ impl<V: Send + 'static> TypedRows<V> {
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
         let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
-        self.replace(id, value, timestamp, out.headers());
+        // The changelog has a deletion with the headers of the record that deletes.
+        let of_record = value.is_none() || self.kept_headers == Some(KeptHeaders::OfRecord) || out.gives_headers;
+        self.replace(id, value, timestamp, if of_record { out.headers() } else { &Headers::NONE });
         if self.cache.is_some() {
             return self.hold(id.0, out);
         }
@@ -239,13 +252,15 @@ impl<V: Send + 'static> TypedRows<V> {
     #[inline]
     pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
+        // Rows whose time is over are no longer written below.
+        let below = self.below.is_some() && !self.is_over(&self.cells.get(id.0).key);
         let cell = self.cells.get_mut(id.0);
         if value.is_none() {
             self.emptied.push(id.0);
         }
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
-        let unflushed = self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true);
+        let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
         let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, headers.clone()));
         if unflushed {
             self.unflushed.push(id.0);

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
+use super::cache::Reader;
 use super::cells::KeyBytes;
-use super::typed_rows::{TypedRows, VisitWholeRow};
+use super::typed_rows::{TypedRows, VisitWholeRow, WholeRow};
 use super::{Direction, KeyRange, StoreError, VisitRow};
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -15,10 +16,47 @@ impl<V: Send + 'static> TypedRows<V> {
         direction: Direction,
         visit: VisitRow<'_, V>,
     ) -> Result<(), StoreError> {
-        self.walk_whole(range, direction, &mut |key, value, (timestamp, _)| visit(key, value, timestamp))
+        self.walk_whole(range, direction, &mut |key, row| visit(key, row.value, row.timestamp))
     }
 
-    /// As `walk`, with the rows' headers.
+    /// As `walk`; what the task reads like that was used.
+    pub(crate) fn walk_by(
+        &mut self,
+        reader: Reader,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        self.walk_whole_by(reader, range, direction, &mut |key, row| visit(key, row.value, row.timestamp))
+    }
+
+    /// The first key of those in memory.
+    pub(super) fn first_key(&mut self) -> Option<&[u8]> {
+        self.cells.order().first_key_value().map(|(key, _)| key.as_slice())
+    }
+
+    /// As `walk_by`, with all that is known of the rows.
+    pub(super) fn walk_whole_by(
+        &mut self,
+        reader: Reader,
+        range: &KeyRange,
+        direction: Direction,
+        visit: VisitWholeRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        if reader == Reader::Outside || !self.has_limited_cache() {
+            return self.walk_whole(range, direction, visit);
+        }
+        let mut read = Vec::new();
+        self.walk_whole(range, direction, &mut |key, row| {
+            read.extend(row.entry);
+            visit(key, row)
+        })?;
+        let cache = self.cache.iter_mut();
+        cache.for_each(|cache| read.iter().for_each(|entry| cache.touch(*entry)));
+        Ok(())
+    }
+
+    /// As `walk`, with all that is known of the rows.
     pub(super) fn walk_whole(
         &mut self,
         range: &KeyRange,
@@ -56,12 +94,14 @@ impl<V: Send + 'static> TypedRows<V> {
             if side == Ordering::Greater {
                 if let Some((key, bytes)) = &next_below {
                     let (value, timestamp) = self.decode(key, bytes)?;
-                    flow = visit(key, &value, (timestamp, &self.format.headers(bytes)?));
+                    let headers = &self.format.headers(bytes)?;
+                    flow = visit(key, WholeRow { value: &value, timestamp, headers, entry: None });
                 }
             } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
                 && let Some(value) = &cell.value
             {
-                flow = visit(&cell.key, value, (self.row_time(cell), self.cell_headers(id)));
+                let (timestamp, headers) = (self.row_time(cell), self.cell_headers(id));
+                flow = visit(&cell.key, WholeRow { value, timestamp, headers, entry: cell.entry });
             }
             if flow.is_break() {
                 return Ok(());

@@ -9,7 +9,7 @@ use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
     StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
 };
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
@@ -56,6 +56,8 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         keeping: WindowKeeping,
         kept: Kept,
     ) -> Self {
+        // A cache has one row for a key and a start.
+        let kept = Kept { cache: kept.cache.filter(|_| !keeping.duplicates), ..kept };
         let segments = Segments::new(keeping.retention);
         let times = (if keeping.closing { segments.with_closing() } else { segments }, keeping.closing);
         WindowState {
@@ -114,10 +116,10 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         &mut self,
         key: &K,
         starts: RangeInclusive<i64>,
-        direction: Direction,
+        how: (Direction, Reader),
         visit: VisitWindow<'_, V>,
     ) -> Result<(), StoreError> {
-        let starts = (*starts.start()).max(self.rows.segments().first_visible()).max(0)..=*starts.end();
+        let starts = (*starts.start()).max(0)..=*starts.end();
         self.write_key(key, 0, 0)?;
         let bytes = std::mem::take(&mut self.key_buffer);
         let own = own_bytes::<WindowKeys>(&bytes);
@@ -129,7 +131,7 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
             };
             KeyRange { from: bound(*starts.start(), 0), to: bound(*starts.end(), u32::MAX) }
         };
-        let walked = self.rows.walk(starts.clone(), range, direction, &mut |key, value, time| {
+        let walked = self.rows.walk(starts.clone(), range, how, &mut |key, value, time| {
             // Other keys that begin with the same bytes lie in between.
             if key.len() == bytes.len() && starts.contains(&window_start(key)) {
                 visit(own, window_start(key), value, time)
@@ -146,14 +148,14 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         &mut self,
         keys: &KeyRange,
         starts: RangeInclusive<i64>,
-        direction: Direction,
+        how: (Direction, Reader),
         visit: VisitWindow<'_, V>,
     ) -> Result<(), StoreError> {
-        let starts = (*starts.start()).max(self.rows.segments().first_visible()).max(0)..=*starts.end();
+        let starts = (*starts.start()).max(0)..=*starts.end();
         let mut tail = Vec::new();
         push_window(&mut tail, (*starts.end()).min(self.rows.segments().observed().unwrap_or(0)), u32::MAX);
         let range = |prefix: &[u8; PREFIX]| segment_range(prefix, keys, &tail);
-        self.rows.walk(starts.clone(), range, direction, &mut |key, value, time| {
+        self.rows.walk(starts.clone(), range, how, &mut |key, value, time| {
             let (own, start) = (own_bytes::<WindowKeys>(key), window_start(key));
             if starts.contains(&start) && keys.contains(own) {
                 visit(own, start, value, time)
@@ -269,6 +271,10 @@ where
 
     fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         self.rows.rows().row(id)
+    }
+
+    fn tell_of(&mut self, id: CellId) -> bool {
+        self.rows.tell_of(id)
     }
 
     fn key_at(&self, id: CellId) -> Result<Windowed<K>, StoreError> {

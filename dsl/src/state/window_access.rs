@@ -49,7 +49,7 @@ impl<'a, K: 'static, V: Send + 'static> WindowAccess<'a, K, V> {
         let size = self.state.window(0).end.as_millis();
         let window = |start: i64| Window::of_millis(start, start.saturating_add(size));
         let visit = &mut |_: &[u8], start, value: &V, _| visit(window(start), value);
-        Ok(self.state.walk_key(key, millis(&starts), direction, visit)?)
+        Ok(self.state.walk_key(key, millis(&starts), (direction, self.out.reader), visit)?)
     }
 
     /// Visits the windows that begin in `starts` of the keys from `from` to `to`, both included: segment by segment, in each
@@ -99,16 +99,21 @@ impl<'a, K: 'static, V: Send + 'static> WindowAccess<'a, K, V> {
     ) -> Flow {
         let (size, serde) = (self.state.window(0).end.as_millis(), self.state.key_serde());
         let mut undecodable = None;
-        self.state.walk(keys, millis(starts), direction, &mut |key, start, value, time| match serde.read(key) {
-            Ok(key) => {
-                let window = Window::of_millis(start, start.saturating_add(size));
-                visit(Windowed { key, window }, value, time)
-            }
-            Err(error) => {
-                undecodable = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+        self.state.walk(
+            keys,
+            millis(starts),
+            (direction, self.out.reader),
+            &mut |key, start, value, time| match serde.read(key) {
+                Ok(key) => {
+                    let window = Window::of_millis(start, start.saturating_add(size));
+                    visit(Windowed { key, window }, value, time)
+                }
+                Err(error) => {
+                    undecodable = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         undecodable.map_or(Ok(()), |error| Err(error.into()))
     }
 }

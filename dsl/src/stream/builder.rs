@@ -30,8 +30,11 @@ pub enum StoreFormat {
     /// Nothing.
     #[default]
     Plain,
-    /// The headers of the record that wrote them (KIP-1271).
+    /// A place for headers, as with `dsl.store.format=HEADERS` (KIP-1271). The tables of Kafka Streams 4.3 leave it empty, and
+    /// so do these.
     Headers,
+    /// In the same bytes, the headers of the record that wrote the row.
+    RecordHeaders,
 }
 
 /// Builds a topology from streams and tables. They borrow the builder; [`build`](StreamsBuilder::build) ends it.
@@ -88,8 +91,8 @@ impl StreamsBuilder {
         self
     }
 
-    /// Says what the rows of tables keep, windows and sessions included; `dsl.store.format` of Kafka Streams. What comes out
-    /// is the same; a processor reads the headers by
+    /// Says what the rows of tables keep, windows and sessions included. What comes out is the same; a processor reads the
+    /// headers by
     /// [`get_with_headers`](crate::state::StoreReader::get_with_headers).
     ///
     /// ```
@@ -102,7 +105,7 @@ impl StreamsBuilder {
     ///
     /// const COUNTS: Store<String, i64> = Store::of("counts");
     /// # let builder = StreamsBuilder::new();
-    /// let builder = builder.store_format(StoreFormat::Headers);
+    /// let builder = builder.store_format(StoreFormat::RecordHeaders);
     /// builder.stream(&IN).group_by_key().count_with(&COUNTS);
     /// # let mut driver = TestDriver::new(&builder.build()?);
     /// let headers = Headers::default().with("trace", "7");

@@ -8,7 +8,7 @@ use super::{Materialized, Stream, StreamsBuilder};
 use crate::operator::{GlobalRow, JoinGlobal, JoinTable, Padding, TableSource};
 use crate::processor::{ProcessError, Processor, StreamOf, TableOf};
 use crate::serde::{Data, Nullable, SerdeRef};
-use crate::state::StoreSpec;
+use crate::state::{Emit, StoreSpec};
 use crate::topic::Topic;
 use crate::topology::{Fault, FilledBy, Source};
 
@@ -129,7 +129,9 @@ impl StreamsBuilder {
                 &[&store],
                 move |wiring| TableSource { store: Some(wiring.table_store(&opened)) },
             );
-            builder.fill_store(materialized.spec(&store, key, value), FilledBy::AllPartitions, &source, &table);
+            // Nothing comes out of it, and it has no changelog: there is nothing to hold back.
+            let spec = materialized.spec(&store, key, value).emit(Emit::EveryUpdate);
+            builder.fill_store(spec, FilledBy::AllPartitions, &source, &table);
         });
         drop(plan);
         GlobalTable { builder: self, step, store, types: PhantomData }

@@ -238,6 +238,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let copartitioned = all.clone();
         let step = plan.add(joined, &[parent], move |plan, builder| {
             let node = JoinNode { name: plan.name(joined), parent: plan.node(parent), read: row.store_names(plan) };
+            builder.lookups.extend(node.read.iter().map(|store| (node.name.clone(), store.clone())));
             lower(builder, node, row.reader(plan));
             plan.copartition(&copartitioned, builder);
         });

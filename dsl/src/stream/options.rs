@@ -284,7 +284,7 @@ impl<K, V: Send> Materialized<K, V> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> StoreSpec {
         self.keeping(match self.kind.versions {
             Some(retention) => StoreSpec::versioned(&VersionedStore::new(name, key, value, retention)),
-            None => StoreSpec::timestamped(&Store::new(name, key, value)),
+            None => StoreSpec::timestamped(&Store::new(name, key, value)).of_table(),
         })
     }
 }
@@ -310,7 +310,8 @@ impl<K: Send, V: Send> Materialized<K, V, Windows> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: WindowKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = WindowKeeping { retention, ..keeping };
-        self.keeping(StoreSpec::windowed(&WindowStore::new(name, key, value), RowFormat::Timestamped, keeping))
+        let store = WindowStore::new(name, key, value);
+        self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping).of_table())
     }
 }
 
@@ -335,7 +336,7 @@ impl<K: Send, V: Send> Materialized<K, V, Sessions> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: SessionKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = SessionKeeping { retention, ..keeping };
-        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping))
+        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping).of_table())
     }
 }
 

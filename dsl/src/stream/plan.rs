@@ -9,6 +9,7 @@ use super::names::{NameId, Names};
 use super::optimization::Optimizations;
 use super::repartition::PlannedTopic;
 use super::shape::Shape;
+use crate::state::KeptHeaders;
 use crate::topology::{Fault, TopologyBuilder};
 
 /// A step's place in the plan.
@@ -265,12 +266,16 @@ impl Plan {
         builder
     }
 
-    /// Tables' stores keep headers if the program says so; those that were added for processors stay as they are.
+    /// Tables' stores keep headers if the program says so; buffers, versions and what was added for processors stay as they are.
     fn format_stores(&self, builder: &mut TopologyBuilder) {
-        if self.store_format == StoreFormat::Headers {
-            let of_tables: Vec<Arc<str>> = self.stores.iter().map(|store| self.names.resolve(store.name)).collect();
-            for store in builder.stores.iter_mut().filter(|store| of_tables.contains(store.spec.name())) {
-                store.spec = store.spec.clone().with_headers();
+        let headers = match self.store_format {
+            StoreFormat::Plain => None,
+            StoreFormat::Headers => Some(KeptHeaders::Given),
+            StoreFormat::RecordHeaders => Some(KeptHeaders::OfRecord),
+        };
+        if let Some(headers) = headers {
+            for store in builder.stores.iter_mut().filter(|store| store.spec.is_of_table()) {
+                store.spec = store.spec.clone().keeping_headers(headers);
             }
         }
     }

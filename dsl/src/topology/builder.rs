@@ -58,6 +58,8 @@ pub struct TopologyBuilder {
     /// What stands around every processor.
     pub(crate) wrapper: Option<Arc<dyn ProcessorWrapper>>,
     pub(crate) faults: Vec<Fault>,
+    /// Which nodes look up rows of which tables to join them with records.
+    pub(crate) lookups: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl TopologyBuilder {

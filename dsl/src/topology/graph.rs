@@ -84,6 +84,8 @@ pub(super) struct Program {
     pub(super) flushers: Arc<[Option<Flusher>]>,
     /// The numbers of the stores in the order in which a commit flushes their caches.
     pub(super) flush_order: Vec<usize>,
+    /// Which nodes look up rows of which tables to join them with records.
+    pub(super) lookups: Vec<(Arc<str>, Arc<str>)>,
     pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     pub(super) partitions: BTreeMap<Arc<str>, u32>,
 }
@@ -91,7 +93,7 @@ pub(super) struct Program {
 impl Topology {
     /// Puts a checked program together.
     pub(super) fn assemble(builder: TopologyBuilder) -> Topology {
-        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, .. } = builder;
+        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, lookups, .. } = builder;
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
@@ -144,6 +146,7 @@ impl Topology {
             outputs,
             flushers: flushers.into(),
             flush_order,
+            lookups,
             copartitioned,
             partitions,
         };

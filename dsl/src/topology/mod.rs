@@ -16,6 +16,7 @@ mod partitions;
 mod settings;
 mod sink;
 mod source;
+mod warning;
 mod wiring;
 
 pub use builder::TopologyBuilder;
@@ -28,5 +29,6 @@ pub use partitions::{TopicNeed, TopicPlan};
 pub use settings::TaskSettings;
 pub use sink::{RecordContext, Sink};
 pub use source::{LoadError, Run, Source, SourceRunner, TimestampExtractor};
+pub use warning::Warning;
 pub use wiring::Wiring;
 pub(crate) use wiring::{Assembled, FlushCache, Flusher, RowSlot, StoreSlot};

@@ -3,15 +3,23 @@
 use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
-use tidemill::state::{Emit, Store, StoreSpec};
-use tidemill::stream::{Materialized, StreamsBuilder};
+use tidemill::state::{Emit, SessionStore, Store, StoreSpec, WindowStore};
+use tidemill::stream::{Buffer, Materialized, StreamsBuilder, Suppressed};
+use tidemill::window::{Hopping, Session, Tumbling};
 
+use super::windows::{in_sessions, ms, windowed};
 use super::{Scenario, Text, longs, row, texts};
 
 const N: Store<String, i64> = Store::of("n");
 const M: Store<String, i64> = Store::of("m");
 const T: Store<String, String> = Store::of("t");
+const AGG: Store<String, String> = Store::of("agg");
+const JOINED: Store<String, String> = Store::of("joined");
+const TEXTS: Topic<String, String> = Topic::of("in");
+const TEXTS_OUT: Topic<String, String> = Topic::of("out");
 const S: Store<String, i64> = Store::of("s");
+const WINDOWS: WindowStore<String, i64> = WindowStore::of("n");
+const SESSIONS: SessionStore<String, i64> = SessionStore::of("n");
 const CACHE: &str = "statestore.cache.max.bytes";
 const TEN_MB: &str = "10000000";
 
@@ -24,6 +32,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .store(&N)
             .set(CACHE, TEN_MB),
         Scenario::streams("cache_count_plain", cache_count_plain).store(&N).set(CACHE, TEN_MB),
+        Scenario::streams("cache_table_source", cache_table_source).store(&T).set(CACHE, TEN_MB),
+        Scenario::streams("cache_table_groupby", cache_table_groupby).store(&AGG).set(CACHE, TEN_MB),
+        Scenario::streams("cache_hopping", cache_hopping).windows(&WINDOWS).set(CACHE, TEN_MB),
+        Scenario::streams("cache_session", cache_session).sessions(&SESSIONS).set(CACHE, TEN_MB),
+        Scenario::streams("cache_suppress", cache_suppress).set(CACHE, TEN_MB),
+        Scenario::streams("cache_join", cache_join).store(&JOINED).set(CACHE, TEN_MB),
         Scenario::streams("cache_stream_table_join", cache_stream_table_join).set(CACHE, TEN_MB),
         Scenario::streams("cache_processor_store", cache_processor_store).plain_store(&S).set(CACHE, TEN_MB),
     ]
@@ -57,6 +71,57 @@ fn fanout(b: &StreamsBuilder, n: Materialized<String, i64>, m: Materialized<Stri
 
 fn cache_count_plain(b: &StreamsBuilder) {
     b.stream(&texts("in")).group_by_key().count_with(&N).to_stream().to(&Topic::<String, i64>::of("out"));
+}
+
+fn cache_table_source(b: &StreamsBuilder) {
+    let t = b.table_with(&TEXTS, &T).map_values_with(&Store::of("m"), |_, v| format!("{v}!"));
+    t.to_stream().to(&TEXTS_OUT);
+}
+
+fn cache_table_groupby(b: &StreamsBuilder) {
+    let told = |agg: String, sign: char, v: &str| format!("{agg}{sign}{v}");
+    b.table_with(&TEXTS, &T)
+        .group_by(|_, v| {
+            let (group, item) = v.split_once(':').expect("a value is `group:item`");
+            (group.to_owned(), item.to_owned())
+        })
+        .aggregate(&AGG, String::new, move |agg, _, v| told(agg, '+', v), move |agg, _, v| told(agg, '-', v))
+        .to_stream()
+        .to(&TEXTS_OUT);
+}
+
+fn cache_hopping(b: &StreamsBuilder) {
+    b.stream(&longs("in"))
+        .group_by_key()
+        .windowed_by(Hopping::of(ms(100), ms(30)).with_grace(ms(50)))
+        .count_with(&WINDOWS)
+        .to_stream()
+        .to(&windowed::<i64>("out", 100));
+}
+
+fn cache_session(b: &StreamsBuilder) {
+    b.stream(&texts("in"))
+        .group_by_key()
+        .windowed_by(Session::gap(ms(50)).with_grace(ms(100)))
+        .count_with(&SESSIONS)
+        .to_stream()
+        .to(&in_sessions::<i64>("out"));
+}
+
+fn cache_suppress(b: &StreamsBuilder) {
+    b.stream(&longs("in"))
+        .group_by_key()
+        .windowed_by(Tumbling::of(ms(100)).with_grace(ms(50)))
+        .count_with(&WINDOWS)
+        .suppress(Suppressed::until_window_closes(Buffer::unbounded()))
+        .to_stream()
+        .to(&windowed::<i64>("out", 100));
+}
+
+fn cache_join(b: &StreamsBuilder) {
+    let l = b.table_with(&Topic::<String, String>::of("l"), &Store::of("l"));
+    let r = b.table_with(&Topic::<String, String>::of("r"), &Store::of("r"));
+    l.outer_join_with(&r, &JOINED, |l, r| format!("{}|{}", row(l), row(r))).to_stream().to(&TEXTS_OUT);
 }
 
 fn cache_stream_table_join(b: &StreamsBuilder) {

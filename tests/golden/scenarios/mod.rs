@@ -9,6 +9,7 @@ mod caching;
 mod errors;
 mod foreign_keys;
 mod globals;
+mod header_stores;
 mod joins;
 mod names;
 mod processors;
@@ -91,6 +92,12 @@ impl Scenario {
         self
     }
 
+    /// A store of rows with times and headers, looked into at the end.
+    fn header_store<K: Serialize + Clone, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
+        self.stores.push(StoreRows::with_headers(store));
+        self
+    }
+
     /// A store of rows without times, looked into at the end.
     fn plain_store<K: Serialize, V: Serialize + Send>(mut self, store: &Store<K, V>) -> Self {
         self.stores.push(StoreRows::plain(store));
@@ -168,6 +175,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         names::scenarios(),
         applications::scenarios(),
         caching::scenarios(),
+        header_stores::scenarios(),
         errors::scenarios(),
     ];
     let mut all = BTreeMap::new();

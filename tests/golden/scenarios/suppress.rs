@@ -3,9 +3,9 @@
 use tidemill::Topic;
 use tidemill::state::{Store, WindowStore};
 use tidemill::stream::{Buffer, StreamsBuilder, Suppressed, Table};
-use tidemill::window::{EmitStrategy, Hopping, Session, Tumbling};
+use tidemill::window::{Hopping, Session, Tumbling};
 
-use super::windows::{EMIT_INTERVAL, N, in_sessions, ms, windowed};
+use super::windows::{N, in_sessions, ms, windowed};
 use super::{Scenario, longs, texts};
 
 const T: Store<String, String> = Store::of("t");
@@ -24,7 +24,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("suppress_shutdown_when_full", suppress_shutdown_when_full),
         Scenario::streams("suppress_table_groupby", suppress_table_groupby).store(&SUM),
         Scenario::streams("temperature_max_alarm", temperature_max_alarm),
-        Scenario::streams("headers_store_default", headers_store_default).set(EMIT_INTERVAL, "0"),
     ]
 }
 
@@ -111,23 +110,4 @@ fn temperature_max_alarm(b: &StreamsBuilder) {
         .to_stream()
         .filter(|_, v| v.is_some_and(|v| v > 25))
         .to(&windowed::<i64>("alarms", 500));
-}
-
-fn headers_store_default(b: &StreamsBuilder) {
-    const W: WindowStore<String, i64> = WindowStore::of("w");
-    let counts = |name: &'static str| Topic::<String, i64>::of(name);
-    let s = b.stream(&texts("in"));
-    let n = s.group_by_key().count_with(&COUNTS);
-    n.to_stream().to(&counts("count"));
-    n.suppress(Suppressed::until_time_limit(ms(100), Buffer::unbounded())).to_stream().to(&counts("suppressed"));
-    s.group_by_key()
-        .windowed_by(Tumbling::of(ms(100)))
-        .emit_strategy(EmitStrategy::OnWindowClose)
-        .count_with(&W)
-        .to_stream()
-        .to(&windowed::<i64>("closed", 100));
-    b.table_with(&Topic::of("t"), &T)
-        .left_join(&n, |t: &String, n| format!("{t}|{}", super::row(n)))
-        .to_stream()
-        .to(&Topic::<String, String>::of("joined"));
 }

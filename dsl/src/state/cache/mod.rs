@@ -37,6 +37,9 @@ pub struct CacheSpec {
     pub limit: CacheLimit,
     /// Whether a node below wants to know a row as it was before its change.
     pub keeps_old: bool,
+    /// Whether a row that is read takes room, as one that is changed does: so in Kafka Streams' key-value stores, and not in
+    /// those of windows and sessions.
+    pub enters_reads: bool,
 }
 
 /// Which changes leave a cache.
@@ -46,6 +49,15 @@ pub enum Release {
     LeastUsed,
     /// All changes leave, in the order of each row's last one.
     Changes,
+}
+
+/// Who reads rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The task, on a record's way: what it reads was used.
+    Task,
+    /// A driver or a query: that somebody looks changes nothing.
+    Outside,
 }
 
 /// The place of an entry, as its cell knows it.
@@ -146,6 +158,10 @@ impl<V> RowCache<V> {
     /// Whether entries are measured, and rows that are only read have one too.
     pub(super) fn is_limited(&self) -> bool {
         self.spec.limit == CacheLimit::Bytes
+    }
+
+    pub(super) fn enters_reads(&self) -> bool {
+        self.spec.enters_reads
     }
 
     pub(super) fn keeps_old(&self) -> bool {
