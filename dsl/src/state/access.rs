@@ -139,7 +139,7 @@ impl<K: 'static, V: Send + 'static> StoreAccess<'_, K, V> {
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.add_store(StoreSpec::timestamped(&LAST).with_headers());
-    /// builder.stream(&IN).process(|| Before, &["last"]).to(&OUT);
+    /// builder.stream(&IN).process(|| Before, &[&LAST]).to(&OUT);
     /// let mut driver = TestDriver::new(&builder.build()?);
     /// driver.input(&IN).headers(Headers::default().with("trace", "7")).send("a", 1);
     /// driver.input(&IN).send("a", 2);

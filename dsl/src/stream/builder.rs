@@ -93,7 +93,7 @@ impl StreamsBuilder {
 
     /// Says what the rows of tables keep, windows and sessions included. What comes out is the same; a processor reads the
     /// headers by
-    /// [`get_with_headers`](crate::state::StoreAccess::get_with_headers).
+    /// [`get_with_headers`](crate::state::StoreReader::get_with_headers).
     ///
     /// ```
     /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
