@@ -20,3 +20,4 @@ mod timers;
 mod times;
 mod versions;
 mod watching;
+mod windows;

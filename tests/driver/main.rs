@@ -22,4 +22,5 @@ mod punctuations;
 mod tables;
 mod versions;
 mod window_emission;
+mod windows;
 mod wrappers;

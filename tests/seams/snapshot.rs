@@ -9,9 +9,10 @@ use tidemill::processor::{CannotSnapshot, Context, Flow, ProcessError, Processor
 use tidemill::processor::{PunctuationType, SilentContext};
 use tidemill::record::{Batch, Offset, Record, Timestamp, TopicPartition};
 use tidemill::state::{Changelog, Emit, Store, StoreSpec};
-use tidemill::stream::{Consumed, StreamsBuilder};
+use tidemill::stream::{Buffer, Consumed, StreamsBuilder, Suppressed};
 use tidemill::task::{Fingerprint, Processed, Readiness, Task};
 use tidemill::topology::{TaskSettings, TimestampExtractor, Topology};
+use tidemill::window::{EmitStrategy, Session, Tumbling};
 
 use super::delete::Delete;
 use super::tasks::{batch, queue, task, task_with};
@@ -71,8 +72,8 @@ impl Processor<String, i64, String, i64> for Uncopied {
     }
 }
 
-/// Three queues, a processor with a store, one with a field, a table of counts with a filter that asks for old rows, and a
-/// topic that it reads itself. With a cache both stores hold changes back.
+/// Three queues, a processor with a store, one with a field, a table of counts with a filter that asks for old rows, windows
+/// that wait or close, sessions, and a topic that it reads itself. With a cache both stores hold changes back.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     builder.add_store(StoreSpec::plain(&ROWS).emit(Emit::Cached));
@@ -80,6 +81,14 @@ fn topology() -> Topology {
     let all = builder.stream(&LEFT).merge(&builder.stream(&RIGHT)).merge(&clocked);
     let counts = all.group_by_key().count_with(&COUNTED);
     counts.filter(|_, count| count % 2 == 0).to_stream().to(&COUNTS);
+    let size = Duration::from_millis(2);
+    let windows = all.group_by_key().windowed_by(Tumbling::of(size).with_grace(Duration::from_millis(1)));
+    let last = windows.count().suppress(Suppressed::until_window_closes(Buffer::unbounded()));
+    last.to_stream().map(|row, count| (row.to_string(), *count)).to(&COUNTS);
+    let closing = windows.emit_strategy(EmitStrategy::OnWindowClose).reduce(|sum, value| sum + value);
+    closing.to_stream().map(|row, sum| (row.to_string(), *sum)).to(&COUNTS);
+    let sessions = all.group_by_key().windowed_by(Session::gap(size)).count();
+    sessions.to_stream().map(|row, count| (row.to_string(), *count)).to(&COUNTS);
     let numbered = all.process(|| Delete { store: ROWS }, &[&ROWS]).process(Numbered::default, &[]);
     numbered.filter(|_, value| value % 3 == 0).to(&RIGHT);
     numbered.to(&OUT);

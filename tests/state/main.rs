@@ -9,3 +9,4 @@ mod published;
 mod rows;
 mod scans;
 mod versions;
+mod windows;

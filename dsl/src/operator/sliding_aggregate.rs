@@ -212,6 +212,7 @@ where
     /// Adds the record to a window, unless that is closed.
     fn update(&mut self, start: i64, from: From<A>) -> Flow {
         if start.saturating_add(self.difference) < self.closed_to {
+            self.ctx.drop_record(DropReason::Late);
             return Ok(());
         }
         let (operator, record) = (self.operator, self.record);

@@ -312,7 +312,7 @@ impl TaskState {
         out.bytes(&[]);
         let mut any = bytes.len() > 4;
         for store in self.parts.stores.iter().flatten() {
-            if let Some(note) = store.note() {
+            if let Some(note) = store.commit_note() {
                 let mut out = Encoder(&mut bytes);
                 out.bytes(store.name().as_bytes());
                 out.bytes(&note);

@@ -400,7 +400,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.write_back(what, out)
     }
 
-    fn note(&self) -> Option<Vec<u8>> {
+    fn commit_note(&self) -> Option<Vec<u8>> {
         self.segments.observed().map(|time| time.to_be_bytes().to_vec())
     }
 

@@ -280,8 +280,8 @@ impl<K: Send + 'static, V: Send + 'static> StateStore for SessionState<K, V> {
         self.rows.restore(bytes)
     }
 
-    fn note(&self) -> Option<Vec<u8>> {
-        self.rows.note()
+    fn commit_note(&self) -> Option<Vec<u8>> {
+        self.rows.commit_note()
     }
 
     fn resume(&mut self, note: &[u8]) -> Result<(), StoreError> {

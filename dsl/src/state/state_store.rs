@@ -35,7 +35,7 @@ pub trait StateStore: Any + Send {
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
 
     /// What has to be known besides the rows, if anything: it goes with every commit, and comes back by `resume`.
-    fn note(&self) -> Option<Vec<u8>> {
+    fn commit_note(&self) -> Option<Vec<u8>> {
         None
     }
 

@@ -328,8 +328,8 @@ impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
         self.rows.restore(head.rest())
     }
 
-    fn note(&self) -> Option<Vec<u8>> {
-        let mut note = self.rows.note()?;
+    fn commit_note(&self) -> Option<Vec<u8>> {
+        let mut note = self.rows.commit_note()?;
         if self.duplicates {
             note.extend_from_slice(&self.sequence.get().to_be_bytes());
         }

@@ -311,7 +311,10 @@ impl<K: Send, V: Send> Materialized<K, V, Windows> {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = WindowKeeping { retention, ..keeping };
         let store = WindowStore::new(name, key, value);
-        self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping).of_table())
+        uncached_if(
+            keeping.closing,
+            self.keeping(StoreSpec::windowed(&store, RowFormat::Timestamped, keeping).of_table()),
+        )
     }
 }
 
@@ -336,8 +339,16 @@ impl<K: Send, V: Send> Materialized<K, V, Sessions> {
     pub(super) fn spec(&self, name: &str, key: SerdeRef<K>, value: SerdeRef<V>, keeping: SessionKeeping) -> StoreSpec {
         let retention = self.kind.retention.map_or(keeping.retention, millis);
         let keeping = SessionKeeping { retention, ..keeping };
-        self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping).of_table())
+        uncached_if(
+            keeping.closing,
+            self.keeping(StoreSpec::sessions(&SessionStore::new(name, key, value), keeping).of_table()),
+        )
     }
+}
+
+/// Rows that come out once, when their window is closed, are not held back besides.
+fn uncached_if(closing: bool, spec: StoreSpec) -> StoreSpec {
+    if closing { spec.emit(Emit::EveryUpdate) } else { spec }
 }
 
 fn too_short(retention: Option<Duration>, needed: i64) -> Option<String> {

@@ -32,7 +32,7 @@ type Case<H> = fn(Subject<H>);
 ///
 /// When the store answers anything else than it should; the last case printed is the one that failed.
 pub fn check_store<H: StoreHome>(new_home: impl Fn() -> H) {
-    let cases: [(&str, Case<H>); 14] = [
+    let cases: [(&str, Case<H>); 15] = [
         ("a new store has neither rows nor a checkpoint", new_store_is_empty),
         ("a put is read, overwritten and deleted", put_overwrite_delete),
         ("a value is appended to what is there", get_appends),
@@ -45,6 +45,7 @@ pub fn check_store<H: StoreHome>(new_home: impl Fn() -> H) {
         ("a write without rows moves the checkpoint", write_without_rows),
         ("a write out of order panics and changes nothing", unsorted_write),
         ("a wipe leaves a new store", wipe_leaves_nothing),
+        ("rows that nobody asks for any more go, and the others stay", discarded_rows_leave_the_others),
         ("a snapshot, if there are any, stays as it was", snapshots_stay),
         ("a store opened again has its rows and its checkpoint", reopen_keeps_all),
     ];
@@ -251,6 +252,21 @@ fn wipe_leaves_nothing<H: StoreHome>(mut subject: Subject<H>) {
     subject.store().wipe().unwrap();
     subject.store().wipe().unwrap();
     subject.assert_empty();
+}
+
+fn discarded_rows_leave_the_others<H: StoreHome>(mut subject: Subject<H>) {
+    subject.hold(&[b"a", b"b", b"c", b"d"]);
+    let range = KeyRange { from: Bound::Unbounded, to: Bound::Excluded(b"c".to_vec()) };
+    subject.store().discard(&range).expect("rows can be let go of");
+    for _ in 0..2 {
+        // They may be there still, but nobody asks for them.
+        let left = KeyRange { from: Bound::Included(b"c".to_vec()), to: Bound::Unbounded };
+        assert_eq!(subject.keys(&left), [b"c".to_vec(), b"d".to_vec()]);
+        assert_eq!(subject.checkpoint(), Some(1));
+        subject.reopen();
+    }
+    subject.write(&[(b"a", Some(b"again"))], 2);
+    assert_eq!(subject.get(b"a"), Some(b"again".to_vec()));
 }
 
 fn snapshots_stay<H: StoreHome>(mut subject: Subject<H>) {
