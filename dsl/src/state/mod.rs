@@ -65,7 +65,7 @@ pub use typed_rows::{CellId, Kept, VisitRow};
 pub use undo::{UndoMark, Undoable};
 pub use versioned::{Put, VersionedState};
 pub use versioned_store::{VersionedAccess, VersionedStore};
-pub(crate) use window::WindowKeeping;
 pub use window::WindowState;
+pub(crate) use window::{Duplicates, WindowKeeping};
 pub use window_access::WindowAccess;
 pub use window_store::{SessionStore, WindowStore};

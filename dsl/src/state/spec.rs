@@ -106,7 +106,7 @@ impl StoreSpec {
         retention: Duration,
     ) -> Self {
         let (size, retention) = (millis(size), millis(retention));
-        let keeping = WindowKeeping { size, retention, duplicates: false, closing: false };
+        let keeping = WindowKeeping { size, retention, duplicates: None, closing: false };
         StoreSpec::windowed(store, RowFormat::Plain, keeping)
     }
 
