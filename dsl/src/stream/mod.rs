@@ -21,6 +21,7 @@ mod plan;
 mod process;
 mod repartition;
 mod shape;
+mod sides;
 mod sink;
 mod split;
 mod stateless;
