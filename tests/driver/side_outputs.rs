@@ -225,6 +225,16 @@ fn processors_of_ones_own_drop_records_too_unless_they_fail() {
 }
 
 #[test]
+fn duplicates_can_be_written_too() {
+    let mut driver = driver(|b| {
+        b.stream(&IN).dropped_to(&DROPPED).deduplicate(ms(100)).named("once").to(&OUT);
+    });
+    send_times(&mut driver, &[200, 210, 400]);
+    assert_eq!(driver.output(&OUT).values(), [200, 400]);
+    assert_eq!(dropped(&mut driver), [(Some("a".into()), Some(210))]);
+}
+
+#[test]
 fn a_verb_further_down_does_not_write_what_it_drops() {
     let mut driver = driver(|b| {
         b.stream(&NULLS).dropped_to(&DROPPED).filter(|_, _| true).skip_nulls().to(&OUT);

@@ -52,7 +52,7 @@ impl<K: Data, V: Data> Stream<'_, K, V> {
     ///
     /// The records are written as they came to the verb, with their keys, values, times and headers; under exactly-once in
     /// one commit with everything else. These verbs drop records: [`skip_nulls`](Self::skip_nulls), joins, groupings with
-    /// their aggregations, [`to_table`](Self::to_table), [`repartition`](Self::repartition), and processors of one's own
+    /// their aggregations, [`to_table`](Self::to_table), [`deduplicate`](Self::deduplicate), [`repartition`](Self::repartition), and processors of one's own
     /// that call [`drop_record`](crate::processor::NodeContext::drop_record). What a verb gives is a stream of its own,
     /// with nothing said of what is dropped. The topic is one for every reason; [`late_to`](super::WindowedStream::late_to)
     /// keeps late records apart.
