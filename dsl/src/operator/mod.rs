@@ -5,6 +5,7 @@
 mod aggregate;
 mod branch;
 mod closing;
+mod deduplicate;
 mod filter;
 mod flat_map;
 mod fold_group;
@@ -40,6 +41,7 @@ mod window_aggregate;
 
 pub(crate) use aggregate::Aggregate;
 pub(crate) use branch::Branch;
+pub(crate) use deduplicate::{Deduplicate, SeenState};
 pub(crate) use filter::Filter;
 pub(crate) use flat_map::{FlatMap, FlatMapValues};
 pub(crate) use fold_group::FoldGroup;

@@ -16,6 +16,7 @@ mod keyed_rows;
 mod leaving;
 mod positions;
 mod published;
+mod publishing;
 mod row_format;
 mod row_headers;
 mod rows_snapshot;
@@ -50,7 +51,10 @@ pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;
 pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
-pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
+pub use published::{
+    Changes, CommittedRows, CommittedStore, CommittedWalk, Lagged, PublishedRows, RowBytes, RowChange, Superseded,
+    Watcher,
+};
 pub use row_format::RowFormat;
 pub use row_headers::KeptHeaders;
 pub use scan::Scan;

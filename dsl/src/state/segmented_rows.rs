@@ -312,6 +312,9 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.log_unlogged(out)?;
         // Not when time moves on: only at a commit is it certain that it did.
         self.drop_segments();
+        if let Some(observed) = self.segments.observed() {
+            self.rows.note_published(&observed.to_be_bytes());
+        }
         self.rows.settle(out)
     }
 
@@ -397,7 +400,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
     }
 
     fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
-        self.rows.publish()
+        self.rows.publish_with(&self.commit_note().unwrap_or_default())
     }
 
     fn is_cached(&self) -> bool {

@@ -281,6 +281,17 @@ impl StoreSpec {
         named(self) == named(other) && of(self) == of(other)
     }
 
+    /// Makes the store over the rows that a commit left.
+    pub(super) fn open_committed(&self, rows: Box<dyn ByteStore>) -> Box<dyn StateStore> {
+        (self.make)(Kept {
+            changelog: Changelog::Off,
+            below: Some(rows),
+            rows_in_memory: None,
+            headers: self.headers,
+            cache: None,
+        })
+    }
+
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node
     /// below wants to know rows as they were before their change.
     pub(crate) fn open(

@@ -7,6 +7,7 @@
 mod aggregation;
 mod builder;
 mod cogroup;
+mod deduplicate;
 mod fits;
 mod global;
 mod grouped;
@@ -22,6 +23,7 @@ mod plan;
 mod process;
 mod repartition;
 mod shape;
+mod sides;
 mod sink;
 mod split;
 mod stateless;
@@ -31,6 +33,7 @@ mod windowed;
 
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
+pub use deduplicate::Deduplicated;
 pub use fits::Fits;
 pub use global::GlobalTable;
 pub use grouped::GroupedStream;
