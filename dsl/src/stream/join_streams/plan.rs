@@ -121,14 +121,22 @@ where
         let rights = serde_for(&mut plan, rights, "value of a join's store");
         let sources = left.1.and(&right.1);
         let (left, right, copartitioned) = (left.0, right.0, sources.clone());
+        let sides = (self.sides.clone(), other.sides.clone());
         let step = plan.add(names.merge, &[left, right], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let (Some(key), Some(left_serde), Some(right_serde)) = (keys, lefts, rights) else { return };
             let serdes = StoreSerdes { key, left: left_serde, right: right_serde };
             let lowering = JoinLowering::new(plan, &names, (left, right), (windows, pads, keeping));
             match lowering.once::<V::Plain, W::Plain>() {
-                Some(as_right) => lowering.add_once::<K, V, W, R, _>(serdes, (join, as_right), builder),
-                None => lowering.add::<K, V, W, R, _>(serdes, join, builder),
+                Some(as_right) => {
+                    lowering.add_once::<K, V, W, R, _>(serdes, (join, as_right), builder);
+                    sides.0.add_to(&lowering.merge, builder);
+                }
+                None => {
+                    lowering.add::<K, V, W, R, _>(serdes, join, builder);
+                    sides.0.add_to(&lowering.left.join, builder);
+                    sides.1.add_to(&lowering.right.join, builder);
+                }
             }
             plan.copartition(&copartitioned, builder);
         });
@@ -157,7 +165,12 @@ where
         let topic = plan.names.named_or(given, last);
         let key = key.map(|key| SerdeRef::new(Nullable::new(key))).or(self.serdes.0.clone());
         let value = value.map(|value| SerdeRef::new(Nullable::new(value))).or(self.serdes.1.clone());
-        let placed = plan_join_repartition(plan, self.step, base, Repartition::new(topic, &(key, value)));
+        let placed = plan_join_repartition(
+            plan,
+            self.step,
+            base,
+            Repartition::new(topic, &(key, value), self.sides.before_windows()),
+        );
         (placed, Sources::one(placed))
     }
 }
