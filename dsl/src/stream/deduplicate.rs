@@ -44,7 +44,7 @@ impl Deduplicated {
     fn spec(self, store: &str) -> StoreSpec {
         let size = millis(self.within);
         let retention = size.saturating_add(millis(self.grace));
-        let keeping = WindowKeeping { retention, size, duplicates: false, closing: false };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
         let seen = WindowStore::<Vec<u8>, Vec<u8>>::new(store, SerdeRef::of(), SerdeRef::of());
         let spec = StoreSpec::windowed(&seen, RowFormat::Plain, keeping);
         if self.in_memory { spec.in_memory() } else { spec }
@@ -148,11 +148,12 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let identity = keys.and_then(|keys| identity(&mut plan, keys));
         let (parent, sources) = if self.rekeyed {
             let base = plan.names.named_or(name, store);
-            let step = plan_repartition(&mut plan, self.step, Repartition::new(base, &self.serdes));
+            let step = plan_repartition(&mut plan, self.step, Repartition::of(self, base));
             (step, Sources::one(step))
         } else {
             (self.step, self.sources.clone())
         };
+        let sides = self.sides.clone();
         let step = plan.add(name, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some(identity) = identity else { return };
@@ -175,6 +176,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 },
             );
             builder.add_state_store(remembered.spec(&store), &[&name]);
+            sides.add_to(&name, builder);
         });
         // A record without a key goes through, so no topic above may drop it.
         plan.take_null_keys(step);
