@@ -8,6 +8,7 @@ mod error;
 mod ledger;
 mod memory;
 mod topic;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings
 pub use error::{LogError, LogErrorKind};
 pub use memory::MemoryLog;
 pub use topic::{Cleanup, TopicConfig, TopicSpec};
+pub use written::Written;
 
 /// The first offset that is kept and the one that the next committed record gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +125,13 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// Where sessions see their own records at once, records for a partition in which a session has staged some stand
     /// behind those: the call waits for the end of that epoch, so it must not come from the thread that ends it.
-    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError>;
+    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+        self.post(appends, scope, notes)?.settled()
+    }
+
+    /// As [`append`](Log::append), but returns when the records are written and can be read; whoever needs to know that the
+    /// durability policy is met asks what this returns. So the next append need not wait for the disk.
+    fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Written, LogError>;
 
     /// The notes that `append` stored under `scope`.
     fn notes(&self, scope: &str) -> Result<Notes, LogError>;
