@@ -382,6 +382,7 @@ mod tests {
             retention: Some(Duration::from_secs(3)),
             retention_bytes: Some(9),
             tombstones: Duration::from_millis(5),
+            compaction_lag: Duration::from_millis(6),
         };
         let progress = InputProgress { next: Offset::new(8), partition_time: Some(Timestamp::from_millis(-4)) };
         let note = |owner| Note { owner, name: "n".into(), value: vec![1, 2] };
