@@ -118,8 +118,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
     App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, NoPosition, Position, Posted, Queryable, ReadRecord, Row,
-    RowsQuery, RowsWithTimes, Sent, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription, TableChange,
-    TableChanges, TableQuery, TableSnapshot, WatchQuery,
+    RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription,
+    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.
@@ -140,6 +140,7 @@ mod guides {
     page!(tables, "docs/guide/tables.md");
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");
+    page!(beyond, "docs/guide/beyond.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");

@@ -17,11 +17,12 @@ const FINAL: WindowStore<String, i64> = WindowStore::of("final");
 const UPDATES: Topic<String, i64> = Topic::of("updates");
 const FINALS: Topic<String, i64> = Topic::of("finals");
 const SUPPRESSED: Topic<String, i64> = Topic::of("suppressed");
+const LATE: Topic<String, i64> = Topic::of("late");
 
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let windows = Tumbling::of(Duration::from_millis(100)).with_grace(Duration::from_millis(50));
-    let windowed = builder.stream(&IN).group_by_key().windowed_by(windows);
+    let windowed = builder.stream(&IN).group_by_key().windowed_by(windows).late_to(&LATE);
     let counts = windowed.count_with(&COUNTS);
     counts.to_stream().map(|row, n| (row.to_string(), *n)).to(&UPDATES);
     let last = counts.suppress(Suppressed::until_window_closes(Buffer::unbounded()));
@@ -46,7 +47,7 @@ async fn send(app: &App, times: &[i64]) {
 }
 
 /// Runs the same records with and without a restart in the middle of a window.
-async fn run(stop_after: Option<usize>, settings: Settings) -> [Vec<(String, i64)>; 3] {
+async fn run(stop_after: Option<usize>, settings: Settings) -> [Vec<(String, i64)>; 4] {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("data");
     let times = [10, 20, 110, 160, 30, 130, 400, 5];
@@ -59,9 +60,11 @@ async fn run(stop_after: Option<usize>, settings: Settings) -> [Vec<(String, i64
     } else {
         send(&app, &times).await;
     }
-    let all = [&UPDATES, &FINALS, &SUPPRESSED].map(|topic| read(&app, topic));
+    let [updates, finals, suppressed] = [&UPDATES, &FINALS, &SUPPRESSED].map(|topic| read(&app, topic));
+    let late = app.subscribe(&LATE).unwrap().read().unwrap();
+    let late = late.into_iter().map(|record| (record.key, record.timestamp.as_millis())).collect();
     app.close().await.unwrap();
-    all
+    [updates, finals, suppressed, late]
 }
 
 #[tokio::test]
@@ -71,16 +74,21 @@ async fn a_restart_in_the_middle_of_a_window_changes_nothing() {
         settings.tasks.emit_interval = Duration::ZERO;
         settings
     };
-    let [updates, finals, suppressed] = run(None, settings()).await;
+    let [updates, finals, suppressed, late] = run(None, settings()).await;
     let row = |row: &str, n| (row.to_owned(), n);
-    assert_eq!(finals, [row("a@0-100", 2), row("a@100-200", 3)], "30 and 5 are late");
+    assert_eq!(finals, [row("a@0-100", 2), row("a@100-200", 3)]);
+    assert_eq!(late, [row("a", 30), row("a", 5)]);
     assert_eq!(suppressed, finals);
     assert_eq!(updates.len(), 6);
     for stop_after in 1..8 {
         for flush_rows in [1, 1_000] {
             let settings = Settings { flush_rows, ..settings() };
             let again = run(Some(stop_after), settings).await;
-            assert_eq!(again, [updates.clone(), finals.clone(), suppressed.clone()], "stopped after {stop_after}");
+            assert_eq!(
+                again,
+                [updates.clone(), finals.clone(), suppressed.clone(), late.clone()],
+                "stopped after {stop_after}"
+            );
         }
     }
 }

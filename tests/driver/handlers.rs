@@ -263,29 +263,6 @@ fn a_processor_that_cannot_begin_fails_the_task_whatever_handlers_say() {
 }
 
 #[test]
-fn what_a_verb_drops_goes_to_its_side_topic_as_it_is() {
-    const NULLABLE: Topic<Option<String>, Option<i64>> = Topic::of("in");
-    const UNKEYED: Topic<Option<String>, Option<i64>> = Topic::of("unkeyed");
-    let builder = StreamsBuilder::new();
-    builder.stream(&NULLABLE).skip_nulls_to(&UNKEYED).named("keyed").to(&OUT);
-    let topology = builder.build().unwrap();
-    let text = topology.describe();
-    assert!(text.contains("Sink: keyed-dropped (topic: unkeyed)\n      <-- keyed"), "{text}");
-    let mut driver = TestDriver::new(&topology);
-    driver.input(&NULLABLE).at(7).headers(Headers::default().with("from", "a test")).send(None, 1);
-    driver.input(&NULLABLE).send(Some("a".to_owned()), None);
-    driver.input(&NULLABLE).send(Some("a".to_owned()), Some(3));
-    let side = driver.output(&UNKEYED).records();
-    assert_eq!(
-        side.iter().map(|record| (&record.key, record.value)).collect::<Vec<_>>(),
-        [(&None, Some(Some(1))), (&Some(Some("a".to_owned())), None)]
-    );
-    assert_eq!((side[0].timestamp.as_millis(), side[0].headers.last("from")), (7, Some(&b"a test"[..])));
-    assert_eq!(driver.output(&OUT).values(), [3]);
-    assert_eq!((dropped(&mut driver, DropReason::NullKey), dropped(&mut driver, DropReason::NullValue)), (1, 1));
-}
-
-#[test]
 fn every_verb_that_may_fail_can_be_skipped() {
     let skipped = |write: fn(Stream<'_, String, i64>)| {
         let mut driver = driver(ErrorSettings::all(ErrorHandler::skip()), write);

@@ -19,6 +19,7 @@ mod header_stores;
 mod lent_rows;
 mod partitions;
 mod punctuations;
+mod side_outputs;
 mod tables;
 mod versions;
 mod window_emission;

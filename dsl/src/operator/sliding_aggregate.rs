@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::aggregate::key_and_value;
 use super::closing::emit_closed;
 use super::lend::{change_row, keep_row};
-use super::window_aggregate::Windowing;
+use super::window_aggregate::{Taken, Windowing};
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::{Record, Timestamp};
 use crate::serde::Data;
@@ -69,13 +69,15 @@ where
         let (state, _) = ctx.task().state::<WindowState<K::Plain, A>>(self.windowing.store.index);
         let windowed = state.lend_key(key, Window::default());
         let record = record.with_key(key);
-        let mut step = Step { operator: self, record, ctx, windowed, difference, closed_to };
+        let taken = Taken::default();
+        let mut step = Step { operator: self, record, ctx, windowed, difference, closed_to, taken };
         if at < difference {
             step.early(at)?;
         } else {
             step.usual(at)?;
         }
-        let Step { windowed, .. } = step;
+        let Step { windowed, taken, .. } = step;
+        taken.or_leave_out(ctx);
         ctx.task().state::<WindowState<K::Plain, A>>(self.windowing.store.index).0.return_key(windowed);
         if at < difference {
             return Ok(());
@@ -94,6 +96,7 @@ struct Step<'s, 'r, 'c, K: 'static, V, A: 'static, F> {
     windowed: Windowed<K>,
     difference: i64,
     closed_to: i64,
+    taken: Taken,
 }
 
 impl<K, V, A, F> Step<'_, '_, '_, K, V, A, F>
@@ -212,9 +215,10 @@ where
     /// Adds the record to a window, unless that is closed.
     fn update(&mut self, start: i64, from: From<A>) -> Flow {
         if start.saturating_add(self.difference) < self.closed_to {
-            self.ctx.drop_record(DropReason::Late);
+            self.taken.not_by_closed(self.ctx);
             return Ok(());
         }
+        self.taken.by_window();
         let (operator, record) = (self.operator, self.record);
         self.put(start, |row| {
             let time = row.as_ref().map_or(record.timestamp, |(_, time)| record.timestamp.max(*time));

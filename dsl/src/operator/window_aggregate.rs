@@ -5,7 +5,7 @@
 
 use super::closing::{emit_closed, last_start};
 use super::lend::{change_row, keep_row};
-use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
+use crate::processor::{DropReason, Edge, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Data;
 use crate::state::WindowState;
@@ -18,6 +18,32 @@ pub(crate) struct Windowing<S> {
     /// The place of the operator's own time.
     pub(crate) time: usize,
     pub(crate) emit: EmitStrategy,
+}
+
+/// Which windows took a record. Each that did not counts; the record itself is late if none did.
+#[derive(Default)]
+pub(super) struct Taken {
+    by_any: bool,
+    not_by_all: bool,
+}
+
+impl Taken {
+    pub(super) fn by_window(&mut self) {
+        self.by_any = true;
+    }
+
+    /// Counts that a window was closed.
+    pub(super) fn not_by_closed<Out: Edge>(&mut self, ctx: &mut NodeContext<'_, Out>) {
+        ctx.task().drop_record(DropReason::Late);
+        self.not_by_all = true;
+    }
+
+    /// Says that the record is late, if it is.
+    pub(super) fn or_leave_out<Out: Edge>(&self, ctx: &mut NodeContext<'_, Out>) {
+        if self.not_by_all && !self.by_any {
+            ctx.leave_out(DropReason::Late);
+        }
+    }
 }
 
 pub(crate) struct WindowAggregate<K: 'static, A: 'static, W, F> {
@@ -44,11 +70,13 @@ where
         let closed_to = observed.as_millis().saturating_sub(millis(self.windows.grace()));
         let (state, _) = ctx.task().state::<WindowState<K::Plain, A>>(store.index);
         let mut windowed = state.lend_key(key, Window::default());
+        let mut taken = Taken::default();
         for window in self.windows.windows_of(record.timestamp) {
             if window.end.as_millis() <= closed_to {
-                ctx.drop_record(DropReason::Late);
+                taken.not_by_closed(ctx);
                 continue;
             }
+            taken.by_window();
             windowed.window = window;
             let update = |row: Option<(A, _)>| {
                 let (row, time) = match row {
@@ -63,6 +91,7 @@ where
             }
         }
         ctx.task().state::<WindowState<K::Plain, A>>(store.index).0.return_key(windowed);
+        taken.or_leave_out(ctx);
         emit_closed(&self.windowing, closed_to, last_start(&self.windows), record.headers, ctx)
     }
 }

@@ -98,18 +98,22 @@ pub struct NodeContext<'a, Out: Edge> {
     node: &'a NodeHead,
     outlet: &'a Outlet<Out>,
     task: &'a mut TaskState,
+    /// Why the item that the node was given was dropped, if it was.
+    dropped: Option<DropReason>,
 }
 
 impl<'a, Out: Edge> NodeContext<'a, Out> {
     #[inline]
     pub(crate) fn new(node: &'a NodeHead, outlet: &'a Outlet<Out>, task: &'a mut TaskState) -> Self {
-        NodeContext { node, outlet, task }
+        NodeContext { node, outlet, task, dropped: None }
     }
 
-    /// Ends a call that returned.
+    /// Ends a call that returned; says why the node dropped what it was given, if it did.
     #[inline]
-    pub(crate) fn returned(self) {
+    pub(crate) fn returned(self) -> Option<DropReason> {
+        let dropped = self.dropped;
         std::mem::forget(self);
+        dropped
     }
 
     /// Hands an item to every child, in the order in which they were connected; returns when all are done with it.
@@ -216,10 +220,18 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.task.request_commit();
     }
 
-    /// Counts a record that this node drops.
+    /// Drops the record that is being processed: counts it, and when the call has returned without an error writes it, as it
+    /// came, to the topic that [`dropped_to`](crate::stream::Stream::dropped_to) names, if one does.
     #[inline]
     pub fn drop_record(&mut self, reason: DropReason) {
         self.task.drop_record(reason);
+        self.leave_out(reason);
+    }
+
+    /// As [`drop_record`](Self::drop_record), for a record that was counted already.
+    #[inline]
+    pub(crate) fn leave_out(&mut self, reason: DropReason) {
+        self.dropped = Some(reason);
     }
 
     /// A store that this node is connected to, to be read and changed. One that a topic fills only the processor there can

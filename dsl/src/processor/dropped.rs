@@ -30,11 +30,13 @@ pub enum DropReason {
     NullForeignKey,
     /// An answer of a foreign-key join is for a row that has changed since.
     StaleAnswer,
+    /// It repeats a record that went through.
+    Duplicate,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 12] = [
+    pub const ALL: [DropReason; 13] = [
         DropReason::NullKey,
         DropReason::NullValue,
         DropReason::InvalidTimestamp,
@@ -47,6 +49,7 @@ impl DropReason {
         DropReason::OutOfOrder,
         DropReason::NullForeignKey,
         DropReason::StaleAnswer,
+        DropReason::Duplicate,
     ];
 }
 
@@ -65,6 +68,7 @@ impl fmt::Display for DropReason {
             DropReason::OutOfOrder => "out of order",
             DropReason::NullForeignKey => "null foreign key",
             DropReason::StaleAnswer => "stale answer",
+            DropReason::Duplicate => "duplicate",
         })
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::context::NodeHead;
 use super::{
-    Context, Edge, Flow, NodeContext, Nowhere, Outlet, ProcessError, Push, SilentContext, StreamOf, TaskState,
+    Context, DropReason, Edge, Flow, NodeContext, Nowhere, Outlet, ProcessError, Push, SideOutputs, SilentContext,
+    StreamOf, TaskState,
 };
 use crate::record::{Record, Timestamp};
 use crate::state::StoreSpec;
@@ -225,16 +226,17 @@ pub(crate) trait ProcessorRunner: Send + Sync {
 }
 
 /// Runs the instance that lies in the task's slot.
-pub(crate) struct ProcessorNode<P, In, Out: Edge> {
+pub(crate) struct ProcessorNode<P, In: Edge, Out: Edge> {
     head: NodeHead,
     slot: usize,
     outlet: Outlet<Out>,
-    types: PhantomData<fn(P, In)>,
+    sides: Option<SideOutputs<In>>,
+    types: PhantomData<fn(P)>,
 }
 
 impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
-    pub(crate) fn new(head: NodeHead, slot: usize, outlet: Outlet<Out>) -> Self {
-        ProcessorNode { head, slot, outlet, types: PhantomData }
+    pub(crate) fn new(head: NodeHead, slot: usize, outlet: Outlet<Out>, sides: Option<SideOutputs<In>>) -> Self {
+        ProcessorNode { head, slot, outlet, sides, types: PhantomData }
     }
 
     #[inline(always)]
@@ -243,7 +245,7 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
         outlet: &Outlet<To>,
         task: &mut TaskState,
         call: impl FnOnce(&mut P, &mut NodeContext<'_, To>) -> Flow,
-    ) -> Flow {
+    ) -> Result<Option<DropReason>, ProcessError> {
         // The instance leaves its slot while it runs, because it gets the task as well. The graph has no cycles, so
         // nobody looks for it meanwhile.
         let mut instance = task.take_instance(self.slot);
@@ -251,17 +253,22 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorNode<P, In, Out> {
         let typed = any.downcast_mut::<Instance<P, In, Out>>().expect("a slot keeps its type");
         let mut context = NodeContext::new(&self.head, outlet, task);
         let result = call(&mut typed.processor, &mut context);
-        context.returned();
+        let dropped = context.returned();
         task.return_instance(self.slot, instance);
         result.or_else(|error| task.failed_in(&self.head.name, error))?;
         // While it ran it held its stores; what it wrote leaves a full cache now.
-        self.head.stores.iter().try_for_each(|(_, slot)| task.make_room(*slot))
+        self.head.stores.iter().try_for_each(|(_, slot)| task.make_room(*slot))?;
+        Ok(dropped)
     }
 }
 
 impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> Push<In> for ProcessorNode<P, In, Out> {
     fn push(&self, item: In::Item<'_>, task: &mut TaskState) -> Flow {
-        self.enter(&self.outlet, task, |processor, context| processor.process(item, context))
+        let dropped = self.enter(&self.outlet, task, |processor, context| processor.process(item, context))?;
+        match (dropped, &self.sides) {
+            (Some(reason), Some(sides)) => sides.push(reason, item, task),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -275,10 +282,10 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorRunner for Process
         let init = |processor: &mut P, context: &mut NodeContext<'_, Nowhere>| {
             processor.init(context).map_err(ProcessError::never_skipped)
         };
-        self.enter(&Outlet::<Nowhere>::new(Vec::new()), task, init)
+        self.enter(&Outlet::<Nowhere>::new(Vec::new()), task, init).map(|_| ())
     }
 
     fn punctuate(&self, timer: &str, time: Timestamp, task: &mut TaskState) -> Flow {
-        self.enter(&self.outlet, task, |processor, context| processor.punctuate(timer, time, context))
+        self.enter(&self.outlet, task, |processor, context| processor.punctuate(timer, time, context)).map(|_| ())
     }
 }

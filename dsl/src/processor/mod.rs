@@ -45,7 +45,7 @@ pub use outlet::{Outlet, Push};
 pub(crate) use outputs::PlacedBy;
 pub use outputs::{Outputs, PartitionCounts};
 pub use row_context::RowContext;
-pub(crate) use side::SideOutput;
+pub(crate) use side::{SideOutputs, Takes};
 pub use task_state::{Address, SnapshotError, TaskState};
 pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
 pub use timers::{PunctuationType, TimerView};

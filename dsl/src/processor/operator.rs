@@ -1,7 +1,7 @@
 //! Nodes without state of their own.
 
 use super::context::NodeHead;
-use super::{Edge, Flow, NodeContext, Outlet, Push, TaskState};
+use super::{Edge, Flow, NodeContext, Outlet, Push, SideOutputs, TaskState};
 
 /// A node that keeps nothing between two calls but what lies in stores; one instance serves all tasks.
 ///
@@ -12,17 +12,20 @@ pub trait Operator<In: Edge, Out: Edge>: Send + Sync + 'static {
 }
 
 /// An operator with its children: what parents push into.
-pub(crate) struct OperatorNode<O, Out: Edge> {
+pub(crate) struct OperatorNode<O, In: Edge, Out: Edge> {
     pub(crate) head: NodeHead,
     pub(crate) operator: O,
     pub(crate) outlet: Outlet<Out>,
+    pub(crate) sides: Option<SideOutputs<In>>,
 }
 
-impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, Out> {
+impl<O: Operator<In, Out>, In: Edge, Out: Edge> Push<In> for OperatorNode<O, In, Out> {
     fn push(&self, item: In::Item<'_>, task: &mut TaskState) -> Flow {
         let mut context = NodeContext::new(&self.head, &self.outlet, task);
-        let flow = self.operator.process(item, &mut context);
-        context.returned();
+        let mut flow = self.operator.process(item, &mut context);
+        if let (Some(reason), Some(sides), Ok(())) = (context.returned(), &self.sides, &flow) {
+            flow = sides.push(reason, item, task);
+        }
         flow.or_else(|error| task.failed_in(&self.head.name, error))
     }
 }

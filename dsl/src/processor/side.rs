@@ -1,22 +1,42 @@
-//! Where records go that a node drops, if the program wants to see them: a topic beside those that it goes on to.
+//! Where records go that a node drops, if the program wants to see them: topics beside what it goes on to.
+//!
+//! Rule: what goes there is what the node was given, as it came, and only after the node is done with it.
 
 use std::sync::Arc;
 
-use super::{DropReason, Flow, Push, StreamOf, TaskState};
-use crate::record::Record;
+use super::{DropReason, Edge, Flow, Push, TaskState};
 
-/// The side output of a node: the sink of the records that it drops, if there is one.
-pub(crate) struct SideOutput<K: 'static, V: 'static>(Option<Arc<dyn Push<StreamOf<K, V>>>>);
+/// Which of a node's records a child takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Those that it makes.
+    Made,
+    /// Those that it drops, but for late ones where another child takes these.
+    Dropped,
+    /// Those that it drops because they are late.
+    Late,
+}
 
-impl<K: 'static, V: 'static> SideOutput<K, V> {
-    pub(crate) fn new(sink: Option<Arc<dyn Push<StreamOf<K, V>>>>) -> Self {
-        SideOutput(sink)
+type Sinks<In> = Box<[Arc<dyn Push<In>>]>;
+
+/// The sinks of what a node drops.
+pub(crate) struct SideOutputs<In: Edge> {
+    dropped: Sinks<In>,
+    late: Sinks<In>,
+}
+
+impl<In: Edge> SideOutputs<In> {
+    /// The side outputs of a node that has any.
+    pub(crate) fn of(dropped: Vec<Arc<dyn Push<In>>>, late: Vec<Arc<dyn Push<In>>>) -> Option<Self> {
+        let any = !dropped.is_empty() || !late.is_empty();
+        any.then(|| SideOutputs { dropped: dropped.into(), late: late.into() })
     }
 
-    /// Counts a record that is dropped, and hands it to the side output.
+    /// Writes what was dropped.
     #[cold]
-    pub(crate) fn drop_record(&self, record: Record<'_, K, V>, reason: DropReason, task: &mut TaskState) -> Flow {
-        task.drop_record(reason);
-        self.0.as_ref().map_or(Ok(()), |sink| sink.push(record, task))
+    pub(crate) fn push(&self, reason: DropReason, item: In::Item<'_>, task: &mut TaskState) -> Flow {
+        let late = reason == DropReason::Late && !self.late.is_empty();
+        let sinks = if late { &self.late } else { &self.dropped };
+        sinks.iter().try_for_each(|sink| sink.push(item, task))
     }
 }

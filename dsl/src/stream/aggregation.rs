@@ -286,7 +286,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let value = serde_for(&mut plan, value, "value of a store");
         drop(plan);
         let (parent, sources) = self.placed(store);
-        let serdes = (key.clone(), value.clone());
+        let (serdes, sides) = ((key.clone(), value.clone()), self.stream.sides.clone());
         let step = self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             // Without serdes the plan has a fault already.
             let Some((key, value)) = key.zip(value) else { return };
@@ -296,6 +296,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
                 operator(wiring, &opened, sends_old)
             });
             builder.add_state_store(spec(&store, key, value), &[&node]);
+            sides.add_to(&node, builder);
         });
         PlannedAggregation { step, sources, store: kept, serdes }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::optimization::Optimization;
 use super::plan::Plan;
+use super::sides::Sides;
 use super::stream_type::Sources;
 use super::table::{self, Table};
 use super::{Consumed, Materialized, Stream};
@@ -345,7 +346,8 @@ impl StreamsBuilder {
         let source = plan.add(source_name, &[], move |plan, builder| {
             builder.add_source(&plan.name(source_name), Source::topic(&nullable));
         });
-        let step = table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, (store, spec));
+        let step =
+            table::plan_source::<Option<K>, Option<V>>(&mut plan, source, table_name, (store, spec), Sides::default());
         drop(plan);
         Table::stored(self, step, Sources::one(source), store).with_serdes(serdes)
     }

@@ -173,7 +173,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         R: Into<Option<A>>,
         E: Into<ProcessError>,
     {
-        let (grouped, fold) = (self.clone(), Arc::new(fold));
+        let (grouped, sides, fold) = (self.clone(), self.stream.sides.clone(), Arc::new(fold));
         let add = move |node: FoldNode<'_, Initial<A>>, builder: &mut TopologyBuilder| {
             let (store, initial, fold) = (node.store.clone(), node.shared.clone(), fold.clone());
             let fold = move |row: A, key: &K::Plain, value: &V::Plain| {
@@ -189,6 +189,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
                     Aggregate { store, initial: move || initial(), fold }
                 },
             );
+            sides.add_to(node.name, builder);
         };
         Member { placed: Rc::new(move |store| grouped.placed(store)), fold: Rc::new(add) }
     }

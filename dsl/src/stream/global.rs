@@ -395,12 +395,14 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         // Kafka Streams calls the inner join so too.
         let (parent, name, store) = (self.step, plan.names.numbered("KSTREAM-LEFTJOIN-"), table.store);
+        let sides = self.sides.clone();
         let step = plan.add(name, &[parent], move |plan, builder| {
             let (name, parent, store) = (plan.name(name), plan.node(parent), plan.name(store));
             builder.add_operator_with::<StreamOf<K, V>, StreamOf<K, R>, _>(&name, &[&parent], &[], move |wiring| {
                 let table = Box::new(GlobalRow(wiring.store(&store)));
                 JoinGlobal { select, join: JoinTable { table, padding, join } }
             });
+            sides.add_to(&name, builder);
         });
         if padding == Padding::Pad {
             plan.take_null_keys(step);

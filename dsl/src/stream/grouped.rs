@@ -167,7 +167,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         }
         // Without a name of its own the topic is called after the store.
         let base = named.unwrap_or(store);
-        let step = plan_repartition(&mut plan, self.stream.step, Repartition::new(base, &self.stream.serdes));
+        let step = plan_repartition(&mut plan, self.stream.step, Repartition::of(&self.stream, base));
         self.shared.set(Some(step));
         (step, Sources::one(step))
     }

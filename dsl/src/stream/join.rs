@@ -224,7 +224,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
             // The topic is called after the join if that has a name, else after the stream's last node.
             let last = plan.naming(self.step);
             let base = plan.names.named_or(joined, last);
-            let topic = Repartition::new(base, &self.serdes);
+            let topic = Repartition::of(self, base);
             parent = plan_join_repartition(&mut plan, self.step, joined, topic);
             sources = Sources::one(parent);
         }
@@ -235,11 +235,13 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         }
         table.row.need(&mut plan);
         let (all, row) = (sources.and(&table.sources), table.row.clone());
-        let copartitioned = all.clone();
+        let (copartitioned, sides) = (all.clone(), self.sides.clone());
         let step = plan.add(joined, &[parent], move |plan, builder| {
             let node = JoinNode { name: plan.name(joined), parent: plan.node(parent), read: row.store_names(plan) };
             builder.lookups.extend(node.read.iter().map(|store| (node.name.clone(), store.clone())));
+            let name = node.name.clone();
             lower(builder, node, row.reader(plan));
+            sides.add_to(&name, builder);
             plan.copartition(&copartitioned, builder);
         });
         if padding == Padding::Pad {

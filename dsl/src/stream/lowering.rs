@@ -58,6 +58,11 @@ impl Lowering<'_> {
         };
         let parent = self.output_of(self.shape.only_parent(self.step));
         let filter = NonNullKey { keep_null: self.shape.keeps_null_keys(self.step) };
+        let filter_name = nodes.filter.clone();
+        let made_of: Vec<_> = topics.iter().map(|topic| topic.add_sides.clone()).collect();
         PlannedTopic::add(topics, &parent, nodes, filter, builder);
+        let others = self.shape.stands_in_for(self.step).into_iter().filter_map(|step| self.plan.topic(step));
+        let others: Vec<_> = others.map(|topic| topic.add_sides.clone()).collect();
+        made_of.iter().chain(&others).for_each(|add| add(&filter_name, builder));
     }
 }

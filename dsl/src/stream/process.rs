@@ -147,11 +147,13 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered(prefix));
         let stores: Vec<String> = stores.iter().map(|store| store.store_name().to_owned()).collect();
+        let sides = self.sides.clone();
         plan.add(name, &[parent], move |plan, builder| {
             let name = plan.name(name);
             add(builder, &name, &plan.node(parent));
             let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
             builder.connect(&name, &stores);
+            sides.add_to(&name, builder);
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Sends a stream through a topic of its own, so that equal keys meet in one task.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::NameId;
 use super::plan::{Plan, StepId};
+use super::sides::Sides;
 use super::stream_type::{KnownSerdes, Sources, serde_for};
 use super::{Repartitioned, Stream};
 use crate::operator::NonNullKey;
@@ -20,12 +22,19 @@ pub(super) struct Repartition<K: 'static, V: 'static> {
     pub(super) partitions: Option<u32>,
     /// Whether the topic may be merged with others: not if it was asked for by `repartition`.
     pub(super) movable: bool,
+    /// Where records go that have no key.
+    pub(super) sides: Sides<K, V>,
 }
 
-impl<K, V> Repartition<K, V> {
-    /// A topic for what needs keys, with as many partitions as there are upstream.
-    pub(super) fn new(base: NameId, serdes: &KnownSerdes<K, V>) -> Self {
-        Repartition { base, serdes: serdes.clone(), partitions: None, movable: true }
+impl<K: Data, V: Data> Repartition<K, V> {
+    /// A topic of a stream for what needs keys, with as many partitions as there are upstream.
+    pub(super) fn of(stream: &Stream<'_, K, V>, base: NameId) -> Self {
+        Repartition::new(base, &stream.serdes, stream.sides.before_windows())
+    }
+
+    /// As `of`, with these serdes.
+    pub(super) fn new(base: NameId, serdes: &KnownSerdes<K, V>, sides: Sides<K, V>) -> Self {
+        Repartition { base, serdes: serdes.clone(), partitions: None, movable: true, sides }
     }
 }
 
@@ -42,15 +51,19 @@ pub(super) struct PlannedTopic {
     /// `KnownSerdes` of the topic's types.
     serdes: Box<dyn Any>,
     add: Box<AddNodes>,
+    pub(super) add_sides: Rc<AddSides>,
 }
 
 /// Adds the nodes of a topic, given the serdes that are known for it, the best first.
 type AddNodes = dyn FnOnce(&[Box<dyn Any>], &str, TopicNodes, NonNullKey, &mut TopologyBuilder);
 
+/// Adds the sinks of what the filter drops, given its name.
+pub(super) type AddSides = dyn Fn(&str, &mut TopologyBuilder);
+
 /// What the nodes of a repartition topic are called.
 pub(super) struct TopicNodes {
     topic: String,
-    filter: Arc<str>,
+    pub(super) filter: Arc<str>,
     sink: Arc<str>,
     source: Arc<str>,
 }
@@ -127,7 +140,7 @@ pub(super) fn plan_join_repartition<K: Data, V: Data>(
 
 /// Takes the names of the three nodes, and says how they are made.
 fn planned<K: Data, V: Data>(plan: &mut Plan, topic: Repartition<K, V>) -> PlannedTopic {
-    let Repartition { base, serdes, partitions, movable } = topic;
+    let Repartition { base, serdes, partitions, movable, sides } = topic;
     // In this order Kafka Streams gives them their numbers.
     let sink = plan.names.after_topic(base, "-repartition-sink", "KSTREAM-SINK-");
     let filter = plan.names.after_topic(base, "-repartition-filter", "KSTREAM-FILTER-");
@@ -148,7 +161,17 @@ fn planned<K: Data, V: Data>(plan: &mut Plan, topic: Repartition<K, V>) -> Plann
             builder.partitions.push((nodes.topic.into(), partitions));
         }
     };
-    PlannedTopic { base, sink, filter, source, movable, shares: None, serdes: Box::new(serdes), add: Box::new(add) }
+    PlannedTopic {
+        base,
+        sink,
+        filter,
+        source,
+        movable,
+        shares: None,
+        serdes: Box::new(serdes),
+        add: Box::new(add),
+        add_sides: Rc::new(move |filter, builder| sides.add_to(filter, builder)),
+    }
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
@@ -196,7 +219,11 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let base = plan.names.numbered_if_needed("KSTREAM-REPARTITION-");
         let serdes = (options.key.or(self.serdes.0.clone()), options.value.or(self.serdes.1.clone()));
-        let topic = Repartition { partitions: options.partitions, movable: false, ..Repartition::new(base, &serdes) };
+        let topic = Repartition {
+            partitions: options.partitions,
+            movable: false,
+            ..Repartition::new(base, &serdes, self.sides.clone())
+        };
         let step = plan_repartition(&mut plan, self.step, topic);
         plan.rename_to(step, base);
         drop(plan);

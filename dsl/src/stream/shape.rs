@@ -154,6 +154,14 @@ impl Shape {
         self.replaced.get(&written).map_or(written, |source| self.source(*source))
     }
 
+    /// The written topics that a topic stands in for without being made of them.
+    pub(super) fn stands_in_for(&self, topic: StepId) -> Vec<StepId> {
+        let made_of = self.makes_up(topic);
+        let others =
+            self.replaced.keys().filter(|written| self.source(**written) == topic && !made_of.contains(written));
+        others.copied().collect()
+    }
+
     /// Whether a repartition topic that was written is gone.
     pub(super) fn is_replaced(&self, step: StepId) -> bool {
         self.replaced.contains_key(&step)

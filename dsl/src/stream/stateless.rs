@@ -1,13 +1,10 @@
 //! Verbs that look at one record at a time.
 
+use super::Stream;
 use super::plan::Effect;
-use super::sink::fitted;
-use super::{Fits, Stream};
 use crate::operator::{Filter, FlatMap, FlatMapValues, ForEach, Map, MapValues, PassOn, Peek, SelectKey, SkipNulls};
 use crate::processor::{ProcessError, StreamOf};
 use crate::serde::Data;
-use crate::topic::Topic;
-use crate::topology::Sink;
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// Keeps the records for which `predicate` holds.
@@ -90,49 +87,17 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn skip_nulls(&self) -> Stream<'b, K::Plain, V::Plain> {
-        self.skip(None)
-    }
-
-    /// As [`skip_nulls`](Self::skip_nulls); the records that are dropped are written to a topic, as they are.
-    ///
-    /// ```
-    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
-    /// # use tidemill_testkit::TestDriver;
-    /// # const COUNTS: Topic<String, i64> = Topic::of("counts");
-    /// const IN: Topic<Option<String>, i64> = Topic::of("in");
-    /// const UNKEYED: Topic<Option<String>, i64> = Topic::of("unkeyed");
-    /// # let builder = StreamsBuilder::new();
-    /// builder.stream(&IN).skip_nulls_to(&UNKEYED).group_by_key().count().to_stream().to(&COUNTS);
-    /// # let mut driver = TestDriver::new(&builder.build()?);
-    /// driver.input(&IN).send(None, 1);
-    /// driver.input(&IN).send(Some("b".to_owned()), 2);
-    /// assert_eq!(driver.output(&COUNTS).key_values(), [("b".into(), 1)]);
-    /// assert_eq!(driver.output(&UNKEYED).values(), [1]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn skip_nulls_to<TK: 'static, TV: 'static>(&self, topic: &Topic<TK, TV>) -> Stream<'b, K::Plain, V::Plain>
-    where
-        K: Fits<TK>,
-        V: Fits<TV>,
-    {
-        self.skip(Some(Sink::topic(&fitted::<K, V, TK, TV>(topic))))
-    }
-
-    fn skip(&self, side: Option<Sink<K, V>>) -> Stream<'b, K::Plain, V::Plain> {
         let mut plan = self.builder.plan();
         let (parent, name) = (self.step, plan.names.numbered("KSTREAM-FILTER-"));
-        let side_name = plan.names.joined(name, "-dropped");
+        let sides = self.sides.clone();
         let step = plan.add(name, &[parent], move |plan, builder| {
-            let (name, parent) = (plan.name(name), plan.node(parent));
-            builder.add_operator_with::<StreamOf<K, V>, StreamOf<K::Plain, V::Plain>, _>(
+            let name = plan.name(name);
+            builder.add_operator::<StreamOf<K, V>, StreamOf<K::Plain, V::Plain>>(
                 &name,
-                &[&parent],
-                &[],
-                |wiring| SkipNulls { side: wiring.side() },
+                &[&plan.node(parent)],
+                SkipNulls,
             );
-            if let Some(sink) = side {
-                builder.add_side_sink(&plan.name(side_name), &name, sink);
-            }
+            sides.add_to(&name, builder);
         });
         drop(plan);
         self.continued(step, self.rekeyed, (None, None))

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::StreamsBuilder;
 use super::plan::{Effect, Plan, StepId};
+use super::sides::Sides;
 use crate::processor::{Operator, StreamOf};
 use crate::serde::{Data, SerdeRef};
 use crate::topology::Fault;
@@ -42,18 +43,20 @@ pub struct Stream<'b, K: 'static, V: 'static> {
     /// Whether the key may have changed since records were last placed by it.
     pub(super) rekeyed: bool,
     pub(super) serdes: KnownSerdes<K, V>,
+    /// Where verbs called on this stream send what they drop.
+    pub(super) sides: Sides<K, V>,
     pub(super) types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> Clone for Stream<'_, K, V> {
     fn clone(&self) -> Self {
-        Stream { sources: self.sources.clone(), serdes: self.serdes.clone(), ..*self }
+        Stream { sources: self.sources.clone(), serdes: self.serdes.clone(), sides: self.sides.clone(), ..*self }
     }
 }
 
 impl<'b, K: Data, V: Data> Stream<'b, K, V> {
     pub(super) fn new(builder: &'b StreamsBuilder, step: StepId, sources: Sources, serdes: KnownSerdes<K, V>) -> Self {
-        Stream { builder, step, sources, rekeyed: false, serdes, types: PhantomData }
+        Stream { builder, step, sources, rekeyed: false, serdes, sides: Sides::default(), types: PhantomData }
     }
 
     /// Gives the node that the last verb made a name of its own, in place of a numbered one.

@@ -6,13 +6,13 @@ use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
-use crate::processor::ProcessorWrapper;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
-    ProcessorNode, StreamOf,
+    ProcessorNode, ProcessorWrapper, StreamOf, Takes,
 };
 use crate::record::name_fault;
 use crate::state::StoreSpec;
+use crate::topic::Topic;
 
 /// A store and the processors that use it.
 pub(crate) struct DeclaredStore {
@@ -85,8 +85,7 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: None,
             output: Some(EdgeType::of::<StreamOf<K, V>>()),
-            side: None,
-            takes_side: false,
+            takes: Takes::Made,
             assemble: Box::new(move |wiring| {
                 let outlet = wiring.outlet();
                 Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, reset, outlet }))
@@ -152,7 +151,7 @@ impl TopologyBuilder {
         self.add_wired::<In, Below>(name, parents, &[], move |wiring| {
             let supplier = Box::new(move || Instance::<P, In, Out>::boxed(supplier()));
             wiring.processor::<In, _>(supplier, |wiring, slot| {
-                ProcessorNode::<P, In, Out>::new(wiring.head(Some(slot)), slot, outlet(wiring))
+                ProcessorNode::<P, In, Out>::new(wiring.head(Some(slot)), slot, outlet(wiring), wiring.sides())
             })
         });
     }
@@ -189,8 +188,8 @@ impl TopologyBuilder {
     ) -> &mut Self {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
             let operator = make(wiring);
-            let (head, outlet) = (wiring.head(None), wiring.outlet());
-            wiring.wrapped::<In>(Arc::new(OperatorNode::<O, Out> { head, operator, outlet }))
+            let (head, outlet, sides) = (wiring.head(None), wiring.outlet(), wiring.sides());
+            wiring.wrapped::<In>(Arc::new(OperatorNode::<O, In, Out> { head, operator, outlet, sides }))
         })
     }
 
@@ -208,8 +207,7 @@ impl TopologyBuilder {
             stores: stores.iter().map(|store| (*store).into()).collect(),
             input: Some(EdgeType::of::<In>()),
             output: Some(EdgeType::of::<Out>()),
-            side: None,
-            takes_side: false,
+            takes: Takes::Made,
             assemble: Box::new(assemble),
         })
     }
@@ -223,8 +221,7 @@ impl TopologyBuilder {
             stores: Vec::new(),
             input: Some(EdgeType::of::<StreamOf<K, V>>()),
             output: None,
-            side: None,
-            takes_side: false,
+            takes: Takes::Made,
             assemble: Box::new(|wiring| {
                 let output = match &sink.to {
                     Target::Fixed(topic) => Some(wiring.output(topic)),
@@ -235,21 +232,19 @@ impl TopologyBuilder {
         })
     }
 
-    /// Adds a sink of what an operator drops. The operator asked for it by `Wiring::side`.
-    pub(crate) fn add_side_sink<K: 'static, V: 'static>(
-        &mut self,
-        name: &str,
-        parent: &str,
-        sink: Sink<K, V>,
-    ) -> &mut Self {
-        self.add_sink(name, &[parent], sink);
-        if let Some(parent) = self.nodes.iter_mut().find(|node| *node.name == *parent) {
-            parent.side = Some(EdgeType::of::<StreamOf<K, V>>());
+    /// Adds a sink of what a node drops, unless it is there already.
+    pub(crate) fn add_side_sink<K: 'static, V: 'static>(&mut self, takes: Takes, parent: &str, to: &Topic<K, V>) {
+        let name = match takes {
+            Takes::Late => format!("{parent}-late-to-{}", to.name()),
+            Takes::Made | Takes::Dropped => format!("{parent}-dropped-to-{}", to.name()),
+        };
+        if self.nodes.iter().any(|node| *node.name == *name) {
+            return;
         }
+        self.add_sink(&name, &[parent], Sink::topic(to));
         if let Some(sink) = self.nodes.last_mut() {
-            sink.takes_side = true;
+            sink.takes = takes;
         }
-        self
     }
 
     /// Adds a store and connects it to processors that were added before.
@@ -350,7 +345,7 @@ impl TopologyBuilder {
                 faults.push(Fault::UnknownParent { node: node.name.clone(), parent: parent.clone() });
                 continue;
             };
-            let gives = if node.takes_side { &found.side } else { &found.output };
+            let gives = if node.takes == Takes::Made { &found.output } else { &found.input };
             match (gives, &node.input) {
                 (None, _) => faults.push(Fault::SinkAsParent { node: node.name.clone(), parent: parent.clone() }),
                 (Some(gives), Some(takes)) if gives != takes => faults.push(Fault::EdgeType {

@@ -35,6 +35,7 @@ pub enum Fault {
     MissingTopic { topic: Name, reads: bool },
     ExplicitNames { names: Vec<Name> },
     Windows { reason: String },
+    Setting { node: Name, reason: String },
     GlobalConnected { store: Name, node: Name },
     FilledByPattern { store: Name, source: Name },
     FilledAlone { node: Name, parent: Name, store: Name },
@@ -80,6 +81,7 @@ impl fmt::Display for Fault {
             Fault::Windows { reason } => {
                 write!(f, "the windows of an aggregation cannot be: {reason}; give them other lengths")
             }
+            Fault::Setting { node, reason } => write!(f, "node `{node}` cannot work: {reason}"),
             Fault::UnusedStore { store } => {
                 write!(
                     f,

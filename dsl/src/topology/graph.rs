@@ -14,7 +14,7 @@ use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
 use super::wiring::{Flusher, ProgramParts, Supplier};
 use super::{Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
-use crate::processor::ProcessorRunner;
+use crate::processor::{ProcessorRunner, Takes};
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -104,18 +104,18 @@ impl Topology {
         let flush_order = flush_order(&views, &specs);
         let mut built: Vec<Option<Box<dyn Any>>> = nodes.iter().map(|_| None).collect();
         let below: Vec<Vec<Arc<str>>> = (0..nodes.len()).map(|number| stores_below(number, &nodes, &graph)).collect();
-        let takes_side: Vec<bool> = nodes.iter().map(|node| node.takes_side).collect();
+        let takes: Vec<Takes> = nodes.iter().map(|node| node.takes).collect();
         // Children are added after their parents, so backwards every node finds its children ready.
         for (number, node) in nodes.into_iter().enumerate().rev() {
-            let (side, children): (Vec<usize>, Vec<usize>) =
-                children(&graph, number).into_iter().partition(|child| takes_side[*child]);
+            let (children, sides): (Vec<usize>, Vec<usize>) =
+                children(&graph, number).into_iter().partition(|child| takes[*child] == Takes::Made);
             let child_names = children.iter().map(|child| views[*child].name.clone()).collect();
             let children = children.iter().filter_map(|child| built[*child].as_deref()).collect();
             let mut wiring = Wiring {
                 node: &node.name,
                 node_number: number,
                 children,
-                side: side.first().and_then(|sink| built[*sink].as_deref()),
+                sides: sides.iter().filter_map(|sink| Some((takes[*sink], built[*sink].as_deref()?))).collect(),
                 child_names,
                 stores: &specs,
                 filled: &filled,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use regex_lite::Regex;
 
 use super::{Assembled, Fault, Wiring};
-use crate::processor::Edge;
+use crate::processor::{Edge, Takes};
 use crate::record::TopicName;
 
 /// A topic, by its full name or by the name that an application's id goes before.
@@ -116,9 +116,7 @@ pub(crate) struct Node {
     pub(crate) stores: Vec<Arc<str>>,
     pub(crate) input: Option<EdgeType>,
     pub(crate) output: Option<EdgeType>,
-    /// What it drops, where a sink may take that.
-    pub(crate) side: Option<EdgeType>,
-    /// Whether it takes what its parent drops, in place of what that makes.
-    pub(crate) takes_side: bool,
+    /// Which of its parents' records it takes.
+    pub(crate) takes: Takes,
     pub(crate) assemble: Assemble,
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Filled, FilledBy, SourceRunner, TopicRef};
 use crate::operator::{RowFlusher, TableStore};
 use crate::processor::{
-    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutput,
-    StreamOf, TableOf, TaskState, Wrapped,
+    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutputs,
+    TableOf, Takes, TaskState, Wrapped,
 };
 use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec, VersionedState};
 
@@ -84,8 +84,8 @@ pub struct Wiring<'a> {
     pub(crate) node: &'a Arc<str>,
     pub(crate) node_number: usize,
     pub(crate) children: Vec<&'a dyn Any>,
-    /// The sink of what the node drops.
-    pub(crate) side: Option<&'a dyn Any>,
+    /// The sinks of what the node drops, and which of it they take.
+    pub(crate) sides: Vec<(Takes, &'a dyn Any)>,
     /// The children's names, in the same order.
     pub(crate) child_names: Vec<Arc<str>>,
     /// All stores of the topology.
@@ -133,9 +133,12 @@ impl Wiring<'_> {
     }
 
     /// Where the node's dropped records go besides being counted.
-    pub(crate) fn side<K: 'static, V: 'static>(&self) -> SideOutput<K, V> {
-        let sink = self.side.map(|sink| sink.downcast_ref::<Arc<dyn Push<StreamOf<K, V>>>>());
-        SideOutput::new(sink.map(|sink| sink.expect("edge types are checked").clone()))
+    pub(crate) fn sides<In: Edge>(&self) -> Option<SideOutputs<In>> {
+        let taking = |takes: Takes| {
+            let sinks = self.sides.iter().filter(|(taken, _)| *taken == takes).map(|(_, sink)| pushed::<In>(*sink));
+            sinks.collect()
+        };
+        SideOutputs::of(taking(Takes::Dropped), taking(Takes::Late))
     }
 
     pub(crate) fn outlet<E: Edge>(&self) -> Outlet<E> {
@@ -144,9 +147,7 @@ impl Wiring<'_> {
 
     /// The children.
     pub(crate) fn below<E: Edge>(&self) -> impl Iterator<Item = Arc<dyn Push<E>>> {
-        let child =
-            |child: &&dyn Any| child.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone();
-        self.children.iter().map(child)
+        self.children.iter().map(|child| pushed(*child))
     }
 
     /// A store that the node is connected to.
@@ -195,6 +196,15 @@ impl Wiring<'_> {
         self.parts.timed.len() - 1
     }
 
+    /// The place for times that several nodes share, kept under the name of one of them.
+    pub(crate) fn shared_time(&mut self, node: &Arc<str>) -> usize {
+        let known = self.parts.timed.iter().position(|timed| timed == node);
+        known.unwrap_or_else(|| {
+            self.parts.timed.push(node.clone());
+            self.parts.timed.len() - 1
+        })
+    }
+
     /// Gives a processor its slot, makes its node, and has it pushed into by the parents.
     pub(crate) fn processor<E: Edge, N: Push<E> + ProcessorRunner + 'static>(
         &mut self,
@@ -228,4 +238,9 @@ impl Wiring<'_> {
             outputs.len() - 1
         })
     }
+}
+
+/// A node as its parents push into it.
+fn pushed<E: Edge>(node: &dyn Any) -> Arc<dyn Push<E>> {
+    node.downcast_ref::<Arc<dyn Push<E>>>().expect("edge types are checked").clone()
 }

@@ -12,6 +12,7 @@ use crate::state::{Store, StoreSpec};
 use crate::stream::Materialized;
 use crate::stream::names::{NameId, Names};
 use crate::stream::plan::{Plan, StepId};
+use crate::stream::sides::Sides;
 use crate::stream::stream_type::{Sources, check_builder, serde_for};
 use crate::topology::{Sink, Source, Wiring};
 
@@ -127,7 +128,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let responses = plan_responses(&mut plan, &names, &left, &right, subscriptions);
         let sources = left.sources.and(&Sources::one(responses));
         let resolved = plan_resolver(&mut plan, &names, left, responses, &sources, padding, join);
-        let step = plan_source::<K, Option<R>>(&mut plan, resolved, names.result, (store, spec));
+        let step = plan_source::<K, Option<R>>(&mut plan, resolved, names.result, (store, spec), Sides::default());
         plan.rename_to(step, names.base);
         drop(plan);
         Table::stored(self.builder, step, sources, store).with_serdes((self.serdes.0.clone().or(known.0), known.1))

@@ -7,6 +7,7 @@ use crate::state::StoreSpec;
 use crate::stream::Materialized;
 use crate::stream::names::NameId;
 use crate::stream::plan::{Plan, StepId, StoreId};
+use crate::stream::sides::Sides;
 use crate::stream::stream_type::serde_for;
 
 /// Makes the specification of a store once its name is known.
@@ -37,6 +38,7 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
     parent: StepId,
     name: NameId,
     (store, spec): (StoreId, MakeSpec),
+    sides: Sides<K, V>,
 ) -> StepId {
     plan.add(name, &[parent], move |plan, builder| {
         let (name, parent) = (plan.name(name), plan.node(parent));
@@ -45,12 +47,13 @@ pub(in crate::stream) fn plan_source<K: Data, V: Data<Plain: Clone>>(
         let Some(store) = plan.store(store) else {
             let passing = TableSource { store: None };
             builder.add_operator::<StreamOf<K, V>, Out<K, V>>(&name, &[&parent], passing);
-            return;
+            return sides.add_to(&name, builder);
         };
         let opened = store.clone();
         builder.add_operator_with::<StreamOf<K, V>, Out<K, V>, _>(&name, &[&parent], &[&store], move |wiring| {
             TableSource { store: Some(wiring.table_rows(&opened, sends_old)) }
         });
         builder.add_state_store(spec(&store), &[&name]);
+        sides.add_to(&name, builder);
     })
 }

@@ -60,10 +60,10 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         let (store, spec) = plan_store(&mut plan, store_name, materialized, named);
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
-            parent = plan_repartition(&mut plan, self.step, Repartition::new(name, &self.serdes));
+            parent = plan_repartition(&mut plan, self.step, Repartition::of(self, name));
             sources = Sources::one(parent);
         }
-        let step = plan_source::<K, V>(&mut plan, parent, name, (store, spec));
+        let step = plan_source::<K, V>(&mut plan, parent, name, (store, spec), self.sides.clone());
         drop(plan);
         Table::stored(self.builder, step, sources, store).with_serdes(serdes)
     }

@@ -267,12 +267,13 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
         if !check_builder(self.builder, grouped.stream.builder, "cogroup") {
             return self;
         }
-        let (grouped, windows) = (grouped.clone(), self.windows.clone());
+        let (grouped, sides, windows) = (grouped.clone(), grouped.stream.sides.clone(), self.windows.clone());
         let fold: Fold<K, V, A> =
             Arc::new(move |row, key: &K, value: &V| fold(row, key, value).map(Into::into).map_err(Into::into));
         let add = move |node: FoldNode<'_, W::Shared<K, A>>, builder: &mut TopologyBuilder| {
             let FoldNode { name, parent, store, sends_old, shared } = node;
             windows.add_fold::<K2, V, A>(FoldPlace { name, parent, store, sends_old }, shared, fold.clone(), builder);
+            sides.add_to(name, builder);
         };
         self.members.push(Member { placed: Rc::new(move |store| grouped.placed(store)), fold: Rc::new(add) });
         self
@@ -318,7 +319,7 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
         self.fault(materialized.fault(retention));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
-        let keeping = WindowKeeping { retention, size, duplicates: false, closing: false };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         self.planned::<WindowState<K, A>>(known, row_keys, spec, shared)
     }

@@ -7,8 +7,10 @@ mod time;
 
 pub use cogroup::{CogroupWindows, WindowedCogroup};
 
-use super::GroupedStream;
+use super::sink::fitted;
+use super::{Fits, GroupedStream};
 use crate::serde::Data;
+use crate::topic::Topic;
 use crate::topology::Fault;
 use crate::window::{EmitStrategy, Session, Sliding, TimeWindows};
 
@@ -89,6 +91,50 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
 }
 
 impl<K: Data, V: Data, W> WindowedStream<'_, K, V, W> {
+    /// Writes records that come too late to a topic, besides counting them: those that none of their windows takes any more.
+    ///
+    /// They are written as they came, with their keys, values, times and headers; under exactly-once in one commit with
+    /// everything else. A record that some of its windows take and others do not is counted once for each that does not, and is
+    /// not written. Without this, late records go where [`dropped_to`](GroupedStream::dropped_to) says.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// use std::time::Duration;
+    /// use tidemill_dsl::window::Tumbling;
+    ///
+    /// const LATE: Topic<String, i64> = Topic::of("late");
+    /// # let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(&IN)
+    ///     .group_by_key()
+    ///     .windowed_by(Tumbling::of(Duration::from_secs(1)))
+    ///     .late_to(&LATE)
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|row, count| (row.to_string(), *count))
+    ///     .to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).at(900).send("a", 7);
+    /// driver.input(&IN).at(1_000).send("a", 8);
+    /// driver.input(&IN).at(950).send("a", 9);
+    /// let late = driver.output(&LATE).records();
+    /// assert_eq!((late[0].value, late[0].timestamp.as_millis()), (Some(9), 950));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the topic belongs to the windowed stream that this gives"]
+    pub fn late_to<TK: 'static, TV: 'static>(mut self, topic: &Topic<TK, TV>) -> Self
+    where
+        K: Fits<TK>,
+        V: Fits<TV>,
+    {
+        let stream = &mut self.grouped.stream;
+        stream.sides = std::mem::take(&mut stream.sides).late_to(fitted::<K, V, TK, TV>(topic));
+        self
+    }
+
     /// Says when results come out: at every update of a window (the default), or once for each window when it is closed.
     ///
     /// On close nothing comes out before records of other keys or later times have moved the aggregation's time past a

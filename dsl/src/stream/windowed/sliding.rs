@@ -265,8 +265,7 @@ where
         if let Some(fault) = materialized.fault(retention) {
             self.grouped.fault(fault);
         }
-        let keeping =
-            WindowKeeping { retention, size, duplicates: false, closing: emit == EmitStrategy::OnWindowClose };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);

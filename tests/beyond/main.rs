@@ -1,0 +1,7 @@
+//! Operators that Kafka Streams does not have: their rules, out of order, over several partitions, over copies and restarts.
+
+#[path = "../common/tasks.rs"]
+mod tasks;
+
+mod deduplicate;
+mod support;
