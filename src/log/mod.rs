@@ -7,6 +7,7 @@ mod embedded;
 mod error;
 mod ledger;
 mod memory;
+mod search;
 mod topic;
 mod written;
 
@@ -20,6 +21,7 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
 pub use memory::MemoryLog;
+pub use search::offset_at;
 pub use topic::{Cleanup, TopicConfig, TopicSpec};
 pub use written::Written;
 

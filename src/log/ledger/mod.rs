@@ -339,8 +339,9 @@ fn in_millis(spec: &TopicSpec) -> TopicSpec {
     let in_millis = |time| Duration::from_millis(millis(time).min(MILLIS_MAX));
     let retention = spec.config.retention.map(in_millis);
     let retention_bytes = spec.config.retention_bytes.map(|bytes| bytes.min(MILLIS_MAX));
-    let tombstones = in_millis(spec.config.tombstones);
-    TopicSpec { config: TopicConfig { retention, retention_bytes, tombstones, ..spec.config }, ..spec.clone() }
+    let (tombstones, compaction_lag) = (in_millis(spec.config.tombstones), in_millis(spec.config.compaction_lag));
+    let config = TopicConfig { cleanup: spec.config.cleanup, retention, retention_bytes, tombstones, compaction_lag };
+    TopicSpec { config, ..spec.clone() }
 }
 
 /// The longest retention: as many milliseconds as a timestamp can count.
