@@ -98,7 +98,11 @@
 //!
 //! # Features
 //!
-//! There are none to choose yet: one build, without a C compiler.
+//! The default has all of the library, and needs no C compiler.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
 //!
 //! # Async
 //!
