@@ -24,7 +24,9 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
-use super::{Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicSpec};
+use super::{
+    Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicSpec, Written,
+};
 use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
 use signal::{Signal, Wakers};
@@ -288,8 +290,13 @@ impl<K: Keep> Log for Ledger<K> {
         if from == end { Ok(Vec::new()) } else { self.shared.keep.read(id, from, end, bytes_max) }
     }
 
-    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-        self.shared.append(appends, scope, notes)
+    fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Written, LogError> {
+        let (firsts, ticket) = self.shared.append(appends, scope, notes)?;
+        let shared = self.shared.clone();
+        Ok(Written::new(firsts, move || match ticket {
+            Some(ticket) => shared.keep.settle(ticket, Call::Append),
+            None => Ok(()),
+        }))
     }
 
     fn notes(&self, scope: &str) -> Result<Notes, LogError> {
