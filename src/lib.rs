@@ -98,10 +98,11 @@
 //!
 //! # Features
 //!
-//! The default has all of the library, and needs no C compiler.
+//! None is on by default, and none needs a C compiler.
 //!
 //! | feature | what |
 //! |---|---|
+//! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
 //!
 //! # Async
