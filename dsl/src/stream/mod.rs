@@ -28,6 +28,7 @@ mod split;
 mod stateless;
 mod stream_type;
 mod table;
+mod ungrouped;
 mod windowed;
 
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
@@ -37,7 +38,9 @@ pub use fits::Fits;
 pub use global::GlobalTable;
 pub use grouped::GroupedStream;
 pub use optimization::Optimization;
-pub use options::{Consumed, Grouped, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows};
+pub use options::{
+    Consumed, Grouped, IntoMaterialized, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows,
+};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;
