@@ -118,8 +118,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
     App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, NoPosition, Position, Posted, Queryable, ReadRecord, Row,
-    RowsQuery, RowsWithTimes, Sent, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription, TableChange,
-    TableChanges, TableQuery, TableSnapshot, WatchQuery,
+    RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription,
+    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.

@@ -201,7 +201,9 @@ impl App {
         Feed::new(self.handle.clone(), name)
     }
 
-    /// A store to be asked; what can be asked depends on its kind: see [`TableQuery`](crate::TableQuery).
+    /// A store to be asked; what can be asked depends on its kind: see [`TableQuery`](crate::TableQuery),
+    /// [`WindowQuery`](crate::WindowQuery), [`SessionQuery`](crate::SessionQuery) and
+    /// [`VersionedQuery`](crate::VersionedQuery).
     pub fn table<D: Queryable>(&self, store: &D) -> D::Query {
         store.query(StoreQuery::new(self.handle.clone(), store))
     }

@@ -28,8 +28,8 @@ pub use feed::{Feed, FeedBatch};
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
 pub use query::{
-    DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SnapshotRows, StoreQuery, StoreSnapshot, TableChange,
-    TableChanges, TableQuery, TableSnapshot, WatchQuery,
+    DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery, StoreSnapshot,
+    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 pub use settings::Settings;
 pub use state::AppState;

@@ -20,4 +20,5 @@ mod timers;
 mod times;
 mod versions;
 mod watching;
+mod window_queries;
 mod windows;

@@ -5,3 +5,4 @@ mod tasks;
 
 mod deduplicate;
 mod support;
+mod top_n;

@@ -26,8 +26,12 @@ use crate::vector::{Failure, Piped, Role, Step, TopicTypes, Vector, Written};
 const APPLICATION: &str = "golden";
 /// Settings that every file has: no record cache.
 const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
-/// How often windows are looked for that are closed: at every record, unless a file says otherwise.
-const EMIT_INTERVAL: &str = "__emit.interval.ms.kstreams.windowed.aggregation__";
+/// How often windows are looked for that are closed, and records of joins that have met none: at every record, unless a file
+/// says otherwise.
+const EMIT_INTERVALS: [&str; 2] = [
+    "__emit.interval.ms.kstreams.windowed.aggregation__",
+    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
+];
 /// What the JVM says where it fails, and what tidemill says in its place.
 const REASONS: [(&str, &str); 5] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
@@ -75,8 +79,10 @@ fn same_config(vector: &Vector, scenario: &Scenario) -> Result<(), String> {
 fn settings_of(vector: &Vector, scenario: &Scenario) -> Result<TaskSettings, String> {
     let cache = vector.config.get(CONFIG_DEFAULT.0).map_or(CONFIG_DEFAULT.1, String::as_str);
     let cache_bytes = cache.parse().map_err(|error| format!("`{}`: {error}", CONFIG_DEFAULT.0))?;
-    let interval = vector.config.get(EMIT_INTERVAL).map_or(Ok(0), |interval| interval.parse());
-    let interval = interval.map_err(|error| format!("`{EMIT_INTERVAL}`: {error}"))?;
+    let interval = EMIT_INTERVALS.iter().find_map(|name| vector.config.get(*name).map(|interval| (name, interval)));
+    let interval =
+        interval.map_or(Ok(0), |(name, interval)| interval.parse().map_err(|error| format!("`{name}`: {error}")));
+    let interval = interval?;
     Ok(TaskSettings {
         changelog: Changelog::EveryUpdate,
         cache_bytes,

@@ -60,7 +60,7 @@ pub(crate) struct TaskParts {
     pub(crate) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     /// Operators with a time of their own: the node's name, and its times.
     pub(crate) times: Vec<(Arc<str>, Undoable<OperatorTime>)>,
-    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    /// How often closed windows, and records of joins that have met none, are looked for, in milliseconds of the wall clock.
     pub(crate) emit_interval: i64,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
@@ -295,7 +295,7 @@ impl TaskState {
         self.parts.times[slot].1.now_mut()
     }
 
-    /// How often closed windows are looked for, in milliseconds of the wall clock.
+    /// How often closed windows, and records of joins that have met none, are looked for, in milliseconds of the wall clock.
     pub(crate) fn emit_interval(&self) -> i64 {
         self.parts.emit_interval
     }

@@ -3,6 +3,8 @@
 //! Rule: versions lie in the order of their times, one per time; each is valid until the next one, the last one for ever. A
 //! version without value says that the row was gone.
 
+use std::ops::RangeInclusive;
+
 use crate::record::{Decoder, Encoder, Timestamp};
 use crate::serde::{Serde, SerdeError, SerdeRef};
 
@@ -58,6 +60,17 @@ impl<V> History<V> {
         let entry = &self.0[place];
         let to = self.0.get(place + 1).map(|next| next.from);
         entry.value.as_ref().map(|value| Version { value, from: entry.from, to })
+    }
+
+    /// The versions that are valid at some time in `times`, the oldest first.
+    pub(super) fn during(&self, times: &RangeInclusive<Timestamp>) -> impl DoubleEndedIterator<Item = Version<&V>> {
+        let first = self.0.partition_point(|entry| entry.from <= *times.start()).saturating_sub(1);
+        let behind = self.0.partition_point(|entry| entry.from <= *times.end()).max(first);
+        (first..behind).filter_map(|place| {
+            let entry = &self.0[place];
+            let to = self.0.get(place + 1).map(|next| next.from);
+            entry.value.as_ref().map(|value| Version { value, from: entry.from, to })
+        })
     }
 
     /// Drops the versions that ended at or before `time`; gives whether any is left. A row that is gone since then has none.

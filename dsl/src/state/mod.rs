@@ -16,6 +16,7 @@ mod keyed_rows;
 mod leaving;
 mod positions;
 mod published;
+mod publishing;
 mod row_format;
 mod row_headers;
 mod rows_snapshot;
@@ -50,7 +51,10 @@ pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;
 pub(crate) use positions::PositionedStore;
 pub use positions::{Position, Positions};
-pub use published::{Changes, CommittedRows, Lagged, PublishedRows, RowBytes, RowChange, Superseded, Watcher};
+pub use published::{
+    Changes, CommittedRows, CommittedStore, CommittedWalk, Lagged, PublishedRows, RowBytes, RowChange, Superseded,
+    Watcher,
+};
 pub use row_format::RowFormat;
 pub use row_headers::KeptHeaders;
 pub use scan::Scan;
@@ -65,7 +69,7 @@ pub use typed_rows::{CellId, Kept, VisitRow};
 pub use undo::{UndoMark, Undoable};
 pub use versioned::{Put, VersionedState};
 pub use versioned_store::{VersionedAccess, VersionedStore};
-pub(crate) use window::WindowKeeping;
 pub use window::WindowState;
+pub(crate) use window::{Duplicates, WindowKeeping};
 pub use window_access::WindowAccess;
 pub use window_store::{SessionStore, WindowStore};

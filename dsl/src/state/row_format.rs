@@ -66,6 +66,17 @@ impl RowFormat {
         values.write(value, out)
     }
 
+    /// Appends the bytes of a row without headers, from those of its value.
+    pub(super) fn join(self, time: Timestamp, value: &[u8], out: &mut Vec<u8>) {
+        if self.has_headers() {
+            write_headers(&Headers::NONE, out);
+        }
+        if self.has_time() {
+            out.extend_from_slice(&time.as_millis().to_be_bytes());
+        }
+        out.extend_from_slice(value);
+    }
+
     /// Time and value of a row as it lies below a store.
     pub(super) fn split(self, bytes: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
         let (_, rest) = self.split_headers(bytes)?;

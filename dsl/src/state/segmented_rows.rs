@@ -153,8 +153,24 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
             self.rows.note_before(id)?;
             return self.rows.set(id, value, timestamp, out);
         }
+        self.tell_changelog(key, value.as_ref(), timestamp, out)
+    }
+
+    /// Says that a row of this time was to be put.
+    pub(super) fn observe(&mut self, time: i64) {
+        self.segments.observe(time);
+    }
+
+    /// Writes a row to a changelog of every update that is not kept.
+    pub(super) fn tell_changelog(
+        &self,
+        key: &[u8],
+        value: Option<&V>,
+        timestamp: Timestamp,
+        out: &mut ChangelogOut<'_>,
+    ) -> Result<(), StoreError> {
         match self.rows.changelog() {
-            Changelog::EveryUpdate => self.rows.write_change(key, value.as_ref(), (timestamp, &Headers::NONE), out),
+            Changelog::EveryUpdate => self.rows.write_change(key, value, (timestamp, &Headers::NONE), out),
             Changelog::LastPerCommit | Changelog::Off => Ok(()),
         }
     }
@@ -296,6 +312,9 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.log_unlogged(out)?;
         // Not when time moves on: only at a commit is it certain that it did.
         self.drop_segments();
+        if let Some(observed) = self.segments.observed() {
+            self.rows.note_published(&observed.to_be_bytes());
+        }
         self.rows.settle(out)
     }
 
@@ -381,7 +400,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
     }
 
     fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
-        self.rows.publish()
+        self.rows.publish_with(&self.commit_note().unwrap_or_default())
     }
 
     fn is_cached(&self) -> bool {

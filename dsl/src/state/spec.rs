@@ -106,7 +106,7 @@ impl StoreSpec {
         retention: Duration,
     ) -> Self {
         let (size, retention) = (millis(size), millis(retention));
-        let keeping = WindowKeeping { size, retention, duplicates: false, closing: false };
+        let keeping = WindowKeeping { size, retention, duplicates: None, closing: false };
         StoreSpec::windowed(store, RowFormat::Plain, keeping)
     }
 
@@ -279,6 +279,17 @@ impl StoreSpec {
         let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit);
         let named = |spec: &StoreSpec| (spec.name.clone(), spec.shape.clone(), spec.source.clone());
         named(self) == named(other) && of(self) == of(other)
+    }
+
+    /// Makes the store over the rows that a commit left.
+    pub(super) fn open_committed(&self, rows: Box<dyn ByteStore>) -> Box<dyn StateStore> {
+        (self.make)(Kept {
+            changelog: Changelog::Off,
+            below: Some(rows),
+            rows_in_memory: None,
+            headers: self.headers,
+            cache: None,
+        })
     }
 
     /// Makes the store of one task, over the bytes of an earlier run if it is kept on disk. `keeps_old` says that a node

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::cache::{CacheSpec, EntryId, RowCache};
 use super::cells::{Cell, Cells};
-use super::published::RowBlock;
+use super::publishing::Publishing;
 use super::row_headers::{KeptHeaders, RowHeaders};
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
@@ -92,13 +92,6 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) floor: Vec<u8>,
     /// Whether the bytes below may still have rows before the floor.
     pub(super) floor_unflushed: bool,
-}
-
-/// What readers in other threads get.
-pub(super) struct Publishing {
-    rows: Arc<PublishedRows>,
-    /// Cells that changed since the last commit.
-    pub(super) changed: Vec<u32>,
 }
 
 impl<V: Send + 'static> TypedRows<V> {
@@ -410,35 +403,6 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(())
     }
 
-    /// Prepares what readers in other threads get after the commit.
-    fn prepare_published(&mut self) -> Result<(), StoreError> {
-        let Some(mut publishing) = self.publishing.take_if(|publishing| !publishing.changed.is_empty()) else {
-            return Ok(());
-        };
-        let changes = self.pack(&mut publishing.changed)?;
-        for id in publishing.changed.drain(..) {
-            self.cells.get_mut(id).unpublished = false;
-        }
-        publishing.rows.prepare(changes);
-        self.publishing = Some(publishing);
-        Ok(())
-    }
-
-    /// The rows of these cells, sorted; an empty cell is a deleted row.
-    fn pack(&self, ids: &mut [u32]) -> Result<RowBlock, StoreError> {
-        self.cells.sort(ids);
-        let mut block = RowBlock::default();
-        for id in ids {
-            let cell = self.cells.get(*id);
-            let write = |out: &mut Vec<u8>| match &cell.value {
-                Some(value) => self.values.write(value, out).map(|()| true),
-                None => Ok(false),
-            };
-            block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
-        }
-        Ok(block)
-    }
-
     /// Visits the row of a key, without the index that a walk makes.
     fn visit_one(&mut self, key: &[u8], visit: VisitBytes<'_>) -> Result<(), StoreError> {
         let Some(id) = self.find(key)? else { return Ok(()) };
@@ -448,23 +412,6 @@ impl<V: Send + 'static> TypedRows<V> {
         // It is the only one.
         let _ = visit(key, &bytes, timestamp);
         Ok(())
-    }
-
-    /// All rows.
-    fn pack_all(&mut self) -> Result<RowBlock, StoreError> {
-        let (mut block, values, mut failure) = (RowBlock::default(), self.values.clone(), None);
-        self.walk(&KeyRange::ALL, Direction::Forward, &mut |key, value, timestamp| match block.push_with(
-            key,
-            timestamp,
-            |out| values.write(value, out).map(|()| true),
-        ) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failure.map_or(Ok(block), |error| Err(self.unwritable(error)))
     }
 
     /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
@@ -674,18 +621,6 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
     }
 
     fn publish(&mut self) -> Result<Arc<PublishedRows>, StoreError> {
-        if let Some(publishing) = &self.publishing {
-            return Ok(publishing.rows.clone());
-        }
-        let below = self.below.as_ref().and_then(|below| below.snapshots());
-        let rows = match below {
-            Some(_) => self.pack(&mut self.unflushed.clone())?,
-            // A walk would make an index that every new row goes into from then on.
-            None if self.below.is_none() => self.pack(&mut self.cells.filled())?,
-            None => self.pack_all()?,
-        };
-        let rows = PublishedRows::new(&rows, self.format, below);
-        self.publishing = Some(Publishing { rows: rows.clone(), changed: Vec::new() });
-        Ok(rows)
+        self.publish_with(&[])
     }
 }

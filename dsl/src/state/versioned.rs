@@ -5,7 +5,7 @@
 //! time from which it is valid as the record's, as in Kafka Streams.
 
 use std::collections::BTreeSet;
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +93,27 @@ impl<K: 'static, V: Send + 'static> VersionedState<K, V> {
         self.encode_key(key)?;
         let Some((history, _)) = self.rows.get(&self.key_buffer)? else { return Ok(None) };
         Ok(if known { history.as_of(time) } else { latest(history).filter(|version| version.from <= time) })
+    }
+
+    /// Visits the versions of a row that were valid at some time in `times`, in the order of times, until `visit` breaks. Of
+    /// times that all lie before the retention only the latest version is known.
+    pub(crate) fn walk_versions(
+        &mut self,
+        key: &K,
+        times: &RangeInclusive<Timestamp>,
+        direction: Direction,
+        visit: &mut dyn FnMut(Version<&V>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let known = self.limit()?.is_none_or(|limit| *times.end() >= limit);
+        self.encode_key(key)?;
+        let Some((history, _)) = self.rows.get(&self.key_buffer)? else { return Ok(()) };
+        let mut versions = history.during(times).filter(|version| known || version.to.is_none());
+        // Whoever broke off knows it.
+        let _ = match direction {
+            Direction::Forward => versions.try_for_each(visit),
+            Direction::Backward => versions.rev().try_for_each(visit),
+        };
+        Ok(())
     }
 
     /// Sets the version of a row that is valid from `from` on; without value the row is gone from then on.

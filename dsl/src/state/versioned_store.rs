@@ -1,12 +1,13 @@
 //! Names a versioned store and its types, and puts it into the hands of a processor.
 
 use std::borrow::Cow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{ChangelogOut, Descriptor, Put, Version, VersionedState};
-use crate::processor::ProcessError;
+use super::{ChangelogOut, Descriptor, Direction, Put, Version, VersionedState};
+use crate::processor::{Flow, ProcessError};
 use crate::record::Timestamp;
 use crate::serde::{Data, DefaultSerde, SerdeRef};
 
@@ -112,6 +113,18 @@ impl<K: 'static, V: Send + 'static> VersionedAccess<'_, K, V> {
     /// The version of a row that was valid at a time. For a time before the retention that is the latest version or none.
     pub fn get_as_of(&mut self, key: &K, time: Timestamp) -> Result<Option<Version<&V>>, ProcessError> {
         Ok(self.state.get_as_of(key, time)?)
+    }
+
+    /// Visits the versions of a row that were valid at some time in `times`, both ends included, in the order of times, until
+    /// `visit` breaks. Where all of `times` lies before the retention, that is the latest version or none.
+    pub fn versions(
+        &mut self,
+        key: &K,
+        times: RangeInclusive<Timestamp>,
+        direction: Direction,
+        mut visit: impl FnMut(Version<&V>) -> ControlFlow<()>,
+    ) -> Flow {
+        Ok(self.state.walk_versions(key, &times, direction, &mut visit)?)
     }
 
     /// Sets the version of a row that is valid from `from` until the next one that is there.

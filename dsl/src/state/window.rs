@@ -23,10 +23,17 @@ pub(crate) struct WindowKeeping {
     pub(crate) retention: i64,
     /// The length of a window: what is added to a start to make its end.
     pub(crate) size: i64,
-    /// Whether a second row of the same key and start stands beside the first.
-    pub(crate) duplicates: bool,
+    /// Whether a second row of the same key and start stands beside the first, and how; `None`: it takes its place.
+    pub(crate) duplicates: Option<Duplicates>,
     /// Whether windows are asked for in the order of their times once they are closed.
     pub(crate) closing: bool,
+}
+
+/// How a window store takes rows of one key and start that stand beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duplicates {
+    /// Whether a row without value, which is no row, moves the store's time: so it is in Kafka Streams' stores in memory.
+    pub(crate) absent_moves_time: bool,
 }
 
 /// Typed rows of one window store of one task.
@@ -36,7 +43,7 @@ pub struct WindowState<K: 'static, V: 'static> {
     keys: SerdeRef<K>,
     rows: SegmentedRows<WindowKeys, V>,
     size: i64,
-    duplicates: bool,
+    duplicates: Option<Duplicates>,
     /// Sequence number of the last duplicate.
     sequence: Undoable<u32>,
     key_buffer: Vec<u8>,
@@ -57,7 +64,7 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         kept: Kept,
     ) -> Self {
         // A cache has one row for a key and a start.
-        let kept = Kept { cache: kept.cache.filter(|_| !keeping.duplicates), ..kept };
+        let kept = Kept { cache: kept.cache.filter(|_| keeping.duplicates.is_none()), ..kept };
         let segments = Segments::new(keeping.retention);
         let times = (if keeping.closing { segments.with_closing() } else { segments }, keeping.closing);
         WindowState {
@@ -90,8 +97,8 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         self.rows.get(start, &self.key_buffer)
     }
 
-    /// Sets the row of a key and a window's start, or, where duplicates are kept, adds one; `None` deletes it, and is nothing
-    /// where duplicates are kept.
+    /// Sets the row of a key and a window's start, or, where duplicates are kept, adds one; `None` deletes it. Where duplicates
+    /// are kept it is no row, but takes a number of its own in a changelog of every update: that is Kafka Streams' way.
     pub(crate) fn put(
         &mut self,
         key: &K,
@@ -100,11 +107,15 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
-        if self.duplicates {
-            if value.is_none() {
-                return Ok(());
-            }
+        if let Some(duplicates) = self.duplicates {
             self.sequence.set((self.sequence.get() + 1) & (u32::MAX >> 1));
+            if value.is_none() {
+                if duplicates.absent_moves_time {
+                    self.rows.observe(start);
+                }
+                self.write_key(key, start, self.sequence.get())?;
+                return self.rows.tell_changelog(&self.key_buffer, None, timestamp, out);
+            }
         }
         self.write_key(key, start, self.sequence.get())?;
         self.rows.put((start, &self.key_buffer), value, timestamp, out)
@@ -330,7 +341,7 @@ impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
 
     fn commit_note(&self) -> Option<Vec<u8>> {
         let mut note = self.rows.commit_note()?;
-        if self.duplicates {
+        if self.duplicates.is_some() {
             note.extend_from_slice(&self.sequence.get().to_be_bytes());
         }
         Some(note)

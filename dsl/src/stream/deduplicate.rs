@@ -44,7 +44,7 @@ impl Deduplicated {
     fn spec(self, store: &str) -> StoreSpec {
         let size = millis(self.within);
         let retention = size.saturating_add(millis(self.grace));
-        let keeping = WindowKeeping { retention, size, duplicates: false, closing: false };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
         let seen = WindowStore::<Vec<u8>, Vec<u8>>::new(store, SerdeRef::of(), SerdeRef::of());
         let spec = StoreSpec::windowed(&seen, RowFormat::Plain, keeping);
         if self.in_memory { spec.in_memory() } else { spec }

@@ -13,6 +13,8 @@ mod global;
 mod grouped;
 mod join;
 mod join_later;
+mod join_streams;
+mod list_change;
 mod lowering;
 mod merge_topics;
 mod names;
@@ -28,6 +30,7 @@ mod split;
 mod stateless;
 mod stream_type;
 mod table;
+mod top_n;
 mod ungrouped;
 mod windowed;
 
@@ -37,6 +40,8 @@ pub use deduplicate::Deduplicated;
 pub use fits::Fits;
 pub use global::GlobalTable;
 pub use grouped::GroupedStream;
+pub use join_streams::StreamJoined;
+pub use list_change::ListChange;
 pub use optimization::Optimization;
 pub use options::{
     Consumed, Grouped, IntoMaterialized, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows,

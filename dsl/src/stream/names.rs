@@ -95,8 +95,15 @@ impl Names {
         self.add(Name::AfterTopic { topic, ending, prefix, ticket })
     }
 
+    /// Another name, whatever it is, with an ending.
     pub(super) fn joined(&mut self, of: NameId, ending: &str) -> NameId {
         self.add(Name::Joined { of, ending: ending.into() })
+    }
+
+    /// A prefix with the number that another name took.
+    pub(super) fn sibling(&mut self, of: NameId, prefix: &str) -> NameId {
+        let Name::Numbered(_, ticket) = self.names[of.0] else { return of };
+        self.add(Name::Numbered(prefix.into(), ticket))
     }
 
     /// A name that gets its number later, because Kafka Streams numbers other nodes before it.

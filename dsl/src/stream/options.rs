@@ -224,6 +224,12 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
         Materialized { name, key, value, ..Materialized::default() }
     }
 
+    /// Says of another store that belongs to the table that it is kept where the rows are, with a changelog if they have one.
+    pub(super) fn keeping_beside(&self, spec: StoreSpec) -> StoreSpec {
+        let spec = if self.in_memory { spec.in_memory() } else { spec };
+        self.changelog.map_or(spec.clone(), |changelog| spec.changelog(changelog))
+    }
+
     fn keeping(&self, spec: StoreSpec) -> StoreSpec {
         let spec = spec.emit(self.emit);
         let spec = if self.in_memory { spec.in_memory() } else { spec };

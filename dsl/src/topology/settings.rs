@@ -14,8 +14,8 @@ pub struct TaskSettings {
     /// 0, the default, is no cache. Kafka Streams divides its `statestore.cache.max.bytes` by the number of threads; this
     /// is for each task.
     pub cache_bytes: u64,
-    /// How often operators that emit on window close look for closed windows, by the wall clock: records that come sooner
-    /// only update windows. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
+    /// How often operators that emit on window close look for closed windows, and left and outer joins of streams for records
+    /// that have met none, by the wall clock: records that come sooner only update windows, or join. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
     pub emit_interval: Duration,
     /// What becomes of records that cannot be read, processed or written.
     pub errors: ErrorSettings,

@@ -196,6 +196,15 @@ impl Wiring<'_> {
         self.parts.timed.len() - 1
     }
 
+    /// The place for times that several nodes share, kept under the name of one of them.
+    pub(crate) fn shared_time(&mut self, node: &Arc<str>) -> usize {
+        let known = self.parts.timed.iter().position(|timed| timed == node);
+        known.unwrap_or_else(|| {
+            self.parts.timed.push(node.clone());
+            self.parts.timed.len() - 1
+        })
+    }
+
     /// Gives a processor its slot, makes its node, and has it pushed into by the parents.
     pub(crate) fn processor<E: Edge, N: Push<E> + ProcessorRunner + 'static>(
         &mut self,

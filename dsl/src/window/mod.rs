@@ -12,6 +12,7 @@
 //! | [`Session`] | the session of its key that a pause of more than `gap` ends | more than `end + gap + grace` |
 
 mod emit;
+mod join;
 mod serde;
 mod session;
 mod sliding;
@@ -22,12 +23,15 @@ use std::time::Duration;
 
 pub use self::serde::{SessionWindowed, TimeWindowed};
 pub use emit::EmitStrategy;
+pub use join::JoinWindows;
+pub(crate) use join::Reach;
 pub use session::Session;
 pub use sliding::Sliding;
 pub use time::{Hopping, TimeWindows, Tumbling, Unlimited};
 pub use windowed::{Window, Windowed};
 
 /// Whole milliseconds; what is longer than the numbers reach is for ever.
-pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+pub(crate) const fn millis(duration: Duration) -> i64 {
+    let millis = duration.as_millis();
+    if millis > i64::MAX as u128 { i64::MAX } else { millis as i64 }
 }

@@ -2,13 +2,19 @@
 //!
 //! Rule: a committed read takes the rows of the last commit and waits for nobody; only the first one of a store waits, for
 //! the commit from which on its rows are published. A dirty read is a message to the worker that owns the rows, answered
-//! between two records. All kinds of store are read by the same two ways, as bytes; the handles of a kind know its types.
+//! between two records. Key-value stores are read as bytes, which lie as they are asked for; every other kind is opened as a
+//! processor gets it, because the kind knows what its rows mean.
 
 mod dirty;
+mod look;
 mod rows;
+mod session;
 mod snapshot;
 mod table;
+mod versioned;
 mod watch;
+mod window;
+mod windowed;
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -28,11 +34,19 @@ use crate::task::Task;
 
 pub use dirty::DirtyTable;
 pub use rows::{Row, RowsQuery, RowsWithTimes};
+pub use session::SessionQuery;
 pub use snapshot::{SnapshotRows, StoreSnapshot, TableSnapshot};
 pub use table::TableQuery;
+pub use versioned::VersionedQuery;
 pub use watch::{TableChange, TableChanges, WatchQuery};
+pub use window::WindowQuery;
+pub use windowed::WindowedRows;
 
 /// A kind of store that a running application can be asked for, by [`App::table`](crate::App::table).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store that an application can be asked for",
+    note = "give the descriptor that the store was made with: a `Store`, `WindowStore`, `SessionStore` or `VersionedStore`"
+)]
 pub trait Queryable: Descriptor {
     /// What can be asked of it.
     type Query;

@@ -1,19 +1,15 @@
 //! Rows of all partitions as one commit left them.
 
-use std::collections::VecDeque;
-use std::ops::Bound;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use tidemill_dsl::record::{Timestamp, partition_of};
-use tidemill_dsl::state::{CommittedRows, Direction, KeyRange, RowBytes, Store};
+use tidemill_dsl::state::{CommittedRows, CommittedWalk, Direction, KeyRange, RowBytes, Store};
 
 use super::rows::{Row, range_of, typed};
 use crate::error::Error;
 use crate::runtime::Position;
 use crate::runtime::committed::Snapshot;
-
-/// How many rows of a partition are copied at a time.
-const PAGE: usize = 256;
 
 /// The rows of a store as one commit left them, in all partitions, as bytes. What happens later does not change it; held
 /// long, it keeps memory and old rows on disk from being freed.
@@ -38,6 +34,11 @@ impl StoreSnapshot {
     /// The row of a key, from the partition that records with its bytes go to by default.
     pub fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
         if self.spread == 0 { Ok(None) } else { self.get_at(partition_of(key, self.spread) as usize, key) }
+    }
+
+    /// The rows of each partition.
+    pub(super) fn parts(&self) -> &[CommittedRows] {
+        &self.parts
     }
 
     pub(super) fn get_at(&self, part: usize, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
@@ -130,18 +131,14 @@ impl<K: 'static, V: 'static> Iterator for SnapshotRows<K, V> {
 
 /// The rows of several partitions in one order.
 pub(super) struct MergedRows {
-    parts: Vec<Cursor>,
+    parts: Vec<Peekable<CommittedWalk>>,
     direction: Direction,
 }
 
 impl MergedRows {
     pub(super) fn new(parts: &[CommittedRows], range: KeyRange, direction: Direction) -> Self {
-        let cursor = |rows: &CommittedRows| Cursor {
-            rows: rows.clone(),
-            page: VecDeque::new(),
-            left: (!range.is_empty()).then(|| range.clone()),
-        };
-        MergedRows { parts: parts.iter().map(cursor).collect(), direction }
+        let walk = |rows: &CommittedRows| rows.walk(range.clone(), direction).peekable();
+        MergedRows { parts: parts.iter().map(walk).collect(), direction }
     }
 }
 
@@ -149,51 +146,22 @@ impl Iterator for MergedRows {
     type Item = Result<RowBytes, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let direction = self.direction;
-        let mut first: Option<usize> = None;
-        for place in 0..self.parts.len() {
-            if let Err(error) = self.parts[place].fill(direction) {
-                self.parts.clear();
-                return Some(Err(error));
-            }
-            let key = |place: usize| self.parts[place].page.front().map(|row| row.key.as_slice());
-            let Some(own) = key(place) else { continue };
-            let comes_first = match (first.and_then(key), direction) {
-                (None, _) => true,
-                (Some(best), Direction::Forward) => own < best,
-                (Some(best), Direction::Backward) => own > best,
-            };
-            if comes_first {
-                first = Some(place);
+        let mut first: Option<(usize, &[u8])> = None;
+        let mut failed = None;
+        for (place, part) in self.parts.iter_mut().enumerate() {
+            match (part.peek(), first, self.direction) {
+                (None, ..) => {}
+                (Some(Err(_)), ..) => failed = Some(place),
+                (Some(Ok(row)), Some((_, best)), Direction::Forward) if row.key.as_slice() >= best => {}
+                (Some(Ok(row)), Some((_, best)), Direction::Backward) if row.key.as_slice() <= best => {}
+                (Some(Ok(row)), ..) => first = Some((place, &row.key)),
             }
         }
-        self.parts[first?].page.pop_front().map(Ok)
-    }
-}
-
-/// Where a walk through one partition is.
-struct Cursor {
-    rows: CommittedRows,
-    page: VecDeque<RowBytes>,
-    /// What was not copied yet.
-    left: Option<KeyRange>,
-}
-
-impl Cursor {
-    /// Copies the next page when the last one is used up.
-    fn fill(&mut self, direction: Direction) -> Result<(), Error> {
-        let Some(left) = self.left.take_if(|_| self.page.is_empty()) else { return Ok(()) };
-        let page = self.rows.page(&left, direction, PAGE)?;
-        if page.len() == PAGE
-            && let Some(last) = page.last()
-        {
-            let behind = Bound::Excluded(last.key.clone());
-            self.left = Some(match direction {
-                Direction::Forward => KeyRange { from: behind, to: left.to },
-                Direction::Backward => KeyRange { from: left.from, to: behind },
-            });
+        let place = failed.or(first.map(|(place, _)| place))?;
+        let next = self.parts[place].next()?.map_err(Error::from);
+        if next.is_err() {
+            self.parts.clear();
         }
-        self.page = page.into();
-        Ok(())
+        Some(next)
     }
 }

@@ -8,8 +8,9 @@ use tidemill::processor::{Context, Flow, Processor};
 use tidemill::record::{Record, Timestamp};
 use tidemill::state::{Direction, SessionStore, Store, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
-use tidemill::window::{Hopping, Session};
+use tidemill::window::{Hopping, JoinWindows, Session};
 
+use super::stream_joins::PADDING_INTERVAL;
 use super::windows::ms;
 use super::{Scenario, Text, documents, longs, texts};
 
@@ -19,6 +20,7 @@ const AVAILABLE: Store<String, i64> = Store::of("available");
 const PROFILES: Store<String, Value> = Store::of("profiles");
 const REGIONS: WindowStore<String, i64> = WindowStore::of("region-counts");
 const CARDS: SessionStore<String, Value> = SessionStore::of("sessions");
+const RATES: Store<String, Value> = Store::of("rates");
 const SEEN: WindowStore<String, i64> = WindowStore::of("seen");
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -31,7 +33,28 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("fraud_sessions", fraud_sessions),
         Scenario::streams("deduplication", deduplication).plain_windows(&SEEN),
         Scenario::streams("inventory_reservation", inventory_reservation).plain_store(&AVAILABLE),
+        Scenario::streams("click_attribution", click_attribution).store(&RATES).set(PADDING_INTERVAL, "0"),
     ]
+}
+
+fn click_attribution(b: &StreamsBuilder) {
+    let windows = JoinWindows::of(ms(0)).with_grace(ms(100)).after(ms(500));
+    let impressions = b.stream(&texts("impressions"));
+    let p = impressions.left_join_stream(&b.stream(&texts("clicks")), windows, |campaign, user| {
+        Some(json!({"campaign": campaign, "user": user}))
+    });
+    p.to(&documents("pairs"));
+    p.group_by(|_, v| v.as_ref().and_then(|v| v["campaign"].as_str()).map(str::to_owned))
+        .aggregate(
+            &RATES,
+            || json!({"clicks": 0, "shown": 0}),
+            |a: Value, _, v| {
+                let clicked = i64::from(!v["user"].is_null());
+                json!({"clicks": number(&a, "clicks") + clicked, "shown": number(&a, "shown") + 1})
+            },
+        )
+        .to_stream()
+        .to(&Topic::<String, Value>::of("rates"));
 }
 
 fn page_views_by_region(b: &StreamsBuilder) {

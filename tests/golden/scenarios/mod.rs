@@ -14,6 +14,7 @@ mod joins;
 mod names;
 mod processors;
 mod stateless;
+mod stream_joins;
 mod suppress;
 mod table_aggregations;
 mod table_joins;
@@ -169,6 +170,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Scenario> {
         suppress::scenarios(),
         table_aggregations::scenarios(),
         joins::scenarios(),
+        stream_joins::scenarios(),
         foreign_keys::scenarios(),
         globals::scenarios(),
         table_joins::scenarios(),

@@ -3,7 +3,7 @@
 use tidemill::Topic;
 use tidemill::state::{Store, WindowStore};
 use tidemill::stream::{Optimization, Stream, StreamsBuilder};
-use tidemill::window::Tumbling;
+use tidemill::window::{JoinWindows, Tumbling};
 
 use super::tables::all_rewrites;
 use super::windows::{ms, windowed};
@@ -34,7 +34,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("named_operators", named_operators).store(&N),
         Scenario::streams("multi_subtopology", multi_subtopology),
         Scenario::streams("split_names", split_names),
+        Scenario::streams("join_names", join_names),
     ]
+}
+
+fn join_names(b: &StreamsBuilder) {
+    let (l, r) = (b.stream(&texts("l")), b.stream(&texts("r")));
+    let t = b.table(&T_TOPIC);
+    l.left_join_stream(&r, JoinWindows::of(ms(100)), |x, y| Some(format!("{x}|{}", row(y)))).to(&texts("ss"));
+    let lt = l.to_table();
+    lt.join(&t, |x, y| format!("{x}|{y}")).to_stream().to(&Topic::<String, String>::of("tt"));
+    lt.left_join_on(&t, |_, v| v.clone(), |x, y| format!("{x}|{}", row(y)))
+        .to_stream()
+        .to(&Topic::<String, String>::of("fk"));
 }
 
 fn repartition_shared_plain(b: &StreamsBuilder) {

@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::streams("stream_table_grace_inner", stream_table_grace_inner),
         Scenario::streams("stream_table_grace_left", stream_table_grace_left),
         Scenario::streams("versioned_table_table_join", versioned_table_table_join),
+        Scenario::streams("versioned_foreign_key_join", versioned_foreign_key_join),
         Scenario::streams("versioned_store_processor", versioned_store_processor).versioned_store(&V_300),
     ]
 }
@@ -66,13 +67,20 @@ fn stream_table_grace_left(b: &StreamsBuilder) {
     joined.named("buf").to(&texts("out"));
 }
 
+fn table<'b>(b: &'b StreamsBuilder, topic: &'static str, store: &'static str) -> Table<'b, String, String> {
+    let store: VersionedStore<String, String> = VersionedStore::of(store, Duration::from_millis(500));
+    b.table_with(&Topic::of(topic), &store)
+}
+
 fn versioned_table_table_join(b: &StreamsBuilder) {
-    fn table<'b>(b: &'b StreamsBuilder, topic: &'static str, store: &'static str) -> Table<'b, String, String> {
-        let store: VersionedStore<String, String> = VersionedStore::of(store, Duration::from_millis(500));
-        b.table_with(&Topic::of(topic), &store)
-    }
     let (l, r) = (table(b, "l", "lv"), table(b, "r", "rv"));
     l.outer_join(&r, |l, r| format!("{}|{}", row(l), row(r))).to_stream().to(&OUT);
+}
+
+fn versioned_foreign_key_join(b: &StreamsBuilder) {
+    let (l, r) = (table(b, "l", "lv"), table(b, "r", "rv"));
+    let points_to = |_: &String, v: &String| v.split(':').next().map(str::to_owned);
+    l.left_join_on(&r, points_to, |l, r| format!("{l}|{}", row(r))).to_stream().to(&OUT);
 }
 
 fn versioned_store_processor(b: &StreamsBuilder) {

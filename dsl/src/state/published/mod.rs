@@ -10,7 +10,9 @@
 
 mod block;
 mod changes;
+mod store;
 mod tree;
+mod walk;
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +25,8 @@ use tree::{Deleted, RowTree};
 
 pub(super) use block::RowBlock;
 pub use changes::{Changes, Lagged, RowChange, Watcher};
+pub use store::CommittedStore;
+pub use walk::CommittedWalk;
 
 /// A row as bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +49,17 @@ pub struct PublishedRows {
 
 struct Versions {
     committed: RowTree,
-    prepared: Option<(RowTree, Arc<RowBlock>)>,
+    /// What has to be known besides the committed rows.
+    note: Arc<[u8]>,
+    prepared: Option<Prepared>,
     recent: Recent,
+}
+
+/// What the next commit will leave.
+struct Prepared {
+    rows: RowTree,
+    note: Arc<[u8]>,
+    changes: Arc<RowBlock>,
 }
 
 /// A version that readers no longer get. Dropping it may take a while: do it without a lock.
@@ -56,39 +69,36 @@ pub struct Superseded {
 }
 
 impl PublishedRows {
-    /// Rows as of now: these, over those that `below` has.
-    pub(super) fn new(rows: &RowBlock, format: RowFormat, below: Option<Arc<dyn TakeSnapshot>>) -> Arc<Self> {
-        let mut published = PublishedRows {
-            format,
-            below,
-            versions: Mutex::new(Versions { committed: RowTree::default(), prepared: None, recent: Recent::default() }),
-        };
-        let committed = RowTree::default().changed(rows, published.deleted());
-        published.versions.get_mut().unwrap_or_else(PoisonError::into_inner).committed = committed;
-        Arc::new(published)
+    /// Rows as of now: these, over those that `below` has; and what has to be known besides them.
+    pub(super) fn new(
+        rows: &RowBlock,
+        note: &[u8],
+        format: RowFormat,
+        below: Option<Arc<dyn TakeSnapshot>>,
+    ) -> Arc<Self> {
+        let committed = RowTree::default().changed(rows, Deleted::over(below.is_some()));
+        let versions = Versions { committed, note: note.into(), prepared: None, recent: Recent::default() };
+        Arc::new(PublishedRows { format, below, versions: Mutex::new(versions) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Versions> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deleted(&self) -> Deleted {
-        if self.below.is_some() { Deleted::Hide } else { Deleted::Go }
-    }
-
     /// Makes the version with these changes, which readers get after the commit.
-    pub(super) fn prepare(&self, changes: RowBlock) {
+    pub(super) fn prepare(&self, changes: RowBlock, note: &[u8]) {
         // Nobody else changes the versions between two commits, so the work is done without the lock.
         let committed = self.lock().committed.clone();
-        let next = committed.changed(&changes, self.deleted());
-        self.lock().prepared = Some((next, Arc::new(changes)));
+        let rows = committed.changed(&changes, Deleted::over(self.below.is_some()));
+        self.lock().prepared = Some(Prepared { rows, note: note.into(), changes: Arc::new(changes) });
     }
 
     /// The commit with this number was made: readers get what was prepared for it.
     pub fn commit(&self, number: u64) -> Option<Superseded> {
         let mut versions = self.lock();
-        let (next, changes) = versions.prepared.take()?;
-        let committed = std::mem::replace(&mut versions.committed, next);
+        let Prepared { rows, note, changes } = versions.prepared.take()?;
+        let committed = std::mem::replace(&mut versions.committed, rows);
+        versions.note = note;
         versions.recent.add(number, changes);
         Some(Superseded { _committed: committed })
     }
@@ -106,7 +116,12 @@ impl PublishedRows {
         let versions = self.lock();
         // Under the lock: otherwise a commit and a write below could come in between, and bring rows of a later commit.
         let below = self.below.as_ref().map(|below| below.take()).transpose()?;
-        Ok(CommittedRows { changed: versions.committed.clone(), below, format: self.format })
+        Ok(CommittedRows {
+            changed: versions.committed.clone(),
+            note: versions.note.clone(),
+            below,
+            format: self.format,
+        })
     }
 }
 
@@ -115,6 +130,7 @@ impl PublishedRows {
 #[derive(Clone)]
 pub struct CommittedRows {
     changed: RowTree,
+    note: Arc<[u8]>,
     below: Option<Arc<dyn ByteSnapshot>>,
     format: RowFormat,
 }

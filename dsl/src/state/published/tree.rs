@@ -23,6 +23,13 @@ pub(super) enum Deleted {
     Hide,
 }
 
+impl Deleted {
+    /// What becomes of it in a version over other rows, or over none.
+    pub(super) fn over(others: bool) -> Self {
+        if others { Deleted::Hide } else { Deleted::Go }
+    }
+}
+
 /// A version.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RowTree {

@@ -322,7 +322,7 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
         let fault = materialized.fault(retention);
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
-        let keeping = WindowKeeping { retention, size, duplicates: false, closing: false };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         self.planned::<WindowState<K, A>>(known, row_keys, spec, shared, fault)
     }

@@ -263,8 +263,7 @@ where
         let grace = millis(windows.grace());
         let (size, retention) = (millis(windows.difference()), windows.retention());
         let faults = [self.fault.clone(), materialized.fault(retention)];
-        let keeping =
-            WindowKeeping { retention, size, duplicates: false, closing: emit == EmitStrategy::OnWindowClose };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);

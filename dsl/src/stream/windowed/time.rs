@@ -264,8 +264,7 @@ where
         let size = millis(windows.size());
         let retention = size.saturating_add(grace);
         let faults = [self.fault.clone(), materialized.fault(retention)];
-        let keeping =
-            WindowKeeping { retention, size, duplicates: false, closing: emit == EmitStrategy::OnWindowClose };
+        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
         let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
