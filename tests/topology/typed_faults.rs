@@ -8,7 +8,7 @@ use tidemill::record::{Record, Timestamp};
 use tidemill::serde::{Data, SerdeRef};
 use tidemill::state::{SessionStore, Store, StoreSpec, VersionedStore, WindowStore};
 use tidemill::stream::{Buffer, Consumed, Materialized, StreamsBuilder, Suppressed, Table, WindowKind, WindowedStream};
-use tidemill::topology::{Fault, TimestampExtractor};
+use tidemill::topology::{Fault, OffsetReset, TimestampExtractor};
 use tidemill::window::{EmitStrategy, Hopping, Session, TimeWindowed, Tumbling, Unlimited, Windowed};
 
 const IN: Topic<String, i64> = Topic::of("in");
@@ -55,6 +55,18 @@ fn an_extractor_for_a_topic_that_is_read_already() {
         },
         "`in` is read once more, with a timestamp extractor that the first reading does not have: all readings share one \
          source, so give it to the first",
+    );
+}
+
+#[test]
+fn an_offset_reset_for_a_topic_that_is_read_already() {
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.stream_with(&IN, Consumed::default().reset(OffsetReset::Latest)).to(&OTHER);
+        },
+        "`in` is read once more, with an offset reset that the first reading does not have: all readings share one source, so \
+         give it to the first",
     );
 }
 
