@@ -146,6 +146,7 @@ mod guides {
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");
     page!(beyond, "docs/guide/beyond.md");
+    page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
