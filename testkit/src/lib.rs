@@ -30,6 +30,7 @@
 
 pub mod conformance;
 mod driver;
+pub mod explorer;
 pub mod fault;
 mod mock;
 
