@@ -98,7 +98,7 @@
 //!
 //! # Features
 //!
-//! There are none to choose yet: one build, without a C compiler.
+//! None is on by default, and none needs a C compiler. `calendar`: windows of the days, weeks and months of a time zone.
 //!
 //! # Async
 //!

@@ -11,11 +11,12 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 use super::origin::Origin;
 use super::purge::Purge;
 use super::refill::{self, Filling};
+use super::reset::{Beginning, beginning};
 use super::restore::restore;
 use super::{Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::log::{Append, EndWatch, InputProgress, Log, Progress, Session};
+use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
 use crate::task::{Readiness, Task, TaskId};
 
 /// How an executor works.
@@ -156,7 +157,7 @@ impl Executor {
     fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let (mut ends, mut fillings) = (Vec::new(), Vec::new());
+        let (mut ends, mut fillings, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
         for (queue, input) in inputs {
             let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
             ends.resize(queue, None);
@@ -166,7 +167,10 @@ impl Executor {
                 let to = if task.is_global() { bounds.end } else { committed };
                 fillings.push(Filling { queue, input, store, bounds, to });
             } else {
-                task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
+                let Beginning { at, is_chosen } =
+                    beginning(task, (queue, &input), committed, &*self.log, self.clock.now())?;
+                task.resume(queue, at);
+                chosen.extend(is_chosen.then_some((queue, at)));
             }
         }
         let (mut origins, mut restored) = (Vec::new(), 0);
@@ -179,6 +183,7 @@ impl Executor {
             origins.push((number, origin));
         }
         restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
         task.resume_notes(progress)?;
         Ok((Prepared { ends, origins }, restored))
     }
@@ -275,7 +280,21 @@ impl Executor {
         let Some(input) = task.inputs().find(|(number, _)| *number == queue).map(|(_, input)| input.clone()) else {
             return Ok(());
         };
-        for batch in self.session.read(&input, from, self.settings.fetch_bytes)? {
+        let batches = match self.session.read(&input, from, self.settings.fetch_bytes) {
+            // The task was so slow that records were removed before it came to them.
+            Err(cause) if cause.kind() == LogErrorKind::OutOfRange => {
+                let at = task.progress_of(queue);
+                let Beginning { at, is_chosen } =
+                    beginning(task, (queue, &input), Some(at), &*self.log, self.clock.now())?;
+                if !is_chosen {
+                    return Err(cause.into());
+                }
+                task.reset(queue, at);
+                return Ok(());
+            }
+            batches => batches?,
+        };
+        for batch in batches {
             task.enqueue(queue, &batch)?;
         }
         if let Some(trace) = &mut self.trace {

@@ -8,6 +8,7 @@ mod executor;
 mod origin;
 mod purge;
 mod refill;
+mod reset;
 mod restore;
 mod trace;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::state::StoreError;
-use tidemill_dsl::topology::{InstantiateError, TaskSpec, Topology};
+use tidemill_dsl::topology::{InstantiateError, OffsetReset, TaskSpec, Topology};
 
 pub use error::{TaskError, TaskErrorKind};
 pub use snapshot::Fingerprint;
@@ -88,8 +88,7 @@ impl Task {
         let sources = topology.stores().iter().map(source_of).collect();
         let queue = |source: tidemill_dsl::topology::SourceQueue| {
             let read = counts.partitions(&source.topic).is_none_or(|count| source.partition < count);
-            let partition = TopicPartition { topic: source.topic, partition: source.partition };
-            Queue::new(partition, source.runner, read, source.fills)
+            Queue::new(source, read)
         };
         let queues = read.into_iter().map(queue).collect();
         let choice = TimeHeap::default();
@@ -140,6 +139,17 @@ impl Task {
     /// Says where a queue begins: what an earlier task of the same number had committed.
     pub fn resume(&mut self, queue: usize, progress: InputProgress) {
         self.queues[queue].resume(progress);
+    }
+
+    /// As [`resume`](Self::resume), for a queue without records whose place no commit says: the next one does.
+    pub fn reset(&mut self, queue: usize, progress: InputProgress) {
+        self.queues[queue].resume(progress);
+        self.queues[queue].moved = true;
+    }
+
+    /// Where a queue begins when the application has no place in its partition.
+    pub fn reset_of(&self, queue: usize) -> OffsetReset {
+        self.queues[queue].reset
     }
 
     /// The queue that a store's rows come from and are restored from, where that takes the place of a changelog.

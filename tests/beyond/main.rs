@@ -3,5 +3,7 @@
 #[path = "../common/tasks.rs"]
 mod tasks;
 
+mod calendar;
 mod deduplicate;
 mod support;
+mod top_n;

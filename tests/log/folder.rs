@@ -61,7 +61,7 @@ fn another_format_is_refused() {
     let folder = TempDir::new().unwrap();
     drop(open(folder.path()).unwrap());
     fs::write(folder.path().join("tidemill-log"), "tidemill log, format 1\n").unwrap();
-    refused(folder.path(), LogErrorKind::Invalid, &["format 1", "format 2"]);
+    refused(folder.path(), LogErrorKind::Invalid, &["format 1", "format 3"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tidemill::record::Record;
 use tidemill::serde::Data;
 use tidemill::state::{Store, StoreSpec};
 use tidemill::stream::{Consumed, StreamsBuilder, Table};
-use tidemill::topology::{Fault, TimestampExtractor};
+use tidemill::topology::{Fault, OffsetReset, TimestampExtractor};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
@@ -52,6 +52,18 @@ fn an_extractor_for_a_topic_that_is_read_already() {
         },
         "`in` is read once more, with a timestamp extractor that the first reading does not have: all readings share one \
          source, so give it to the first",
+    );
+}
+
+#[test]
+fn an_offset_reset_for_a_topic_that_is_read_already() {
+    check(
+        |builder| {
+            builder.stream(&IN).to(&OUT);
+            builder.stream_with(&IN, Consumed::default().reset(OffsetReset::Latest)).to(&OTHER);
+        },
+        "`in` is read once more, with an offset reset that the first reading does not have: all readings share one source, so \
+         give it to the first",
     );
 }
 

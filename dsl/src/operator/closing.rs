@@ -10,7 +10,7 @@ use super::window_aggregate::Windowing;
 use crate::processor::{Flow, NodeContext, TableOf};
 use crate::record::{Headers, Timestamp};
 use crate::state::{CellId, KeyedRows, SessionState, StoreError, WindowState};
-use crate::window::{EmitStrategy, TimeWindows, Windowed, millis};
+use crate::window::{EmitStrategy, TimeWindows, Windowed};
 
 /// Rows that are asked for once their windows are closed.
 pub(crate) trait ClosingRows: KeyedRows {
@@ -84,6 +84,5 @@ pub(super) fn emit_closed<S: ClosingRows>(
 
 /// The greatest start of a window that is closed at `closed_to`, by which its end lies behind it or on it.
 pub(super) fn last_start(windows: &impl TimeWindows) -> impl Fn(i64) -> i64 {
-    let size = millis(windows.size());
-    move |closed_to| closed_to.saturating_sub(size)
+    move |closed_to| windows.last_start(Timestamp::from_millis(closed_to)).as_millis()
 }

@@ -36,6 +36,7 @@ mod table_source;
 mod table_store;
 mod table_transform_values;
 mod to_stream;
+mod top_n;
 mod waiting;
 mod window_aggregate;
 
@@ -72,5 +73,6 @@ pub(crate) use table_source::TableSource;
 pub(crate) use table_store::TableStore;
 pub(crate) use table_transform_values::{TableTransformValues, TransformedRow};
 pub(crate) use to_stream::ToStream;
+pub(crate) use top_n::{Candidate, CandidateSerde, ListChanges, Ranking, TopOfStream, TopOfTable, WriteRank};
 pub(crate) use waiting::{Waiting, waiting_spec};
 pub(crate) use window_aggregate::{WindowAggregate, Windowing};

@@ -302,9 +302,15 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     }
 
     /// The serde of plain keys, where the stream's own key type is plain and its serde is known.
-    fn plain_key_serde(&self) -> Option<SerdeRef<K::Plain>> {
+    pub(super) fn plain_key_serde(&self) -> Option<SerdeRef<K::Plain>> {
         let known: &dyn std::any::Any = self.stream.serdes.0.as_ref()?;
         known.downcast_ref::<SerdeRef<K::Plain>>().cloned()
+    }
+
+    /// The serde of plain values, where the stream's own value type is plain and its serde is known.
+    pub(super) fn plain_value_serde(&self) -> Option<SerdeRef<V::Plain>> {
+        let known: &dyn std::any::Any = self.stream.serdes.1.as_ref()?;
+        known.downcast_ref::<SerdeRef<V::Plain>>().cloned()
     }
 }
 

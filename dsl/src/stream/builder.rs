@@ -199,7 +199,8 @@ impl StreamsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stream_with<K: Data, V: Data>(&self, topic: &Topic<K, V>, consumed: Consumed<K, V>) -> Stream<'_, K, V> {
-        self.source(vec![topic.name().to_owned()], Source::topic(topic).timestamps(consumed.timestamps))
+        let source = Source { reset: consumed.reset, ..Source::topic(topic).timestamps(consumed.timestamps) };
+        self.source(vec![topic.name().to_owned()], source)
     }
 
     /// The records of several topics of the same types, through one source.
@@ -253,8 +254,12 @@ impl StreamsBuilder {
         let mut plan = self.plan.borrow_mut();
         let name = plan.names.numbered("KSTREAM-SOURCE-");
         let known = plan.sources.iter().find(|(known, _)| *known == topics).map(|(_, step)| *step);
+        let late = |option| Fault::ChosenLate { topics: topics.join(", ").into(), option };
         if known.is_some() && !matches!(source.timestamps, TimestampExtractor::FailOnInvalid) {
-            plan.faults.push(Fault::TimesChosenLate { topics: topics.join(", ").into() });
+            plan.faults.push(late("a timestamp extractor"));
+        }
+        if known.is_some() && source.reset.is_some() {
+            plan.faults.push(late("an offset reset"));
         }
         let step = known.unwrap_or_else(|| {
             let step = plan.add(name, &[], move |plan, builder| {

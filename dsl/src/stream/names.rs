@@ -95,6 +95,7 @@ impl Names {
         self.add(Name::AfterTopic { topic, ending, prefix, ticket })
     }
 
+    /// Another name, whatever it is, with an ending.
     pub(super) fn joined(&mut self, of: NameId, ending: &str) -> NameId {
         self.add(Name::Joined { of, ending: ending.into() })
     }

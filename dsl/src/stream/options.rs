@@ -10,18 +10,44 @@ use crate::state::{
     Changelog, Emit, RowFormat, SessionKeeping, SessionStore, Store, StoreSpec, VersionedStore, WindowKeeping,
     WindowStore,
 };
-use crate::topology::TimestampExtractor;
+use crate::topology::{OffsetReset, TimestampExtractor};
 use crate::window::millis;
 
 /// How a source reads its topic.
 pub struct Consumed<K: 'static, V: 'static> {
     pub(super) timestamps: TimestampExtractor<K, V>,
+    pub(super) reset: Option<OffsetReset>,
+}
+
+impl<K, V> Default for Consumed<K, V> {
+    fn default() -> Self {
+        Consumed { timestamps: TimestampExtractor::FailOnInvalid, reset: None }
+    }
 }
 
 impl<K, V> Consumed<K, V> {
     /// Takes the records' times from elsewhere than the stored ones.
     pub fn timestamps(timestamps: TimestampExtractor<K, V>) -> Self {
-        Consumed { timestamps }
+        Consumed { timestamps, ..Consumed::default() }
+    }
+
+    /// Says where to begin in a partition that the application has no place in, in place of the application's setting.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// use tidemill_dsl::stream::Consumed;
+    /// use tidemill_dsl::topology::OffsetReset;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// // What was there before the first start is none of its business.
+    /// builder.stream_with(&IN, Consumed::default().reset(OffsetReset::Latest)).for_each(|_, _| {});
+    /// # builder.build()?;
+    /// # Ok::<(), tidemill_dsl::topology::TopologyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn reset(self, reset: OffsetReset) -> Self {
+        Consumed { reset: Some(reset), ..self }
     }
 }
 
@@ -222,6 +248,12 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
     {
         let (name, key, value) = (Some(name.to_owned()), Some(key.clone()), Some(value.clone()));
         Materialized { name, key, value, ..Materialized::default() }
+    }
+
+    /// Says of another store that belongs to the table that it is kept where the rows are, with a changelog if they have one.
+    pub(super) fn keeping_beside(&self, spec: StoreSpec) -> StoreSpec {
+        let spec = if self.in_memory { spec.in_memory() } else { spec };
+        self.changelog.map_or(spec.clone(), |changelog| spec.changelog(changelog))
     }
 
     fn keeping(&self, spec: StoreSpec) -> StoreSpec {

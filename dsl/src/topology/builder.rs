@@ -77,7 +77,7 @@ impl TopologyBuilder {
                 SourceTopics::Named(Vec::new())
             }
         };
-        let (key, value, timestamps) = (source.key, source.value, source.timestamps);
+        let Source { key, value, timestamps, reset, .. } = source;
         self.add(Node {
             name: name.into(),
             kind: Kind::Source(topics),
@@ -88,7 +88,7 @@ impl TopologyBuilder {
             takes: Takes::Made,
             assemble: Box::new(move |wiring| {
                 let outlet = wiring.outlet();
-                Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, outlet }))
+                Assembled::Source(Arc::new(SourceNode::<K, V> { key, value, timestamps, reset, outlet }))
             }),
         })
     }

@@ -21,7 +21,7 @@ pub enum Fault {
     UnusedStore { store: Name },
     EdgeType { parent: Name, gives: &'static str, node: Name, takes: &'static str },
     TopicReadTwice { topic: Name, first: Name, second: Name },
-    TimesChosenLate { topics: Name },
+    ChosenLate { topics: Name, option: &'static str },
     NoTopics { node: Name },
     Pattern { pattern: Name, cause: String },
     NoSource,
@@ -100,10 +100,10 @@ impl fmt::Display for Fault {
                     "topic `{topic}` is read by the sources `{first}` and `{second}`: connect both parts to one source; `stream(..).to_table()` gives both from one"
                 )
             }
-            Fault::TimesChosenLate { topics } => {
+            Fault::ChosenLate { topics, option } => {
                 write!(
                     f,
-                    "`{topics}` is read once more, with a timestamp extractor that the first reading does not have: all readings share one source, so give it to the first"
+                    "`{topics}` is read once more, with {option} that the first reading does not have: all readings share one source, so give it to the first"
                 )
             }
             Fault::NoTopics { node } => write!(f, "source `{node}` reads no topic: name at least one"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::OffsetReset;
 use crate::processor::ErrorSettings;
 use crate::state::Changelog;
 
@@ -22,6 +23,8 @@ pub struct TaskSettings {
     /// How large key and value of a record that is written may be together, in bytes; a larger one fails, or goes where
     /// `errors.production` says. The default is 1 GiB; logs of others may take less.
     pub record_bytes_max: usize,
+    /// Where to begin in a partition that the application has no place in, for sources that do not say themselves.
+    pub offset_reset: OffsetReset,
 }
 
 impl Default for TaskSettings {
@@ -34,6 +37,7 @@ impl Default for TaskSettings {
             emit_interval: Duration::from_secs(1),
             errors: ErrorSettings::default(),
             record_bytes_max: 1 << 30,
+            offset_reset: OffsetReset::default(),
         }
     }
 }

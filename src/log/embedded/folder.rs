@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log.lock            empty; locked as long as the log is open
-//! tidemill-log        "tidemill log, format 1\n": the folder is a log's
+//! tidemill-log        "tidemill log, format 3\n": the folder is a log's
 //! *.segment           the log (see `segment`)
 //! *.rewriting         a segment that did not get its place yet (see `rewrite`); removed when the log is opened
 //! ```

@@ -36,8 +36,8 @@ macro_rules! log_by_ledger {
             ) -> Result<Vec<Arc<Batch>>, LogError> {
                 self.0.read(partition, from, bytes_max)
             }
-            fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-                self.0.append(appends, scope, notes)
+            fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<$crate::log::Written, LogError> {
+                self.0.post(appends, scope, notes)
             }
             fn notes(&self, scope: &str) -> Result<Notes, LogError> {
                 self.0.notes(scope)

@@ -17,7 +17,7 @@ use crate::stream::plan::{Plan, StepId};
 use crate::stream::repartition::{Repartition, plan_join_repartition};
 use crate::stream::stream_type::{KnownSerdes, Sources, serde_for};
 use crate::topology::{Fault, TopologyBuilder, Wiring};
-use crate::window::JoinWindows;
+use crate::window::{JoinWindows, WindowEnds};
 
 /// The names of one side's nodes and store.
 #[derive(Clone, Copy)]
@@ -252,7 +252,7 @@ impl<'a> JoinLowering<'a> {
     ) -> StoreSpec {
         let duplicates = Some(Duplicates { absent_moves_time: self.keeping.in_memory });
         let (size, retention) = (self.windows.size(), self.windows.retention());
-        let keeping = WindowKeeping { size, retention, duplicates, closing: false };
+        let keeping = WindowKeeping { ends: WindowEnds::Size(size), retention, duplicates, closing: false };
         let store = WindowStore::new(&*side.store, key.clone(), value);
         self.keeping.of(StoreSpec::windowed(&store, RowFormat::Plain, keeping))
     }

@@ -16,6 +16,7 @@ mod row;
 mod source;
 mod suppress;
 mod to_table;
+mod top_n;
 mod transform_values;
 
 use std::marker::PhantomData;

@@ -3,7 +3,6 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{WindowKind, WindowedStream};
 use crate::operator::{SessionAggregate, SlidingAggregate, WindowAggregate, Windowing};
@@ -14,7 +13,9 @@ use crate::stream::cogroup::{FoldNode, Member, plan_members};
 use crate::stream::stream_type::{KnownSerdes, check_builder, serde_for};
 use crate::stream::{GroupedStream, Materialized, Sessions, StreamsBuilder, Table, Windows};
 use crate::topology::{Fault, StoreSlot, TopologyBuilder, Wiring};
-use crate::window::{EmitStrategy, Session, SessionWindowed, Sliding, TimeWindowed, TimeWindows, Windowed, millis};
+use crate::window::{
+    EmitStrategy, Session, SessionWindowed, Sliding, TimeWindowed, TimeWindows, WindowEnds, Windowed, millis,
+};
 
 /// Makes the first state of a row.
 type Initial<A> = Arc<dyn Fn() -> A + Send + Sync>;
@@ -313,13 +314,13 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
     fn in_windows(
         &self,
         materialized: Materialized<K, A, Windows>,
-        (size, retention): (i64, i64),
+        (ends, retention): (WindowEnds, i64),
         shared: (W::Shared<K, A>, i64),
     ) -> Table<'b, Windowed<K>, A> {
         self.fault(materialized.fault(retention));
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
-        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
+        let keeping = WindowKeeping { retention, ends: ends.clone(), duplicates: None, closing: false };
+        let row_keys = move |key| TimeWindowed::ending(key, ends.clone());
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         self.planned::<WindowState<K, A>>(known, row_keys, spec, shared)
     }
@@ -341,9 +342,10 @@ where
         materialized: impl Into<Materialized<K, A, Windows>>,
         initial: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<'b, Windowed<K>, A> {
-        let (size, grace) = (millis(self.windows.size()), millis(self.windows.grace()));
+        let (ends, grace) = (WindowEnds::by(self.windows.clone()), millis(self.windows.grace()));
+        let retention = ends.size().saturating_add(grace);
         let initial: Initial<A> = Arc::new(initial);
-        self.in_windows(materialized.into(), (size, size.saturating_add(grace)), (initial, grace))
+        self.in_windows(materialized.into(), (ends, retention), (initial, grace))
     }
 }
 
@@ -360,7 +362,7 @@ where
     ) -> Table<'b, Windowed<K>, A> {
         let (difference, retention) = (millis(self.windows.difference()), self.windows.retention());
         let shared: (Initial<A>, _) = (Arc::new(initial), millis(self.windows.grace()));
-        self.in_windows(materialized.into(), (difference, retention), shared)
+        self.in_windows(materialized.into(), (WindowEnds::Size(difference), retention), shared)
     }
 }
 

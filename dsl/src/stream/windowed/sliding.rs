@@ -1,14 +1,12 @@
 //! Verbs for windows that slide over the records.
 
-use std::time::Duration;
-
 use super::WindowedStream;
 use crate::operator::{SlidingAggregate, Windowing};
 use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{WindowKeeping, WindowState};
 use crate::stream::{Materialized, Table, Windows};
-use crate::window::{EmitStrategy, Sliding, TimeWindowed, Windowed, millis};
+use crate::window::{EmitStrategy, Sliding, TimeWindowed, WindowEnds, Windowed, millis};
 
 /// A table of windows.
 type Rows<'b, K, A> = Table<'b, Windowed<<K as Data>::Plain>, A>;
@@ -265,8 +263,14 @@ where
         if let Some(fault) = materialized.fault(retention) {
             self.grouped.fault(fault);
         }
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
-        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
+        let ends = WindowEnds::Size(size);
+        let keeping = WindowKeeping {
+            retention,
+            ends: ends.clone(),
+            duplicates: None,
+            closing: emit == EmitStrategy::OnWindowClose,
+        };
+        let row_keys = move |key| TimeWindowed::ending(key, ends.clone());
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         let table = self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(

@@ -1,14 +1,12 @@
 //! Verbs for windows that lie fixed on the axis of time.
 
-use std::time::Duration;
-
 use super::WindowedStream;
 use crate::operator::{WindowAggregate, Windowing};
 use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{WindowKeeping, WindowState};
 use crate::stream::{Materialized, Table, Windows};
-use crate::window::{EmitStrategy, TimeWindowed, TimeWindows, Windowed, millis};
+use crate::window::{EmitStrategy, TimeWindowed, TimeWindows, WindowEnds, Windowed, millis};
 
 /// A table of windows.
 type Rows<'b, K, A> = Table<'b, Windowed<<K as Data>::Plain>, A>;
@@ -261,13 +259,18 @@ where
     ) -> Rows<'b, K, A> {
         let (windows, emit) = (self.windows.clone(), self.emit);
         let grace = millis(windows.grace());
-        let size = millis(windows.size());
-        let retention = size.saturating_add(grace);
+        let ends = WindowEnds::by(windows.clone());
+        let retention = ends.size().saturating_add(grace);
         if let Some(fault) = materialized.fault(retention) {
             self.grouped.fault(fault);
         }
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
-        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
+        let keeping = WindowKeeping {
+            retention,
+            ends: ends.clone(),
+            duplicates: None,
+            closing: emit == EmitStrategy::OnWindowClose,
+        };
+        let row_keys = move |key| TimeWindowed::ending(key, ends.clone());
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         let table = self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
