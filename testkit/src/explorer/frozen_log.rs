@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tidemill::log::{
     Append, Bounds, Cleaned, EndWatch, Log, LogError, LogErrorKind, Notes, OwnRecords, Progress, Session, TopicSpec,
+    Written,
 };
 use tidemill::record::{Batch, Offset, Timestamp, TopicPartition};
 
@@ -70,7 +71,7 @@ impl Log for FrozenLog {
         Ok(Cleaned::default())
     }
 
-    fn append(&self, _appends: Vec<Append>, _scope: &str, _notes: Notes) -> Result<Vec<Offset>, LogError> {
+    fn post(&self, _appends: Vec<Append>, _scope: &str, _notes: Notes) -> Result<Written, LogError> {
         only_read()
     }
 
