@@ -98,7 +98,12 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none needs a C compiler. `calendar`: windows of the days, weeks and months of a time zone.
+//! None is on by default, and none needs a C compiler.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `calendar` | windows of the days, weeks and months of a time zone |
+//! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
 //!
 //! # Async
 //!
@@ -141,6 +146,7 @@ mod guides {
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");
     page!(beyond, "docs/guide/beyond.md");
+    page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");

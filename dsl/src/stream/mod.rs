@@ -31,6 +31,7 @@ mod stateless;
 mod stream_type;
 mod table;
 mod top_n;
+mod ungrouped;
 mod windowed;
 
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
@@ -42,7 +43,9 @@ pub use grouped::GroupedStream;
 pub use join_streams::StreamJoined;
 pub use list_change::ListChange;
 pub use optimization::Optimization;
-pub use options::{Consumed, Grouped, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows};
+pub use options::{
+    Consumed, Grouped, IntoMaterialized, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows,
+};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;

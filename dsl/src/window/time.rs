@@ -158,10 +158,10 @@ impl TimeWindows for Hopping {
     fn fault(&self) -> Option<String> {
         let (size, advance) = (millis(self.size), millis(self.advance));
         if size == 0 || advance == 0 {
-            return Some("they are shorter than a millisecond".into());
+            return Some("they are shorter than a millisecond: give them another length".into());
         }
         (advance > size)
-            .then(|| format!("they advance by {advance} ms and are {size} ms long, so records lie between them"))
+            .then(|| format!("they advance by {advance} ms and are {size} ms long, so records lie between them: let them advance by less"))
     }
 }
 
@@ -211,6 +211,7 @@ impl TimeWindows for Unlimited {
     }
 
     fn fault(&self) -> Option<String> {
-        (!self.start.is_valid()).then(|| format!("they begin at {}, before time 0", self.start))
+        (!self.start.is_valid())
+            .then(|| format!("they begin at {}, before time 0: begin them there or later", self.start))
     }
 }

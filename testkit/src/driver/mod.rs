@@ -85,6 +85,9 @@ pub struct TestDriver {
     commit: Commit,
     capture: Capture,
     settings: TaskSettings,
+    /// What was said by itself, which holds whatever the settings say.
+    changelog: Option<Changelog>,
+    errors: Option<ErrorSettings>,
     clock: ManualClock,
     running: Option<Running>,
 }
@@ -114,6 +117,8 @@ impl TestDriver {
                 emit_interval: Duration::ZERO,
                 ..TaskSettings::default()
             },
+            changelog: None,
+            errors: None,
             clock: ManualClock::default(),
             running: None,
         }
@@ -148,19 +153,21 @@ impl TestDriver {
 
     /// Says what changelogs get where the topology does not say.
     #[must_use]
-    pub fn changelog(mut self, changelog: Changelog) -> Self {
-        self.settings.changelog = changelog;
-        self
+    pub fn changelog(self, changelog: Changelog) -> Self {
+        TestDriver { changelog: Some(changelog), ..self }
     }
 
     /// Says what becomes of records that cannot be read, processed or written. By default they fail their task.
     #[must_use]
-    pub fn errors(mut self, errors: ErrorSettings) -> Self {
-        self.settings.errors = errors;
-        self
+    pub fn errors(self, errors: ErrorSettings) -> Self {
+        TestDriver { errors: Some(errors), ..self }
     }
 
-    /// Replaces the tasks' settings: changelogs, errors, caches.
+    /// Sets the tasks' settings, such as the size of caches, but for those that [`changelog`](Self::changelog) and
+    /// [`errors`](Self::errors) say, in whichever order they are called.
+    ///
+    /// `TaskSettings::default()` is an application's: it differs from what a driver has by itself in that changelogs get the
+    /// last value per commit, and that windows that are closed are looked for once a second, on the driver's clock.
     #[must_use]
     pub fn settings(self, settings: TaskSettings) -> Self {
         TestDriver { settings, ..self }
@@ -170,6 +177,12 @@ impl TestDriver {
     pub fn start(&mut self) -> Result<(), DriverError> {
         if self.running.is_some() {
             return Ok(());
+        }
+        if let Some(changelog) = self.changelog.take() {
+            self.settings.changelog = changelog;
+        }
+        if let Some(errors) = self.errors.take() {
+            self.settings.errors = errors;
         }
         let known = self.topics.names();
         let plan = self.topology.plan(&self.application, self.settings.changelog, &known, &self.topics)?;
