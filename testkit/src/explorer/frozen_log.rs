@@ -79,6 +79,14 @@ impl Log for FrozenLog {
         Ok(Notes::new())
     }
 
+    fn applications(&self) -> Result<Vec<String>, LogError> {
+        Ok(Vec::new())
+    }
+
+    fn progress(&self, _application: &str) -> Result<Progress, LogError> {
+        Ok(Progress::default())
+    }
+
     fn wake_at_change(&self, _waker: &Waker) {}
 
     fn session(&self, _application: &str) -> Result<Box<dyn Session>, LogError> {
