@@ -154,6 +154,7 @@ mod guides {
     page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
+    page!(explorer, "docs/guide/explorer.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");

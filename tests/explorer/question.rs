@@ -51,6 +51,16 @@ fn the_join_never_reads_an_old_table_on_the_embedded_log() {
 }
 
 #[test]
+fn equal_times_make_the_join_unsafe_on_the_embedded_log_too() {
+    let mut explorer = Explorer::new(&bank::join()).on(Backend::Embedded);
+    for amount in [10, 10, -20] {
+        explorer = explorer.input_at(&OPERATIONS, 1, "alice", amount);
+    }
+    let report = explorer.never_output(&MOVEMENTS, |_, movement| movement.error.is_some()).explore();
+    assert_eq!(report.verdict(NEVER_REFUSED).name(), "Fails", "{report}");
+}
+
+#[test]
 fn neither_assumption_alone_makes_the_join_safe() {
     for kafka in KAFKA {
         let fails = |kafka| ask(&bank::join(), kafka).verdict(NEVER_REFUSED).name() == "Fails";

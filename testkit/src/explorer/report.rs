@@ -95,6 +95,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Where the topology was imagined to run.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
     /// How many different worlds were looked at.
     pub fn states(&self) -> usize {
         self.states
