@@ -96,7 +96,12 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none needs a C compiler. `calendar`: windows of the days, weeks and months of a time zone.
+//! None is on by default, and none needs a C compiler.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `calendar` | windows of the days, weeks and months of a time zone |
+//! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
 //!
 //! # Async
 //!
