@@ -70,8 +70,10 @@ pub struct Task {
     choice: TimeHeap<usize>,
     /// The queue that the state's address names.
     addressed: Option<usize>,
-    /// Whether a timer fired since the last commit.
+    /// Whether a timer fired since the last commit, or something happened because the inputs are quiet.
     punctuated: bool,
+    /// Since when, by the wall clock, no record was processed; `None` where nobody wants to know.
+    quiet_since: Option<Timestamp>,
     failed: bool,
 }
 
@@ -92,7 +94,17 @@ impl Task {
         };
         let queues = read.into_iter().map(queue).collect();
         let choice = TimeHeap::default();
-        Ok(Task { id, state, queues, sources, choice, addressed: None, punctuated: false, failed: false })
+        Ok(Task {
+            id,
+            state,
+            queues,
+            sources,
+            choice,
+            addressed: None,
+            punctuated: false,
+            quiet_since: None,
+            failed: false,
+        })
     }
 
     /// Which task it is.
@@ -209,6 +221,7 @@ impl Task {
     /// Lets the processors begin, if they have not: stores are restored and the time was told. Processing does it too.
     pub fn begin(&mut self) -> Result<(), TaskError> {
         self.check_usable()?;
+        self.note_activity();
         self.with_stores(|task| {
             let state = &mut task.state;
             guarded(|| state.begin()).map_err(|error| task.fail(error))
@@ -236,6 +249,44 @@ impl Task {
         self.take_record()
     }
 
+    /// The inputs are not quiet now.
+    #[inline]
+    fn note_activity(&mut self) {
+        if self.state.idle_advance().is_some() {
+            self.quiet_since = Some(self.state.now());
+        }
+    }
+
+    /// When stream time moves on because the inputs are quiet, if they are: nothing waits, and nothing is known to be there.
+    fn idle_due(&self) -> Option<Timestamp> {
+        let (after, since) = (self.state.idle_advance()?, self.quiet_since?);
+        self.state.stream_time()?;
+        let more = self.queues.iter().any(|queue| !queue.is_empty() || queue.fetched < queue.end_known);
+        (!more).then(|| Timestamp::from_millis(since.as_millis().saturating_add(after)))
+    }
+
+    /// Moves stream time on by as much as the inputs have been quiet, if that is long enough. Gives whether anything came of
+    /// it.
+    fn advance_if_idle(&mut self) -> Result<bool, TaskError> {
+        let now = self.state.now();
+        if self.idle_due().is_none_or(|due| due > now) {
+            return Ok(false);
+        }
+        let (Some(since), Some(time)) = (self.quiet_since.replace(now), self.state.stream_time()) else {
+            return Ok(false);
+        };
+        let quiet = now.as_millis().saturating_sub(since.as_millis());
+        let time = Timestamp::from_millis(time.as_millis().saturating_add(quiet));
+        // There is no record.
+        let address = self.state.take_address();
+        let state = &mut self.state;
+        let advanced = guarded(|| state.advance_to(time));
+        self.state.set_address(address);
+        let advanced = advanced.map_err(|error| self.fail(error))?;
+        self.punctuated |= advanced;
+        Ok(self.punctuate_stream_time()? || advanced)
+    }
+
     /// Processes a record that fills a store, and was processed before: no timer fires, and of the processors only those that
     /// fill stores have begun.
     pub fn process_again(&mut self) -> Result<Option<Processed>, TaskError> {
@@ -249,6 +300,7 @@ impl Task {
 
     fn take_record(&mut self) -> Result<Option<Processed>, TaskError> {
         let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
+        self.note_activity();
         let (queue, state) = (&mut self.queues[number], &mut self.state);
         let offset = queue.head_offset();
         if self.addressed == Some(number) {
@@ -317,6 +369,7 @@ impl Task {
             queue.load_head(number, state)
         });
         *left -= ran;
+        self.note_activity();
         self.enter(number, next)?;
         Ok(self.punctuate_stream_time()? || stopped || self.queues[number].is_empty())
     }
@@ -362,11 +415,14 @@ impl Task {
         if self.state.is_stream_time_due() { self.punctuate(PunctuationType::StreamTime) } else { Ok(false) }
     }
 
-    /// Fires the wall-clock timers that are due, each once, at the time that the state was told last. Gives whether there
-    /// were any.
+    /// Fires the wall-clock timers that are due, each once, at the time that the state was told last; then moves stream time on
+    /// if the inputs have been quiet for long enough. Gives whether anything came of it.
     pub fn punctuate_wall_clock(&mut self) -> Result<bool, TaskError> {
         self.check_usable()?;
-        self.with_stores(|task| task.punctuate(PunctuationType::WallClock))
+        self.with_stores(|task| {
+            let fired = task.punctuate(PunctuationType::WallClock)?;
+            Ok(task.advance_if_idle()? || fired)
+        })
     }
 
     fn punctuate(&mut self, kind: PunctuationType) -> Result<bool, TaskError> {
@@ -383,9 +439,9 @@ impl Task {
         Ok(fired)
     }
 
-    /// When the next wall-clock timer is due.
+    /// When the next wall-clock timer is due, or stream time moves on because the inputs are quiet.
     pub fn wall_clock_due(&self) -> Option<Timestamp> {
-        self.state.wall_clock_due()
+        self.state.wall_clock_due().into_iter().chain(self.idle_due()).min()
     }
 
     /// Whether a processor asked for a commit since the last one.

@@ -5,5 +5,6 @@ mod tasks;
 
 mod calendar;
 mod deduplicate;
+mod idle;
 mod support;
 mod top_n;

@@ -4,6 +4,7 @@
 //! An [`Operator`] is a node that keeps nothing of its own; a [`Processor`] is a node with an instance per task. The
 //! builder's verbs are operators, and nothing that they use is hidden from yours.
 
+mod advance;
 mod caches;
 mod context;
 mod dead_letter;
@@ -25,6 +26,7 @@ mod task_state;
 mod timers;
 mod wrapper;
 
+pub(crate) use advance::FollowsTime;
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext, SilentContext};
 pub use dead_letter::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_OFFSET, ERROR_PARTITION, ERROR_TOPIC, ERROR_TYPE};

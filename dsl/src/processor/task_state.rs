@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, GlobalStores, Journal, OperatorTime,
-    Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
+    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, FollowsTime, GlobalStores, Journal,
+    OperatorTime, Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView,
+    Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{
@@ -62,6 +63,10 @@ pub(crate) struct TaskParts {
     pub(crate) times: Vec<(Arc<str>, Undoable<OperatorTime>)>,
     /// How often closed windows, and records of joins that have met none, are looked for, in milliseconds of the wall clock.
     pub(crate) emit_interval: i64,
+    /// Operators that follow record time without records, those further up first.
+    pub(crate) following: Arc<[Arc<dyn FollowsTime>]>,
+    /// After how long without records their time moves on, in milliseconds of the wall clock.
+    pub(crate) idle_advance: Option<i64>,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,

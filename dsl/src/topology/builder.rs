@@ -189,7 +189,12 @@ impl TopologyBuilder {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
             let operator = make(wiring);
             let (head, outlet, sides) = (wiring.head(None), wiring.outlet(), wiring.sides());
-            wiring.wrapped::<In>(Arc::new(OperatorNode::<O, In, Out> { head, operator, outlet, sides }))
+            let follows_time = operator.follows_time();
+            let node = Arc::new(OperatorNode::<O, In, Out> { head, operator, outlet, sides });
+            if follows_time {
+                wiring.parts.following.push((wiring.node_number, node.clone()));
+            }
+            wiring.wrapped::<In>(node)
         })
     }
 
