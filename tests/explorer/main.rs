@@ -7,3 +7,4 @@ mod counts;
 mod faults;
 mod properties;
 mod question;
+mod reductions;

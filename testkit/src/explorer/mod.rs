@@ -82,6 +82,7 @@ pub struct Explorer {
     backend: Backend,
     counts: Counts,
     one_thread: bool,
+    reduces: bool,
     budgets: Budgets,
     script: Records,
     given: Records,
@@ -101,6 +102,7 @@ impl Explorer {
             backend: Kafka::exactly_once().into(),
             counts: Counts::default(),
             one_thread: false,
+            reduces: true,
             budgets: Budgets::default(),
             script: Records::new(),
             given: Records::new(),
@@ -134,6 +136,14 @@ impl Explorer {
     #[must_use]
     pub fn one_thread(self) -> Self {
         Explorer { one_thread: true, ..self }
+    }
+
+    /// Takes every step that is possible, also those of which it was proved that nobody can tell them apart: fetches behind
+    /// records that wait, arrivals that nobody reads, commits that nobody sees. The answers are the same, and it takes many
+    /// times as long: it is there to check that.
+    #[must_use]
+    pub fn without_reductions(self) -> Self {
+        Explorer { reduces: false, ..self }
     }
 
     /// Sets how tasks work: changelogs, caches, error handlers.
@@ -328,6 +338,7 @@ impl Explorer {
             rules: self.backend.rules(),
             budgets,
             one_thread: self.one_thread,
+            reduces: self.reduces,
             looks_on_the_way: self.properties.iter().any(on_the_way),
             script: &self.script,
             given: &self.given,

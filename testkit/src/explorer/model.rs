@@ -21,6 +21,8 @@ pub(super) struct Model {
     globals: Arc<GlobalStores>,
     pub(super) rules: Rules,
     pub(super) budgets: Budgets,
+    /// Whether steps that nobody can tell apart are taken once.
+    pub(super) reduces: bool,
     pub(super) partitions: Vec<TopicPartition>,
     numbers: BTreeMap<TopicPartition, usize>,
     /// Partitions that are no outcome: changelogs and repartition topics.
@@ -79,6 +81,7 @@ pub(super) struct Parts<'a> {
     pub(super) rules: Rules,
     pub(super) budgets: Budgets,
     pub(super) one_thread: bool,
+    pub(super) reduces: bool,
     /// Whether a question looks at worlds on the way, and not at ends and single records only.
     pub(super) looks_on_the_way: bool,
     pub(super) script: &'a Records,
@@ -107,6 +110,7 @@ impl Model {
             globals: topology.global_stores(),
             rules,
             budgets,
+            reduces: parts.reduces,
             partitions: Vec::new(),
             numbers: BTreeMap::new(),
             internal: Vec::new(),
@@ -177,7 +181,7 @@ impl Model {
     fn may_come_early(&self, log: usize) -> bool {
         let own = |topic: &&TopicRef| topic.resolve(APPLICATION) == self.partitions[log].topic;
         let is_known = self.rules.idling && (self.rules.exact_ends || self.budgets.has_faults());
-        !is_known && !self.topology.sink_topics().iter().any(own)
+        self.reduces && !is_known && !self.topology.sink_topics().iter().any(own)
     }
 
     /// Whether nobody can see how long a partition's records were on their way: no task reads them, no other producer's come
@@ -192,7 +196,7 @@ impl Model {
             // A crash loses what is on its way.
             Guarantee::AtLeastOnce => !looks_on_the_way && !self.budgets.has_faults(),
         };
-        unread && unseen && (self.changelogs[log] || self.tasks.len() == 1)
+        self.reduces && unread && unseen && (self.changelogs[log] || self.tasks.len() == 1)
     }
 
     fn scripts_of(&self, records: &Records) -> Vec<Script> {
@@ -211,7 +215,8 @@ impl Model {
             let mut task = self.make_task(task.subtopology, task.partition);
             task.state().stores().any(|(_, store): (usize, &dyn StateStore)| store.is_cached())
         };
-        self.rules.one_epoch
+        !self.reduces
+            || self.rules.one_epoch
             || self.rules.guarantee == Guarantee::ExactlyOnce
             || self.budgets.has_faults()
             || self.tasks.iter().any(holds_back)

@@ -74,7 +74,8 @@ impl Model {
         for (task, held) in member.tasks.iter().enumerate() {
             for (queue, log) in &self.tasks[held.task].fetch_order {
                 let view = held.queues[*queue];
-                if !view.waits && world.logs[*log].next_readable(view.fetched, self.rules).is_some() {
+                if (!view.waits || !self.reduces) && world.logs[*log].next_readable(view.fetched, self.rules).is_some()
+                {
                     steps.push(Step::Fetch { member: place, task, queue: *queue });
                 }
             }
