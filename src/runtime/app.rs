@@ -329,6 +329,8 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let join = move || {
         joining.join();
         joining.shared.enter(AppState::Closed);
+        // Whoever is told may start again at once, and finds the folder locked as long as anybody here has the log.
+        drop(joining);
         // The closer may have given up waiting.
         let _ = done.send(());
     };

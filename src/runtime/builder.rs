@@ -123,7 +123,8 @@ impl AppBuilder {
         self.state.subscribe()
     }
 
-    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does.
+    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does, so a store is
+    /// never read before it is restored; how many records that took says [`App::restored`].
     ///
     /// # Errors
     ///
