@@ -79,7 +79,7 @@ impl fmt::Display for Fault {
                 )
             }
             Fault::Windows { reason } => {
-                write!(f, "the windows of an aggregation cannot be: {reason}; give them other lengths")
+                write!(f, "the windows of an aggregation or a join cannot be: {reason}; give them other lengths")
             }
             Fault::Setting { node, reason } => write!(f, "node `{node}` cannot work: {reason}"),
             Fault::UnusedStore { store } => {
