@@ -142,6 +142,7 @@ mod guides {
     page!(windows, "docs/guide/windows.md");
     page!(beyond, "docs/guide/beyond.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
+    page!(joins, "docs/guide/joins.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");
