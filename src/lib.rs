@@ -10,7 +10,7 @@
 //! # A program
 //!
 //! A bank: each operation is decided against the balance of its account. The step that reads the balance writes it too, so no
-//! decision ever sees an old one ([why that matters][bank]).
+//! decision ever sees an old one (why that matters is a page of the book, `docs/semantics-bank-account.md`).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -78,8 +78,6 @@
 //! }
 //! ```
 //!
-//! [bank]: https://docs.rs/crate/tidemill/latest/source/docs/semantics-bank-account.md
-//!
 //! # Where things are
 //!
 //! [`prelude`] has the names that most programs need. Behind it:
@@ -98,7 +96,12 @@
 //!
 //! # Features
 //!
-//! There are none to choose yet: one build, without a C compiler.
+//! None is on by default, and none needs a C compiler.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `calendar` | windows of the days, weeks and months of a time zone |
+//! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
 //!
 //! # Async
 //!
@@ -141,6 +144,7 @@ mod guides {
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");
     page!(beyond, "docs/guide/beyond.md");
+    page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(joins, "docs/guide/joins.md");
     page!(global_tables, "docs/guide/global-tables.md");
@@ -149,6 +153,7 @@ mod guides {
     page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
+    page!(explorer, "docs/guide/explorer.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");

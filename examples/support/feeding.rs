@@ -40,7 +40,7 @@ pub(crate) async fn feed<T: Send + 'static>(
         for item in items {
             add(&mut records, item)?;
         }
-        underway.push_back((records.post(position.moved_to(after)?)?, after.bytes - place.bytes));
+        underway.push_back((records.post(position.moved_to(after)?).await?, after.bytes - place.bytes));
         place = after;
         if underway.len() == UNDERWAY_MAX {
             arrive(&mut underway, 1, progress).await?;

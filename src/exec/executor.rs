@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
 use super::origin::Origin;
 use super::purge::Purge;
 use super::refill::{self, Filling};
+use super::reset::{Beginning, beginning};
 use super::restore::restore;
-use super::{Chooser, Step, Trace, TraceEvent};
+use super::{Answers, Caller, Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::log::{Append, EndWatch, InputProgress, Log, Progress, Session};
+use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
 use crate::task::{Readiness, Task, TaskId};
 
 /// How an executor works.
@@ -93,6 +95,9 @@ pub struct Executor {
     trace: Option<Box<dyn Trace>>,
     /// Ends a step that processes records, when it becomes true.
     interrupt: Arc<AtomicBool>,
+    /// Does the work of calls; without one they stay open.
+    caller: Option<Box<dyn Caller>>,
+    answers: Answers,
 }
 
 impl Executor {
@@ -119,6 +124,8 @@ impl Executor {
             purge,
             trace: None,
             interrupt,
+            caller: None,
+            answers: Answers::default(),
         }
     }
 
@@ -130,6 +137,35 @@ impl Executor {
     /// Ends a step that processes records behind the record during which `flag` became true.
     pub fn interrupt(&mut self, flag: Arc<AtomicBool>) {
         self.interrupt = flag;
+    }
+
+    /// Has the calls of tasks made by `caller`; their answers come to `answers`.
+    pub fn calls(&mut self, caller: impl Caller + 'static, answers: Answers) {
+        self.caller = Some(Box::new(caller));
+        self.answers = answers;
+    }
+
+    /// How many calls of the tasks are open.
+    pub fn open_calls(&mut self) -> usize {
+        self.tasks().map(|task| task.state().open_calls()).sum()
+    }
+
+    /// Hands on what has become of a task's calls.
+    fn pass_calls(&mut self, number: usize) {
+        let Some(caller) = &mut self.caller else { return };
+        let CallChanges { made, ended } = self.tasks[number].task.take_calls();
+        made.into_iter().for_each(|call| caller.make(number, call));
+        ended.into_iter().for_each(|call| caller.end(number, call));
+    }
+
+    fn answer(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some((number, call, answer)) = self.answers.take() else { return Ok(()) };
+        let task = &mut self.tasks[number].task;
+        task.state().set_now(now);
+        task.answer(call, answer)?;
+        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        self.pass_calls(number);
+        self.stage(&id, own_input)
     }
 
     /// Sends an event to `trace` for everything that happens from now on.
@@ -150,13 +186,14 @@ impl Executor {
             self.committer.reached(&inputs.collect());
         }
         self.tasks.push(Driven { task, ends, origins });
+        self.pass_calls(self.tasks.len() - 1);
         Ok(restored)
     }
 
     fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let (mut ends, mut fillings) = (Vec::new(), Vec::new());
+        let (mut ends, mut fillings, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
         for (queue, input) in inputs {
             let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
             ends.resize(queue, None);
@@ -166,7 +203,10 @@ impl Executor {
                 let to = if task.is_global() { bounds.end } else { committed };
                 fillings.push(Filling { queue, input, store, bounds, to });
             } else {
-                task.resume(queue, committed.unwrap_or(InputProgress { next: bounds.start, partition_time: None }));
+                let Beginning { at, is_chosen } =
+                    beginning(task, (queue, &input), committed, &*self.log, self.clock.now())?;
+                task.resume(queue, at);
+                chosen.extend(is_chosen.then_some((queue, at)));
             }
         }
         let (mut origins, mut restored) = (Vec::new(), 0);
@@ -179,6 +219,7 @@ impl Executor {
             origins.push((number, origin));
         }
         restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
         task.resume_notes(progress)?;
         Ok((Prepared { ends, origins }, restored))
     }
@@ -214,6 +255,7 @@ impl Executor {
             Step::Fetch { task, queue } => self.fetch(task, queue)?,
             Step::Process { task } => self.process(task, now)?,
             Step::Punctuate { task } => self.punctuate(task, now)?,
+            Step::Answer { .. } => self.answer(now)?,
             Step::Commit { .. } => self.commit()?,
         }
         Ok(Some(step))
@@ -262,6 +304,7 @@ impl Executor {
                 self.enabled.push(Step::Punctuate { task: number });
             }
         }
+        self.enabled.extend(self.answers.first().map(|task| Step::Answer { task }));
         let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
         let requested = asked || self.committer.requested();
         if requested || self.has_work() {
@@ -275,7 +318,21 @@ impl Executor {
         let Some(input) = task.inputs().find(|(number, _)| *number == queue).map(|(_, input)| input.clone()) else {
             return Ok(());
         };
-        for batch in self.session.read(&input, from, self.settings.fetch_bytes)? {
+        let batches = match self.session.read(&input, from, self.settings.fetch_bytes) {
+            // The task was so slow that records were removed before it came to them.
+            Err(cause) if cause.kind() == LogErrorKind::OutOfRange => {
+                let at = task.progress_of(queue);
+                let Beginning { at, is_chosen } =
+                    beginning(task, (queue, &input), Some(at), &*self.log, self.clock.now())?;
+                if !is_chosen {
+                    return Err(cause.into());
+                }
+                task.reset(queue, at);
+                return Ok(());
+            }
+            batches => batches?,
+        };
+        for batch in batches {
             task.enqueue(queue, &batch)?;
         }
         if let Some(trace) = &mut self.trace {
@@ -307,6 +364,7 @@ impl Executor {
         })?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
+        self.pass_calls(number);
         self.stage(&id, own_input)
     }
 
@@ -315,6 +373,7 @@ impl Executor {
         task.state().set_now(now);
         task.punctuate_wall_clock()?;
         let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        self.pass_calls(number);
         self.stage(&id, own_input)
     }
 

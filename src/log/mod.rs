@@ -7,7 +7,9 @@ mod embedded;
 mod error;
 mod ledger;
 mod memory;
+mod search;
 mod topic;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +21,9 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
 pub use memory::MemoryLog;
+pub use search::offset_at;
 pub use topic::{Cleanup, TopicConfig, TopicSpec};
+pub use written::Written;
 
 /// The first offset that is kept and the one that the next committed record gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,13 +127,25 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// Where sessions see their own records at once, records for a partition in which a session has staged some stand
     /// behind those: the call waits for the end of that epoch, so it must not come from the thread that ends it.
-    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError>;
+    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+        self.post(appends, scope, notes)?.settled()
+    }
+
+    /// As [`append`](Log::append), but returns when the records are written and can be read; whoever needs to know that the
+    /// durability policy is met asks what this returns. So the next append need not wait for the disk.
+    fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Written, LogError>;
 
     /// The notes that `append` stored under `scope`.
     fn notes(&self, scope: &str) -> Result<Notes, LogError>;
 
     /// Wakes `waker` once, after the next change of what is committed. Whoever waits calls this and then looks again.
     fn wake_at_change(&self, waker: &Waker);
+
+    /// The applications that have committed something, by name.
+    fn applications(&self) -> Result<Vec<String>, LogError>;
+
+    /// How far an application was at its last commit, as everybody may know it; empty for one that committed nothing.
+    fn progress(&self, application: &str) -> Result<Progress, LogError>;
 
     /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].

@@ -9,7 +9,7 @@ use tidemill_dsl::Topic;
 use tidemill_dsl::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicPartition, partition_of_record};
 use tidemill_dsl::serde::Data;
 use tidemill_dsl::topology::Topology;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::housekeeping::Housekeeping;
 use super::posted::Posted;
@@ -24,6 +24,8 @@ use crate::log::Progress;
 
 /// How long `close` waits for the last commit.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+/// How many bytes of records may be on their way.
+const ROOM_BYTES: u32 = 16 << 20;
 
 /// What feeds and queries share with the application.
 pub(super) struct Handle {
@@ -34,6 +36,9 @@ pub(super) struct Handle {
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     pub(super) timer: Timer,
+    /// For records that were sent and are not written yet, in bytes.
+    room: Arc<Semaphore>,
+    room_bytes: u32,
 }
 
 impl Handle {
@@ -46,7 +51,9 @@ impl Handle {
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
         let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
-        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer: Timer::default() })
+        let room = Arc::new(Semaphore::new(ROOM_BYTES as usize));
+        let timer = Timer::default();
+        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer, room, room_bytes: ROOM_BYTES })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -75,8 +82,9 @@ impl Handle {
         Ok((TopicPartition { topic: spec.name, partition }, builder.finish(Offset::ZERO)))
     }
 
-    /// Gives records to the sender's thread, which appends them all or none, in the order of these calls.
-    pub(super) fn post(
+    /// Gives records to the sender's thread, which appends them all or none, in the order of these calls; waits before while
+    /// as many are on their way as there is memory for.
+    pub(super) async fn post(
         &self,
         records: Vec<(TopicPartition, Batch)>,
         position: Option<(String, Vec<u8>)>,
@@ -85,15 +93,20 @@ impl Handle {
         if self.shared.state.borrow().is_over() {
             return Err(self.shared.gone());
         }
+        let bytes: usize = records.iter().map(|(_, batch)| batch.bytes().len()).sum();
+        // What is larger than all the room goes alone.
+        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
+        let room = self.room.clone().acquire_many_owned(share).await.map_err(|_| self.shared.gone())?;
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (done, sent) = oneshot::channel();
-        let posted = outbox.is_some_and(|outbox| outbox.post(Parcel { records, position, done }));
+        let posted = outbox.is_some_and(|outbox| outbox.post(Parcel { records, position, done, _room: room }));
         if posted { Ok(Posted::new(self.shared.clone(), sent)) } else { Err(self.shared.gone()) }
     }
 
     /// Tells the threads to make their last commit and end.
     fn begin_close(&self) {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.room.close();
         self.shared.enter(AppState::Closing);
         self.shared.inboxes.iter().for_each(super::message::Inbox::close);
         self.shared.session.wake();
@@ -191,7 +204,7 @@ impl App {
     ) -> Result<Sent, Error> {
         let record = self.handle.encode(topic, (&key.into(), &value.into()), timestamp, headers)?;
         let partition = record.0.clone();
-        let behind = self.handle.post(vec![record], None)?.await?;
+        let behind = self.handle.post(vec![record], None).await?.await?;
         let next = behind.next(&partition).unwrap_or_default();
         Ok(Sent { partition, offset: Offset::new(next.get().saturating_sub(1)) })
     }
@@ -233,8 +246,8 @@ impl App {
     }
 
     /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
-    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers:
-    /// what a punctuation will write is no record of an input topic yet.
+    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers, nor for
+    /// the calls of `map_async`: what they will write is no record of an input topic yet.
     pub async fn settled(&self) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let mut news = News::of(shared);
@@ -316,6 +329,8 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let join = move || {
         joining.join();
         joining.shared.enter(AppState::Closed);
+        // Whoever is told may start again at once, and finds the folder locked as long as anybody here has the log.
+        drop(joining);
         // The closer may have given up waiting.
         let _ = done.send(());
     };

@@ -92,12 +92,13 @@ impl FeedBatch<'_> {
     /// Sends the records and stores the position, all or nothing; returns when the log's durability policy is met, with
     /// the place behind them in each partition.
     pub async fn send(self, position: Vec<u8>) -> Result<Position, Error> {
-        self.post(position)?.await
+        self.post(position).await?.await
     }
 
-    /// As [`send`](Self::send), but without waiting: the batches of a feed are appended in the order of these calls, and
-    /// what this returns can be awaited later. A few batches on their way at a time make one wait for the disk serve all.
-    pub fn post(self, position: Vec<u8>) -> Result<Posted, Error> {
-        self.feed.handle.post(self.parcel, Some((self.feed.name.clone(), position)))
+    /// As [`send`](Self::send), but without waiting for the log: the batches of a feed are appended in the order of these
+    /// calls, and what this returns can be awaited later. A few batches on their way at a time make one wait for the disk
+    /// serve all. It waits only while more records are on their way than there is memory for.
+    pub async fn post(self, position: Vec<u8>) -> Result<Posted, Error> {
+        self.feed.handle.post(self.parcel, Some((self.feed.name.clone(), position))).await
     }
 }

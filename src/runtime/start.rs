@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tidemill_dsl::processor::BoxError;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
-use tidemill_dsl::topology::{TaskSpec, TopicPlan, TopicRef};
+use tidemill_dsl::topology::{TaskSpec, TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
@@ -25,6 +26,9 @@ use crate::exec;
 use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
 use crate::store::FjallStores;
 use crate::task::Task;
+
+/// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
+const ADDITIONAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
     let state = builder.state.clone();
@@ -65,9 +69,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         inboxes: (0..workers).map(|_| Inbox::default()).collect(),
         tasks: plan.tasks,
         stores: plan.stores,
-        repartition: plan.internal.iter().filter(|need| !need.compacted).map(|need| need.name.clone()).collect(),
+        repartition: plan
+            .internal
+            .iter()
+            .filter(|need| !need.kind.is_changelog())
+            .map(|need| need.name.clone())
+            .collect(),
         inputs,
         state: builder.state,
+        runtime: builder.runtime,
     });
     let settings = exec::Settings {
         commit_interval: builder.settings.commit_interval,
@@ -160,11 +170,29 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
 
 fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
     for need in &plan.internal {
-        let cleanup = if need.compacted { Cleanup::Compact } else { Cleanup::Delete };
-        let config = TopicConfig { cleanup, ..TopicConfig::default() };
-        log.create_topic(&TopicSpec { name: need.name.clone(), partitions: need.partitions, config })?;
+        let (name, partitions, config) = (need.name.clone(), need.partitions, config_of(need.kind));
+        log.create_topic(&TopicSpec { name, partitions, config })?;
     }
     Ok(())
+}
+
+/// What a log that is ours makes of a topic's kind.
+fn config_of(kind: TopicKind) -> TopicConfig {
+    let of = |cleanup| TopicConfig { cleanup, ..TopicConfig::default() };
+    match kind {
+        // What was processed is deleted by the application.
+        TopicKind::Repartition => of(Cleanup::Delete),
+        TopicKind::Changelog => of(Cleanup::Compact),
+        // The row of a window has the time of its last record, which may be its very start, and the store counts from the
+        // start of the youngest window: so the size of a window is added, which is never greater than the retention.
+        TopicKind::WindowChangelog { retention } => {
+            let retention = Some(retention.saturating_add(retention.max(ADDITIONAL)));
+            TopicConfig { retention, ..of(Cleanup::CompactAndDelete) }
+        }
+        TopicKind::VersionedChangelog { retention } => {
+            TopicConfig { compaction_lag: retention.saturating_add(ADDITIONAL), ..of(Cleanup::Compact) }
+        }
+    }
 }
 
 /// The tasks of an application.

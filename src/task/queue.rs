@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_dsl::processor::{Address, Attempt, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
-use tidemill_dsl::topology::{Run, SourceRunner};
+use tidemill_dsl::topology::{OffsetReset, Run, SourceQueue, SourceRunner};
 
 use crate::log::InputProgress;
 
@@ -16,6 +16,8 @@ pub(super) struct Queue {
     pub(super) read: bool,
     /// The number of the store that its records fill, if they do nothing else.
     pub(super) fills: Option<usize>,
+    /// Where it begins when the application has no place in the partition.
+    pub(super) reset: OffsetReset,
     /// The batch that is being read.
     head: Option<Records>,
     /// Those after it, and how many records they have.
@@ -32,17 +34,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(
-        partition: TopicPartition,
-        runner: Arc<dyn SourceRunner>,
-        read: bool,
-        fills: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(source: SourceQueue, read: bool) -> Self {
+        let SourceQueue { topic, partition, runner, fills, reset } = source;
         Queue {
-            partition,
+            partition: TopicPartition { topic, partition },
             runner,
             read,
             fills,
+            reset,
             head: None,
             behind: VecDeque::new(),
             records_behind: 0,

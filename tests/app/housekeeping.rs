@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tidemill::log::{Durability, EmbeddedLog, Log, LogSettings};
-use tidemill::record::{Offset, Timestamp, TopicPartition};
-use tidemill::state::Changelog;
+use tidemill::record::{Headers, Offset, Timestamp, TopicPartition};
+use tidemill::state::{Changelog, WindowStore};
 use tidemill::stream::{Materialized, StreamsBuilder};
 use tidemill::topology::Topology;
+use tidemill::window::Tumbling;
 use tidemill::{App, Clock, ErrorKind, Settings, SystemClock, Topic};
 
 use crate::support::{IN, SUMS, soon, wait_until};
@@ -145,4 +146,50 @@ async fn a_store_that_missed_a_removed_tombstone_does_not_keep_the_deleted_row()
     let app = start().await;
     assert_eq!(app.table(&SUMS).all().await.unwrap(), [("stays".to_owned(), 720)]);
     app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_changelog_of_windows_does_not_grow_for_ever_and_loses_no_window_of_old_data() {
+    const COUNTS: WindowStore<String, i64> = WindowStore::of("counts");
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let windows = builder.stream(&IN).group_by_key().windowed_by(Tumbling::of(Duration::from_secs(3_600)));
+        let counts =
+            windows.count_with(Materialized::windows(&COUNTS).in_memory().retention(Duration::from_secs(7_200)));
+        counts.to_stream().map(|row, n| (row.to_string(), *n)).to(&RESULT);
+        builder.build().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let changelog = TopicPartition::new("app-counts-changelog", 0);
+    let hour = 3_600_000;
+    // The records are of 1970; the clock is today's.
+    for part in 0..2 {
+        let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(folder.path().join("log"), small_segments()).unwrap());
+        let app = App::builder("app", topology()).log(log.clone()).settings(settings()).start().await.unwrap();
+        assert!(app.restored() < 120, "{} records were restored", app.restored());
+        for time in part * 100..part * 100 + 100 {
+            for key in ["a", "b"] {
+                let time = Timestamp::from_millis(time * hour + 5);
+                app.send_with(&IN, key, 1, time, &Headers::NONE).await.unwrap();
+            }
+            app.settled().await.unwrap();
+        }
+        // One more record for the youngest window: its count is known, so its row was restored or is there.
+        let time = Timestamp::from_millis((part * 100 + 99) * hour + 7);
+        app.send_with(&IN, "a", 1, time, &Headers::NONE).await.unwrap();
+        app.settled().await.unwrap();
+        let last = app.subscribe(&RESULT).unwrap().read().unwrap().pop().unwrap();
+        assert_eq!(last.value, Some(2), "part {part}");
+        let started = |log: &Arc<dyn Log>| log.bounds(&changelog).unwrap().start.get();
+        wait_until("old windows leave", || started(&log) > u64::try_from(part).unwrap() * 200 + 50).await;
+        app.close().await.unwrap();
+        drop(log);
+        let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(folder.path().join("log"), small_segments()).unwrap());
+        let app = App::builder("app", topology()).log(log).settings(settings()).start().await.unwrap();
+        app.send_with(&IN, "a", 1, time, &Headers::NONE).await.unwrap();
+        app.settled().await.unwrap();
+        let last = app.subscribe(&RESULT).unwrap().read().unwrap().pop().unwrap();
+        assert_eq!(last.value, Some(3), "the window was restored in part {part}");
+        app.close().await.unwrap();
+    }
 }

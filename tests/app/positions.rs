@@ -1,7 +1,10 @@
 //! A question can wait for what was sent, wherever it has to go through, and says clearly when it waited in vain.
 
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use tidemill::log::{Durability, LogSettings};
 use tidemill::record::{Offset, TopicPartition};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
@@ -128,4 +131,44 @@ async fn whoever_waits_when_the_application_ends_gets_its_error() {
     assert!(failed.to_string().contains("no threes"), "{failed}");
     assert_eq!(app.table(&SUMS).get("a").await.unwrap_err().to_string(), failed.to_string());
     assert_eq!(app.close().await.unwrap_err().to_string(), failed.to_string());
+}
+
+/// A reader sees what is written; the next record must not wait until the one before it is durable.
+#[tokio::test]
+async fn a_record_is_written_while_the_one_before_it_waits_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let interval = Durability::Interval(Duration::from_secs(2));
+    let settings = Settings { log: LogSettings { durability: interval, ..soon().log }, ..soon() };
+    let app = App::builder("app", sums()).settings(settings).embedded(folder.path()).start().await.unwrap();
+    let (feed, mut output) = (app.feed("feed"), app.subscribe(&OUT).unwrap());
+    let mut posted = Vec::new();
+    for number in 1..=3 {
+        let mut batch = feed.batch();
+        batch.add(&IN, "a", 1).unwrap();
+        posted.push(Box::pin(batch.post(vec![number]).await.unwrap()));
+        let sum = tokio::time::timeout(LIMIT, output.next()).await.expect("a sum comes").unwrap().unwrap();
+        assert_eq!(sum.value, Some(i64::from(number)));
+    }
+    let waits = posted[0].as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+    assert!(waits, "three records went through within the first one's interval");
+    for (at, posted) in posted.into_iter().enumerate() {
+        assert_eq!(posted.await.unwrap().next(&TopicPartition::new("in", 0)), Some(Offset::new(at as u64 + 1)));
+    }
+    app.close().await.unwrap();
+}
+
+/// A feed that is faster than the log takes no more memory than there is for records on their way.
+#[tokio::test]
+async fn a_feed_waits_while_much_is_on_its_way() {
+    let app = start(sums(), &shared_log(), soon()).await;
+    let feed = app.feed("feed");
+    let mut batch = feed.batch();
+    batch.add(&IN, "a".repeat(20 << 20), 1).unwrap();
+    // More than all the room: it goes, alone.
+    let first = batch.post(vec![1]).await.unwrap();
+    let mut batch = feed.batch();
+    batch.add(&IN, "b".repeat(20 << 20), 1).unwrap();
+    tokio::time::timeout(LIMIT, batch.post(vec![2])).await.expect("there is room again").unwrap().await.unwrap();
+    first.await.unwrap();
+    app.close().await.unwrap();
 }

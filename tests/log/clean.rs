@@ -418,3 +418,39 @@ fn an_error_while_it_cleans_loses_nothing_and_the_next_time_it_goes_on() {
     }
     eprintln!("clean: {operations} faults");
 }
+
+#[test]
+fn versions_stay_as_long_as_the_lag_says_and_by_the_time_of_the_youngest_record() {
+    let files = SimulatedFiles::new();
+    let log = open(&files);
+    let lag = Duration::from_millis(1_000);
+    let config = TopicConfig { cleanup: Cleanup::Compact, compaction_lag: lag, ..TopicConfig::default() };
+    log.create_topic(&TopicSpec { config, ..TopicSpec::new("rows", 1) }).unwrap();
+    let put = |time: i64| {
+        let mut builder = BatchBuilder::default();
+        builder.push(Timestamp::from_millis(time), Some(b"key"), Some(&[7; 100]), &Headers::NONE);
+        log.append(vec![Append { to: rows(), records: builder.finish(Offset::ZERO) }], "", Notes::new()).unwrap();
+    };
+    (0..100).for_each(|n| put(n * 10));
+    // The present is years later, and yet every version is within the lag of the youngest one.
+    clean(&log, 1_000_000_000_000);
+    assert_eq!(read(&log, &rows()).len(), 100);
+    (100..500).for_each(|n| put(n * 10));
+    clean(&log, 1_000_000_000_000);
+    let found = read(&log, &rows());
+    let kept = found.keys().filter(|offset| **offset >= 400).count();
+    assert_eq!(kept, 100, "those of the last second are all there");
+    assert!(found.len() < 150, "{} records are left of 500", found.len());
+    assert!(found.contains_key(&398), "what was valid when the last second began is known: {:?}", found.keys());
+    // A clock that stands still before the records' times counts too: then none of them is old.
+    let files = SimulatedFiles::new();
+    let log = open(&files);
+    log.create_topic(&TopicSpec { config, ..TopicSpec::new("rows", 1) }).unwrap();
+    (0..100).for_each(|n| {
+        let mut builder = BatchBuilder::default();
+        builder.push(Timestamp::from_millis(n * 1_000), Some(b"key"), Some(&[7; 100]), &Headers::NONE);
+        log.append(vec![Append { to: rows(), records: builder.finish(Offset::ZERO) }], "", Notes::new()).unwrap();
+    });
+    clean(&log, 500);
+    assert_eq!(read(&log, &rows()).len(), 100);
+}

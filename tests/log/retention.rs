@@ -123,3 +123,35 @@ fn a_crash_while_records_expire_leaves_a_log_without_a_hole() {
     println!("{images} crash images of an expiry");
     assert!(images >= 100);
 }
+
+#[test]
+fn a_changelog_of_windows_is_compacted_and_forgets_by_the_time_of_its_youngest_record() {
+    let files = SimulatedFiles::new();
+    let log = open(&files, Durability::Never).unwrap();
+    let windows = create(&log, "windows", Cleanup::CompactAndDelete, Some(RETENTION));
+    let put = |time: i64, key: &str| {
+        let mut builder = BatchBuilder::default();
+        builder.push(Timestamp::from_millis(time), Some(key.as_bytes()), Some(&[7; 500]), &Headers::NONE);
+        let append = Append { to: windows.clone(), records: builder.finish(Offset::ZERO) };
+        log.append(vec![append], "", Notes::new()).unwrap();
+    };
+    let count = || -> u32 {
+        let batches = log.read(&windows, Offset::new(start(&log, &windows)), usize::MAX).unwrap();
+        batches.iter().map(|batch| batch.count()).sum()
+    };
+    // Old data that is processed today: no window is as old as the retention, seen from the youngest.
+    let today = Timestamp::from_millis(1_700_000_000_000);
+    (0..40).for_each(|n| put(n * 20, &format!("window-{n}")));
+    log.clean(today).unwrap();
+    assert_eq!((start(&log, &windows), count()), (0, 40));
+    // The same rows again and again are compacted.
+    (0..80).for_each(|n| put(900, &format!("window-{}", n % 2)));
+    log.clean(today).unwrap();
+    assert!((40..80).contains(&count()), "{} records", count());
+    // Later windows: the first ones leave.
+    (0..40).for_each(|n| put(2_000 + n * 20, &format!("later-{n}")));
+    log.clean(today).unwrap();
+    assert!(start(&log, &windows) >= 40, "{} is the first", start(&log, &windows));
+    assert!(count() >= 40, "all later ones are there");
+    assert_eq!(log.topics().unwrap()[0].config.cleanup, Cleanup::CompactAndDelete);
+}

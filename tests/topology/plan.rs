@@ -1,14 +1,16 @@
 //! How many partitions the application's own topics get, and which joins are refused for theirs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidemill::Topic;
 use tidemill::processor::PartitionCounts;
 use tidemill::record::TopicName;
 use tidemill::serde::SerdeRef;
-use tidemill::state::{Changelog, Store};
+use tidemill::state::{Changelog, SessionStore, Store, VersionedStore, WindowStore};
 use tidemill::stream::{Materialized, Repartitioned, StreamsBuilder};
-use tidemill::topology::{TopicPlan, Topology, TopologyErrors};
+use tidemill::topology::{TopicNeed, TopicPlan, Topology, TopologyErrors};
+use tidemill::window::{Session, Tumbling};
 
 const ORDERS: Topic<String, i64> = Topic::of("orders");
 const RETURNS: Topic<String, i64> = Topic::of("returns");
@@ -35,10 +37,11 @@ fn built(write: impl FnOnce(&StreamsBuilder)) -> Topology {
     builder.build().unwrap()
 }
 
-/// Name, number of partitions and whether compacted, of every topic of the application's own; then the numbers of tasks.
+/// Name, number of partitions and whether a changelog, of every topic of the application's own; then the numbers of tasks.
 fn check(topology: &Topology, topics: &[(&'static str, u32)], internal: &[(&str, u32, bool)], tasks: &[u32]) {
     let plan = plan(topology, topics).unwrap();
-    let needs: Vec<_> = plan.internal.iter().map(|need| (&*need.name, need.partitions, need.compacted)).collect();
+    let needs: Vec<_> =
+        plan.internal.iter().map(|need| (&*need.name, need.partitions, need.kind.is_changelog())).collect();
     assert_eq!(needs, internal);
     assert_eq!(plan.tasks, tasks);
 }
@@ -214,4 +217,35 @@ fn a_store_without_changelog_needs_no_topic() {
         builder.stream(&ORDERS).group_by_key().count_with(Materialized::store(&COUNTS).changelog(Changelog::Off));
     });
     check(&topology, &[("orders", 4)], &[], &[4]);
+}
+
+#[test]
+fn topics_are_made_as_kafka_streams_makes_them() {
+    let hour = Duration::from_secs(3_600);
+    let topology = built(|builder| {
+        let orders = builder.stream(&ORDERS);
+        orders.group_by(|_, value| value.to_string()).named("by-value").count_with(&COUNTS);
+        let windows = orders.group_by_key().windowed_by(Tumbling::of(hour));
+        windows.count_with(Materialized::windows(&WindowStore::of("windows")).retention(2 * hour));
+        orders.group_by_key().windowed_by(Session::gap(hour)).count_with(&SessionStore::of("sessions"));
+        builder.table_with(&PRICES, Materialized::versioned(&VersionedStore::of("versions", hour)));
+    });
+    let plan = plan(&topology, &[("orders", 1), ("prices", 1)]).unwrap();
+    let configs = |need: &TopicNeed| {
+        let named: Vec<String> = need.kind.configs().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{}: {}", need.name, named.join(" "))
+    };
+    let configs: Vec<String> = plan.internal.iter().map(configs).collect();
+    assert_eq!(
+        configs,
+        [
+            "app-by-value-repartition: cleanup.policy=delete message.timestamp.type=CreateTime retention.ms=-1 \
+             segment.bytes=52428800",
+            "app-counts-changelog: cleanup.policy=compact message.timestamp.type=CreateTime",
+            "app-sessions-changelog: cleanup.policy=compact,delete message.timestamp.type=CreateTime retention.ms=90000000",
+            "app-versions-changelog: cleanup.policy=compact message.timestamp.type=CreateTime \
+             min.compaction.lag.ms=90000000",
+            "app-windows-changelog: cleanup.policy=compact,delete message.timestamp.type=CreateTime retention.ms=93600000",
+        ]
+    );
 }

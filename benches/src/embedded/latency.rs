@@ -73,9 +73,10 @@ fn milliseconds(took: &Duration) -> f64 {
 
 /// Sends each record when it is due; what is due at the same time goes together.
 fn send(feed: &Feed, plan: Plan, base: Instant) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut next = 0;
     while next < plan.total {
-        std::thread::sleep((plan.due(next) + Duration::ZERO).saturating_sub(base.elapsed()));
+        std::thread::sleep(plan.due(next).saturating_sub(base.elapsed()));
         let now = base.elapsed();
         let mut batch = feed.batch();
         while next < plan.total && plan.due(next) <= now {
@@ -87,7 +88,7 @@ fn send(feed: &Feed, plan: Plan, base: Instant) -> Result<()> {
             next += 1;
         }
         // An error shows in the application's state, and nobody waits for the disk here.
-        drop(batch.post(Vec::new())?);
+        drop(runtime.block_on(batch.post(Vec::new()))?);
     }
     Ok(())
 }

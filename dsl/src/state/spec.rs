@@ -11,8 +11,8 @@ use super::{
     StateStore, Store, VersionedState, VersionedStore, WindowKeeping, WindowState, WindowStore,
 };
 use crate::serde::SerdeRef;
-use crate::topology::TaskSettings;
-use crate::window::millis;
+use crate::topology::{TaskSettings, TopicKind};
+use crate::window::{WindowEnds, millis};
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +48,17 @@ pub enum Emit {
     OnCommit,
 }
 
+/// How long a store keeps what it has.
+#[derive(Clone, Copy, Debug)]
+enum Lifetime {
+    /// Rows until they are deleted.
+    UntilDeleted,
+    /// Rows of windows or sessions so long, in record time.
+    Windows(Duration),
+    /// What rows were so long ago, in record time.
+    Versions(Duration),
+}
+
 type MakeStore = dyn Fn(Kept) -> Box<dyn StateStore> + Send + Sync;
 
 /// A store of a topology: name, types, and how it is kept.
@@ -59,7 +70,7 @@ pub struct StoreSpec {
     source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
-    retention: Option<Duration>,
+    kept: Lifetime,
     headers: Option<KeptHeaders>,
     /// Whether the program's `StoreFormat` decides on the headers.
     of_table: bool,
@@ -94,8 +105,10 @@ impl StoreSpec {
     pub fn versioned<K: 'static, V: Send + 'static>(store: &VersionedStore<K, V>) -> Self {
         let (key, value) = (store.key_serde().name(), store.value_serde().name());
         let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
+        let kept = Lifetime::Versions(store.retention());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
-        StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept))
+        let make = StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept));
+        StoreSpec { kept, ..make }
     }
 
     /// A window store whose rows carry no times, for processors: windows of `size`, kept for `retention` of record time behind
@@ -106,7 +119,7 @@ impl StoreSpec {
         retention: Duration,
     ) -> Self {
         let (size, retention) = (millis(size), millis(retention));
-        let keeping = WindowKeeping { size, retention, duplicates: None, closing: false };
+        let keeping = WindowKeeping { ends: WindowEnds::Size(size), retention, duplicates: None, closing: false };
         StoreSpec::windowed(store, RowFormat::Plain, keeping)
     }
 
@@ -117,12 +130,12 @@ impl StoreSpec {
         keeping: WindowKeeping,
     ) -> Self {
         let kind = if format.has_time() { "timestamped window" } else { "window" };
-        let WindowKeeping { size, retention, .. } = keeping;
+        let (size, retention) = (keeping.ends.size(), keeping.retention);
         let (key, value) = (store.key_serde().name(), store.value_serde().name());
         let shape = format!("{kind} of {size} ms {key} -> {value}");
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         let make = StoreSpec::new(name.clone(), shape, move |kept| {
-            WindowState::new(name.clone(), &store, format, keeping, kept)
+            WindowState::new(name.clone(), &store, format, keeping.clone(), kept)
         });
         make.retained(retention)
     }
@@ -157,7 +170,7 @@ impl StoreSpec {
     }
 
     fn retained(self, retention: i64) -> Self {
-        StoreSpec { retention: Some(Duration::from_millis(retention.max(0).unsigned_abs())), ..self }
+        StoreSpec { kept: Lifetime::Windows(Duration::from_millis(retention.max(0).unsigned_abs())), ..self }
     }
 
     /// A store of any kind: its name, its kind and serdes in words, and what makes one for a task.
@@ -175,7 +188,7 @@ impl StoreSpec {
             source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
-            retention: None,
+            kept: Lifetime::UntilDeleted,
             headers: None,
             of_table: false,
             make: Arc::new(move |kept| Box::new(make(kept))),
@@ -256,7 +269,19 @@ impl StoreSpec {
 
     /// How long rows are kept, in record time; `None`: until they are deleted.
     pub fn retention(&self) -> Option<Duration> {
-        self.retention
+        match self.kept {
+            Lifetime::Windows(retention) => Some(retention),
+            Lifetime::UntilDeleted | Lifetime::Versions(_) => None,
+        }
+    }
+
+    /// What a changelog of the store has to keep.
+    pub fn changelog_kind(&self) -> TopicKind {
+        match self.kept {
+            Lifetime::UntilDeleted => TopicKind::Changelog,
+            Lifetime::Windows(retention) => TopicKind::WindowChangelog { retention },
+            Lifetime::Versions(retention) => TopicKind::VersionedChangelog { retention },
+        }
     }
 
     /// The topic that the rows are read from and restored from, where that takes the place of a changelog.

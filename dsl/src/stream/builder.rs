@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::sides::Sides;
 use super::stream_type::Sources;
 use super::table::{self, Table};
-use super::{Consumed, Materialized, Stream};
+use super::{Consumed, IntoMaterialized, Materialized, Stream};
 use crate::processor::ProcessorWrapper;
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
@@ -199,7 +199,8 @@ impl StreamsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stream_with<K: Data, V: Data>(&self, topic: &Topic<K, V>, consumed: Consumed<K, V>) -> Stream<'_, K, V> {
-        self.source(vec![topic.name().to_owned()], Source::topic(topic).timestamps(consumed.timestamps))
+        let source = Source { reset: consumed.reset, ..Source::topic(topic).timestamps(consumed.timestamps) };
+        self.source(vec![topic.name().to_owned()], source)
     }
 
     /// The records of several topics of the same types, through one source.
@@ -253,8 +254,12 @@ impl StreamsBuilder {
         let mut plan = self.plan.borrow_mut();
         let name = plan.names.numbered("KSTREAM-SOURCE-");
         let known = plan.sources.iter().find(|(known, _)| *known == topics).map(|(_, step)| *step);
+        let late = |option| Fault::ChosenLate { topics: topics.join(", ").into(), option };
         if known.is_some() && !matches!(source.timestamps, TimestampExtractor::FailOnInvalid) {
-            plan.faults.push(Fault::TimesChosenLate { topics: topics.join(", ").into() });
+            plan.faults.push(late("a timestamp extractor"));
+        }
+        if known.is_some() && source.reset.is_some() {
+            plan.faults.push(late("an offset reset"));
         }
         let step = known.unwrap_or_else(|| {
             let step = plan.add(name, &[], move |plan, builder| {
@@ -313,12 +318,12 @@ impl StreamsBuilder {
     /// assert_eq!(driver.store(&ROWS).get("a"), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl Into<Materialized<K, V>>) -> Table<'_, K, V>
+    pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl IntoMaterialized<K, V>) -> Table<'_, K, V>
     where
         K: Data<Plain = K>,
         V: Data<Plain = V> + Clone,
     {
-        let mut materialized = materialized.into();
+        let mut materialized = materialized.into_materialized();
         materialized.key.get_or_insert_with(|| topic.key_serde().clone());
         materialized.value.get_or_insert_with(|| topic.value_serde().clone());
         let serdes = (materialized.key.clone(), materialized.value.clone());
@@ -360,9 +365,9 @@ impl StreamsBuilder {
     pub fn build(self) -> Result<Topology, TopologyErrors> {
         let mut plan = self.plan.into_inner();
         if self.naming == Naming::Explicit {
-            let names = plan.numbered_names();
-            if !names.is_empty() {
-                plan.faults.push(Fault::ExplicitNames { names });
+            let (stores, topics) = plan.numbered_names();
+            if !stores.is_empty() || !topics.is_empty() {
+                plan.faults.push(Fault::ExplicitNames { stores, topics });
             }
         }
         let mut builder = plan.lower();
@@ -370,9 +375,10 @@ impl StreamsBuilder {
         builder.build()
     }
 
-    /// Persistent names that are numbered: they move when an operator is added upstream.
+    /// Names that reach the disk and are numbered, those of stores first: they move when an operator is added upstream.
     pub fn numbered_names(&self) -> Vec<std::sync::Arc<str>> {
-        self.plan.borrow().numbered_names()
+        let (stores, topics) = self.plan.borrow().numbered_names();
+        stores.into_iter().chain(topics).collect()
     }
 
     pub(super) fn plan(&self) -> std::cell::RefMut<'_, Plan> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeKind, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
+use super::{NodeKind, OffsetReset, SourceRunner, SourceTopics, Subtopology, TaskSettings, Topology};
 use crate::processor::{
     BoxError, ErrorSettings, GlobalStores, Outputs, PartialEffects, PartitionCounts, TaskParts, TaskState,
 };
@@ -45,6 +45,8 @@ pub struct SourceQueue {
     pub runner: Arc<dyn SourceRunner>,
     /// The number of the store that its records fill, if they do nothing else.
     pub fills: Option<usize>,
+    /// Where to begin when the application has no place in the partition.
+    pub reset: OffsetReset,
 }
 
 /// The stores of a task, by the program's number.
@@ -115,7 +117,15 @@ impl Topology {
             filling,
             instances,
             times: self.program.timed.iter().map(|node| (node.clone(), Undoable::default())).collect(),
+            following: self
+                .program
+                .following
+                .iter()
+                .filter(|(node, _)| in_task(*node))
+                .map(|(_, node)| node.clone())
+                .collect(),
             emit_interval: millis(spec.settings.emit_interval),
+            idle_advance: spec.settings.idle_advance.filter(|_| !global).map(|idle| millis(idle).max(1)),
             processors: self.program.processors.clone(),
             heads,
             outputs,
@@ -188,11 +198,14 @@ impl Topology {
             for topic in topics {
                 let all = 0..if global { spec.counts.partitions(&topic).unwrap_or(0) } else { 0 };
                 let partitions = all.chain((!global).then_some(spec.partition));
+                let chosen = runner.reset().unwrap_or(spec.settings.offset_reset);
+                let reset = if global { OffsetReset::Earliest } else { chosen };
                 queues.extend(partitions.map(|partition| SourceQueue {
                     topic: topic.clone(),
                     partition,
                     runner: runner.clone(),
                     fills,
+                    reset,
                 }));
             }
         }

@@ -4,21 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::instantiate::changelog_topic;
-use super::{Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicRef, Topology, TopologyErrors};
+use super::{
+    Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicKind, TopicNeed, TopicRef, Topology, TopologyErrors,
+};
 use crate::processor::PartitionCounts;
 use crate::record::TopicName;
 use crate::state::{Changelog, StoreSpec};
-
-/// A topic of the application's own: what it needs to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicNeed {
-    /// The full name.
-    pub name: TopicName,
-    /// The number of partitions.
-    pub partitions: u32,
-    /// Whether only the last record of each key need be kept: a changelog.
-    pub compacted: bool,
-}
 
 /// The topics that an application makes for itself, and how many tasks its sub-topologies have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +194,7 @@ impl Topology {
             .map(|(topic, partitions)| TopicNeed {
                 name: topic.resolve(application),
                 partitions: *partitions,
-                compacted: false,
+                kind: TopicKind::Repartition,
             })
             .collect();
         for store in self.stores() {
@@ -211,7 +202,8 @@ impl Topology {
                 continue;
             }
             let partitions = self.subtopology_of_store(store.name()).map_or(0, |sub| tasks[sub.id]);
-            needs.push(TopicNeed { name: changelog_topic(application, store.name()), partitions, compacted: true });
+            let (name, kind) = (changelog_topic(application, store.name()), store.changelog_kind());
+            needs.push(TopicNeed { name, partitions, kind });
         }
         needs.sort_by(|a, b| a.name.cmp(&b.name));
         needs

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Fault, SourceTopics, TopicPattern, TopicRef};
+use super::{Fault, OffsetReset, SourceTopics, TopicPattern, TopicRef};
 use crate::processor::{
     Attempt, DropReason, Flow, HeadRecord, Loaded, Origin, Outlet, ProcessError, Stage, StreamOf, TaskState,
 };
@@ -78,6 +78,7 @@ pub struct Source<K: 'static, V: 'static> {
     pub(crate) key: SerdeRef<K>,
     pub(crate) value: SerdeRef<V>,
     pub(crate) timestamps: TimestampExtractor<K, V>,
+    pub(crate) reset: Option<OffsetReset>,
 }
 
 impl<K: 'static, V: 'static> Source<K, V> {
@@ -100,17 +101,26 @@ impl<K: 'static, V: 'static> Source<K, V> {
     }
 
     pub(crate) fn internal(name: &str, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
-        Source::new(Ok(SourceTopics::Named(vec![TopicRef::Internal(name.into())])), key, value)
+        let source = Source::new(Ok(SourceTopics::Named(vec![TopicRef::Internal(name.into())])), key, value);
+        // What its own nodes wrote is an application's to process, whatever it thinks of the records of others.
+        source.reset(OffsetReset::Earliest)
     }
 
     fn new(topics: Result<SourceTopics, Fault>, key: &SerdeRef<K>, value: &SerdeRef<V>) -> Self {
-        Source { topics, key: key.clone(), value: value.clone(), timestamps: TimestampExtractor::FailOnInvalid }
+        let (key, value) = (key.clone(), value.clone());
+        Source { topics, key, value, timestamps: TimestampExtractor::FailOnInvalid, reset: None }
     }
 
     /// Takes the records' times from elsewhere; by default they are the stored ones, and a negative one fails the task.
     #[must_use]
     pub fn timestamps(self, timestamps: TimestampExtractor<K, V>) -> Self {
         Source { timestamps, ..self }
+    }
+
+    /// Says where to begin in a partition that the application has no place in, in place of the application's setting.
+    #[must_use]
+    pub fn reset(self, reset: OffsetReset) -> Self {
+        Source { reset: Some(reset), ..self }
     }
 }
 
@@ -127,6 +137,9 @@ pub trait SourceRunner: Send + Sync {
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError>;
+
+    /// Where to begin in a partition that the application has no place in, if the source says so.
+    fn reset(&self) -> Option<OffsetReset>;
 
     /// Whether the bytes of a record are of the source's types.
     fn can_read(&self, record: &StoredRecord<'_>) -> bool;
@@ -156,6 +169,7 @@ pub(crate) struct SourceNode<K: 'static, V: 'static> {
     pub(crate) key: SerdeRef<K>,
     pub(crate) value: SerdeRef<V>,
     pub(crate) timestamps: TimestampExtractor<K, V>,
+    pub(crate) reset: Option<OffsetReset>,
     pub(crate) outlet: Outlet<StreamOf<K, V>>,
 }
 
@@ -175,6 +189,10 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         let time = loaded.as_ref().map(|(_, _, time, _)| *time);
         task.head::<K, V>(queue).0 = loaded;
         Ok(time)
+    }
+
+    fn reset(&self) -> Option<OffsetReset> {
+        self.reset
     }
 
     fn can_read(&self, record: &StoredRecord<'_>) -> bool {

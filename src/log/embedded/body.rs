@@ -1,9 +1,9 @@
 //! The body of a frame: a change, entry by entry.
 //!
 //! ```text
-//! body v2   entry*
+//! body v3   entry*
 //! entry     1 topic     first u32 | partitions u32 | cleanup u8 | retention_ms i64 | retention_bytes i64
-//!                       | tombstones_ms i64 | name
+//!                       | tombstones_ms i64 | compaction_lag_ms i64 | name
 //!           2 records   partition u32 | base u64 | span u32 | time_max i64 | crc u32 | length u32 | bytes
 //!           3 progress  partition u32 | next u64 | timed u8 | time i64 | application
 //!           4 note      kind u8 | owner | name | length u32 | bytes
@@ -14,7 +14,7 @@
 //!           9 complete  partition u32 | from u64
 //! name, application, owner   length u16 | UTF-8
 //! ```
-//! Each entry begins with its number as u8. Little-endian. `cleanup`: 0 delete, 1 compact. `retention_ms` and
+//! Each entry begins with its number as u8. Little-endian. `cleanup`: 0 delete, 1 compact, 2 both. `retention_ms` and
 //! `retention_bytes`: -1 for ever and for all. `crc` is the CRC-32C of `bytes`, which are records as `tidemill::record`
 //! describes them; `span` is how many offsets they take. Thinned records are what is left of a span, perhaps nothing; their
 //! bytes are `count u32 | distance u32 * count | records`, a distance being that of a record's offset from `base`, and
@@ -142,12 +142,14 @@ fn encode_topic(spec: &TopicSpec, first: PartitionId, out: &mut Vec<u8>) {
     out.push(match spec.config.cleanup {
         Cleanup::Delete => 0,
         Cleanup::Compact => 1,
+        Cleanup::CompactAndDelete => 2,
     });
     let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     out.extend_from_slice(&spec.config.retention.map_or(-1, millis).to_le_bytes());
     out.extend_from_slice(&spec.config.retention_bytes.map_or(-1, bytes).to_le_bytes());
     out.extend_from_slice(&millis(spec.config.tombstones).to_le_bytes());
+    out.extend_from_slice(&millis(spec.config.compaction_lag).to_le_bytes());
     encode_name(&spec.name, out);
 }
 
@@ -310,13 +312,18 @@ impl<'a> Reader<'a> {
         let cleanup = match self.array::<1>()?[0] {
             0 => Cleanup::Delete,
             1 => Cleanup::Compact,
+            2 => Cleanup::CompactAndDelete,
             _ => return Err("a topic's cleanup has an unknown number"),
         };
         let retention = u64::try_from(self.i64()?).ok().map(Duration::from_millis);
         let retention_bytes = u64::try_from(self.i64()?).ok();
-        let tombstones = Duration::from_millis(u64::try_from(self.i64()?).map_err(|_| "a time is negative")?);
-        let config = TopicConfig { cleanup, retention, retention_bytes, tombstones };
+        let (tombstones, compaction_lag) = (self.duration()?, self.duration()?);
+        let config = TopicConfig { cleanup, retention, retention_bytes, tombstones, compaction_lag };
         Ok((TopicSpec { name: self.name()?.into(), partitions, config }, first))
+    }
+
+    fn duration(&mut self) -> Result<Duration, &'static str> {
+        Ok(Duration::from_millis(u64::try_from(self.i64()?).map_err(|_| "a time is negative")?))
     }
 
     fn records(&mut self, thinned: bool) -> Result<StoredBatch, &'static str> {
@@ -375,6 +382,7 @@ mod tests {
             retention: Some(Duration::from_secs(3)),
             retention_bytes: Some(9),
             tombstones: Duration::from_millis(5),
+            compaction_lag: Duration::from_millis(6),
         };
         let progress = InputProgress { next: Offset::new(8), partition_time: Some(Timestamp::from_millis(-4)) };
         let note = |owner| Note { owner, name: "n".into(), value: vec![1, 2] };

@@ -13,13 +13,14 @@ use tidemill_dsl::record::{Offset, Timestamp};
 
 use super::body::StoredBatch;
 use super::folder::cannot;
-use super::index::{SegmentId, Share};
+use super::index::{Index, SegmentId, Share};
 use super::journal::Journal;
 use super::latest::{Judged, Kind, Latest, Seen};
+use super::retention::{before, present};
 use super::rewrite::{Rewrite, visit_batches};
 use super::segment;
 use crate::log::ledger::{Book, Change, Ledger, PartitionId};
-use crate::log::{Cleaned, Cleanup, LogError};
+use crate::log::{Cleaned, LogError};
 
 /// What became of the compacted partitions so far. They are gone through again when as much was added as was left.
 #[derive(Default)]
@@ -51,17 +52,30 @@ pub(super) struct Needs {
     starts: Vec<Offset>,
     /// How long tombstones stay; for compacted partitions.
     tombstones: BTreeMap<PartitionId, Duration>,
+    /// Before when a record replaces earlier ones, where that matters.
+    replacing: BTreeMap<PartitionId, Timestamp>,
 }
 
 impl Needs {
-    fn of(book: &Book) -> Needs {
+    fn of(book: &Book, index: &Index, now: Timestamp) -> Needs {
         let starts = book.partitions().map(|(_, bounds)| bounds.start).collect();
-        let mut tombstones = BTreeMap::new();
-        for (spec, first) in book.topics().filter(|(spec, _)| spec.config.cleanup == Cleanup::Compact) {
-            let partitions = (first.0..first.0 + spec.partitions).map(PartitionId);
-            tombstones.extend(partitions.map(|partition| (partition, spec.config.tombstones)));
+        let (mut tombstones, mut replacing) = (BTreeMap::new(), BTreeMap::new());
+        let youngest = index.youngest();
+        for (spec, first) in book.topics().filter(|(spec, _)| spec.config.cleanup.compacts()) {
+            let lag = spec.config.compaction_lag;
+            for partition in (first.0..first.0 + spec.partitions).map(PartitionId) {
+                tombstones.insert(partition, spec.config.tombstones);
+                if !lag.is_zero() {
+                    replacing.insert(partition, before(present(&youngest, partition, now), lag));
+                }
+            }
         }
-        Needs { starts, tombstones }
+        Needs { starts, tombstones, replacing }
+    }
+
+    /// Whether a record of this time replaces earlier ones of its key.
+    fn replaces(&self, partition: PartitionId, time: Timestamp) -> bool {
+        self.replacing.get(&partition).is_none_or(|before| time < *before)
     }
 
     /// The first offset that is kept; a deleted topic keeps none.
@@ -84,7 +98,8 @@ impl Journal {
     pub(super) fn give_back(&self, ledger: &Ledger<Journal>, now: Timestamp) -> Result<Cleaned, LogError> {
         let Ok(mut cleaner) = self.cleaning.try_lock() else { return Ok(Cleaned::default()) };
         let mut cleaned = self.expire(ledger, now)?;
-        let (needs, ended) = ledger.exclusively(|book, journal| (Needs::of(book), journal.ended()));
+        let (needs, ended) =
+            ledger.exclusively(|book, journal| (Needs::of(book, &journal.index(), now), journal.ended()));
         let judged = self.judge(&cleaner, &needs, &ended, now)?;
         if judged.thorough {
             let complete_from = judged.due_ends.into_iter().collect();
@@ -168,7 +183,8 @@ impl Journal {
                 Some(_) => Kind::Timed,
             };
             batch()?.for_each(|offset, stored_record| {
-                if offset >= needs.start(stored.partition) {
+                let replaces = needs.replaces(stored.partition, stored_record.timestamp);
+                if replaces && offset >= needs.start(stored.partition) {
                     let kind = if stored_record.value.is_none() { tombstone } else { Kind::Row };
                     latest.see(stored.partition, offset, &stored_record, Seen { segment, record }, kind);
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log.lock            empty; locked as long as the log is open
-//! tidemill-log        "tidemill log, format 1\n": the folder is a log's
+//! tidemill-log        "tidemill log, format 3\n": the folder is a log's
 //! *.segment           the log (see `segment`)
 //! *.rewriting         a segment that did not get its place yet (see `rewrite`); removed when the log is opened
 //! ```
@@ -59,6 +59,11 @@ pub(super) fn take(files: &dyn Files) -> Result<Folder, LogError> {
         }
     }
     Ok(Folder { lock, segments })
+}
+
+/// Whether a folder holds a log.
+pub(super) fn is_log(files: &dyn Files) -> bool {
+    files.list().is_ok_and(|names| names.iter().any(|name| name == MARKER))
 }
 
 /// An error for a folder that cannot be used.

@@ -120,6 +120,16 @@ impl Index {
         }
     }
 
+    /// The time of every partition's youngest record.
+    pub(super) fn youngest(&self) -> BTreeMap<PartitionId, Timestamp> {
+        let mut youngest = BTreeMap::new();
+        for (partition, share) in self.segments.values().flat_map(|segment| &segment.shares) {
+            let time = youngest.entry(*partition).or_insert(share.time_max);
+            *time = share.time_max.max(*time);
+        }
+        youngest
+    }
+
     /// Begins a segment; what is added from now on stands in it.
     pub(super) fn add_segment(&mut self, first: u64) -> SegmentId {
         let id = SegmentId(self.next_segment);

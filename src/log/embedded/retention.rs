@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tidemill_dsl::record::{Offset, Timestamp};
 
@@ -13,7 +14,7 @@ use super::index::{Index, SegmentId, Share};
 use super::journal::Journal;
 use super::segment;
 use crate::log::ledger::{Book, Change, Keep, Ledger, PartitionId};
-use crate::log::{Cleaned, Cleanup, LogError};
+use crate::log::{Cleaned, LogError};
 
 impl Journal {
     /// Removes records that are older than their topic's retention at the time `now`, or beyond the bytes that it keeps.
@@ -55,44 +56,58 @@ impl Journal {
     }
 }
 
-/// How long a partition keeps its records, in milliseconds, and how many bytes of them.
+/// From when on a partition keeps its records, and how many bytes of them.
 #[derive(Clone, Copy, Default)]
 struct Retention {
-    millis: Option<i64>,
+    since: Option<Timestamp>,
     bytes: Option<u64>,
 }
 
 impl Retention {
     /// Whether the records in a share are all too old, or beyond the bytes: `younger` of them follow.
-    fn is_over(&self, share: &Share, younger: u64, now: Timestamp) -> bool {
-        let too_old = |millis| share.time_max.as_millis() < now.as_millis().saturating_sub(millis);
-        self.millis.is_some_and(too_old) || self.bytes.is_some_and(|bytes| younger >= bytes)
+    fn is_over(&self, share: &Share, younger: u64) -> bool {
+        self.since.is_some_and(|since| share.time_max < since) || self.bytes.is_some_and(|bytes| younger >= bytes)
     }
 }
 
 /// The retention of every partition whose records may expire.
-fn retentions(book: &Book) -> BTreeMap<PartitionId, Retention> {
-    let mut retentions = BTreeMap::new();
-    for (spec, first) in book.topics().filter(|(spec, _)| spec.config.cleanup == Cleanup::Delete) {
-        let millis = spec.config.retention.map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        let retention = Retention { millis, bytes: spec.config.retention_bytes };
-        retentions.extend((0..spec.partitions).map(|partition| (PartitionId(first.0 + partition), retention)));
+fn retentions(book: &Book, index: &Index, now: Timestamp) -> BTreeMap<PartitionId, Retention> {
+    let (mut retentions, youngest) = (BTreeMap::new(), index.youngest());
+    for (spec, first) in book.topics().filter(|(spec, _)| spec.config.cleanup.deletes()) {
+        for partition in (first.0..first.0 + spec.partitions).map(PartitionId) {
+            let present = if spec.config.cleanup.compacts() { present(&youngest, partition, now) } else { now };
+            let since = spec.config.retention.map(|time| before(present, time));
+            retentions.insert(partition, Retention { since, bytes: spec.config.retention_bytes });
+        }
     }
     retentions
 }
 
+/// What counts as the present in a changelog: the time of its youngest record, unless that is in the future.
+pub(super) fn present(
+    youngest: &BTreeMap<PartitionId, Timestamp>,
+    partition: PartitionId,
+    now: Timestamp,
+) -> Timestamp {
+    youngest.get(&partition).map_or(now, |youngest| now.min(*youngest))
+}
+
+/// The time so long before another.
+pub(super) fn before(present: Timestamp, time: Duration) -> Timestamp {
+    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(present.as_millis().saturating_sub(millis))
+}
+
 /// Whether the segment that is written now holds expired records; they can go only when it has ended.
 fn expires_last(book: &Book, index: &Index, now: Timestamp) -> bool {
-    let retentions = retentions(book);
+    let retentions = retentions(book, index, now);
     let shares = &index.last_segment().shares;
-    shares
-        .iter()
-        .any(|(partition, share)| retentions.get(partition).is_some_and(|retention| retention.is_over(share, 0, now)))
+    shares.iter().any(|(partition, share)| retentions.get(partition).is_some_and(|keeps| keeps.is_over(share, 0)))
 }
 
 /// The partitions that begin later, because their first segments hold expired records only.
 fn later_starts(book: &Book, index: &Index, now: Timestamp) -> Vec<(PartitionId, Offset)> {
-    let retentions = retentions(book);
+    let retentions = retentions(book, index, now);
     let last = index.last_segment().first;
     let mut younger = BTreeMap::<PartitionId, u64>::new();
     for (partition, share) in index.segments().flat_map(|(_, segment)| &segment.shares) {
@@ -103,7 +118,7 @@ fn later_starts(book: &Book, index: &Index, now: Timestamp) -> Vec<(PartitionId,
     for (partition, share) in ended.flat_map(|(_, segment)| &segment.shares) {
         let younger = younger.get_mut(partition).expect("every share was counted");
         *younger -= share.bytes;
-        let is_over = retentions.get(partition).is_some_and(|retention| retention.is_over(share, *younger, now));
+        let is_over = retentions.get(partition).is_some_and(|retention| retention.is_over(share, *younger));
         if !is_over {
             stopped.insert(*partition);
         } else if !stopped.contains(partition) {

@@ -18,7 +18,7 @@ use super::files::LogFile;
 use super::frame::{self, HEADER, Header};
 
 /// The version of frames, bodies and segments.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// The length of a segment's header in bytes.
 pub(super) const SEGMENT_HEADER: usize = 32;
 const MAGIC: [u8; 8] = *b"TIDEMILL";

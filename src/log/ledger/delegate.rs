@@ -36,14 +36,20 @@ macro_rules! log_by_ledger {
             ) -> Result<Vec<Arc<Batch>>, LogError> {
                 self.0.read(partition, from, bytes_max)
             }
-            fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-                self.0.append(appends, scope, notes)
+            fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<$crate::log::Written, LogError> {
+                self.0.post(appends, scope, notes)
             }
             fn notes(&self, scope: &str) -> Result<Notes, LogError> {
                 self.0.notes(scope)
             }
             fn wake_at_change(&self, waker: &std::task::Waker) {
                 self.0.wake_at_change(waker);
+            }
+            fn applications(&self) -> Result<Vec<String>, LogError> {
+                self.0.applications()
+            }
+            fn progress(&self, application: &str) -> Result<Progress, LogError> {
+                self.0.progress(application)
             }
             fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
                 self.0.session(application)

@@ -24,7 +24,9 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
-use super::{Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec};
+use super::{
+    Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicSpec, Written,
+};
 use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
 use signal::{Signal, Wakers};
@@ -288,8 +290,13 @@ impl<K: Keep> Log for Ledger<K> {
         if from == end { Ok(Vec::new()) } else { self.shared.keep.read(id, from, end, bytes_max) }
     }
 
-    fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
-        self.shared.append(appends, scope, notes)
+    fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Written, LogError> {
+        let (firsts, ticket) = self.shared.append(appends, scope, notes)?;
+        let shared = self.shared.clone();
+        Ok(Written::new(firsts, move || match ticket {
+            Some(ticket) => shared.keep.settle(ticket, Call::Append),
+            None => Ok(()),
+        }))
     }
 
     fn notes(&self, scope: &str) -> Result<Notes, LogError> {
@@ -298,6 +305,14 @@ impl<K: Keep> Log for Ledger<K> {
 
     fn wake_at_change(&self, waker: &Waker) {
         self.shared.wakers.add(waker);
+    }
+
+    fn applications(&self) -> Result<Vec<String>, LogError> {
+        Ok(self.shared.lock().book.applications().cloned().collect())
+    }
+
+    fn progress(&self, application: &str) -> Result<Progress, LogError> {
+        Ok(self.shared.lock().book.progress(application))
     }
 
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
@@ -334,8 +349,9 @@ fn in_millis(spec: &TopicSpec) -> TopicSpec {
     let in_millis = |time| Duration::from_millis(millis(time).min(MILLIS_MAX));
     let retention = spec.config.retention.map(in_millis);
     let retention_bytes = spec.config.retention_bytes.map(|bytes| bytes.min(MILLIS_MAX));
-    let tombstones = in_millis(spec.config.tombstones);
-    TopicSpec { config: TopicConfig { retention, retention_bytes, tombstones, ..spec.config }, ..spec.clone() }
+    let (tombstones, compaction_lag) = (in_millis(spec.config.tombstones), in_millis(spec.config.compaction_lag));
+    let config = TopicConfig { cleanup: spec.config.cleanup, retention, retention_bytes, tombstones, compaction_lag };
+    TopicSpec { config, ..spec.clone() }
 }
 
 /// The longest retention: as many milliseconds as a timestamp can count.

@@ -8,8 +8,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use tidemill_dsl::record::{Batch, Offset};
 
 use super::draft::{Draft, check_name, dense};
-use super::{CHANGE_BYTES_MAX, Call, Keep, NoteOwner, PartitionId, Shared, State, Ticket, bytes_of, check_bytes};
+use super::{CHANGE_BYTES_MAX, Keep, NoteOwner, PartitionId, Shared, State, Ticket, bytes_of, check_bytes};
 use crate::log::{Append, LogError, Notes};
+
+/// Where records of an append begin, and the number of the change that wrote them.
+pub(super) type Answer = (Vec<Offset>, Option<Ticket>);
 
 /// An append from outside that stands behind staged records.
 pub(super) struct Waiting {
@@ -63,8 +66,8 @@ impl<K: Keep> Shared<K> {
         }
     }
 
-    /// Appends from outside, and waits as long as the durability policy says.
-    pub(super) fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Vec<Offset>, LogError> {
+    /// Appends from outside; a ticket, if there was anything to write, is what the durability policy is about.
+    pub(super) fn append(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Answer, LogError> {
         let mut state = self.lock();
         self.keep.usable()?;
         check_name("a scope", scope)?;
@@ -80,12 +83,10 @@ impl<K: Keep> Shared<K> {
         let offsets = appends.into_iter().map(|(to, batch)| draft.append(&state.book, to, batch)).collect();
         let change = draft.finish();
         if change.is_empty() {
-            return Ok(offsets);
+            return Ok((offsets, None));
         }
         let ticket = self.write(&mut state, &change)?;
-        drop(state);
-        self.keep.settle(ticket, Call::Append)?;
-        Ok(offsets)
+        Ok((offsets, Some(ticket)))
     }
 
     fn append_behind(
@@ -94,14 +95,12 @@ impl<K: Keep> Shared<K> {
         appends: Vec<(PartitionId, Arc<Batch>)>,
         scope: &str,
         notes: Notes,
-    ) -> Result<Vec<Offset>, LogError> {
+    ) -> Result<Answer, LogError> {
         let id = state.new_id();
         state.waiting.push(Waiting { id, appends, scope: scope.to_owned(), notes });
         loop {
             if let Some((offsets, ticket)) = state.answers.remove(&id) {
-                drop(state);
-                self.keep.settle(ticket, Call::Append)?;
-                return Ok(offsets);
+                return Ok((offsets, Some(ticket)));
             }
             if let Err(broken) = self.keep.usable() {
                 state.waiting.retain(|waiting| waiting.id != id);

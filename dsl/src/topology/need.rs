@@ -1,0 +1,84 @@
+//! What an application's own topics need to be, in Kafka's terms.
+//!
+//! Rule: a topic never loses a record that a task or a store still needs: a repartition topic keeps all until they were
+//! processed, a changelog the last record of each key, one of windows as long as the store keeps windows, one of versions all
+//! versions as long as the store does. A day is added where Kafka counts by its own clock.
+
+use std::time::Duration;
+
+use crate::record::TopicName;
+
+/// What Kafka Streams adds to the retention of a window changelog (`windowstore.changelog.additional.retention.ms`), and to the
+/// compaction lag of a versioned one.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A topic of the application's own: what it needs to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicNeed {
+    /// The full name.
+    pub name: TopicName,
+    /// The number of partitions.
+    pub partitions: u32,
+    /// What it is for.
+    pub kind: TopicKind,
+}
+
+/// What a topic of an application's own is for; decides which of its records may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicKind {
+    /// Records on their way to the task of another key; gone when they were processed.
+    Repartition,
+    /// The rows of a store: the last record of each key is needed.
+    Changelog,
+    /// The rows of a window or session store, which lets go of those that are older than its retention.
+    WindowChangelog {
+        /// How long the store keeps rows, in record time.
+        retention: Duration,
+    },
+    /// The rows of a versioned store: of each key every record that is not older than its retention.
+    VersionedChangelog {
+        /// How long the store keeps versions, in record time.
+        retention: Duration,
+    },
+}
+
+impl TopicKind {
+    /// Whether it holds the rows of a store.
+    pub fn is_changelog(self) -> bool {
+        self != TopicKind::Repartition
+    }
+
+    /// The topic's settings as Kafka Streams makes it, by their names in Kafka, in that order. What is not named is the
+    /// broker's to decide.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidemill_dsl::topology::TopicKind;
+    ///
+    /// let configs = TopicKind::WindowChangelog { retention: Duration::from_secs(3_600) }.configs();
+    /// let shown: Vec<String> = configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    /// assert_eq!(shown, ["cleanup.policy=compact,delete", "message.timestamp.type=CreateTime", "retention.ms=90000000"]);
+    /// ```
+    pub fn configs(self) -> Vec<(&'static str, String)> {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX).to_string();
+        let mut configs = vec![("message.timestamp.type", "CreateTime".to_owned())];
+        configs.extend(match self {
+            TopicKind::Repartition => vec![
+                ("cleanup.policy", "delete".into()),
+                ("retention.ms", "-1".into()),
+                ("segment.bytes", "52428800".into()),
+            ],
+            TopicKind::Changelog => vec![("cleanup.policy", "compact".into())],
+            TopicKind::WindowChangelog { retention } => vec![
+                ("cleanup.policy", "compact,delete".into()),
+                ("retention.ms", millis(retention.saturating_add(DAY))),
+            ],
+            TopicKind::VersionedChangelog { retention } => vec![
+                ("cleanup.policy", "compact".into()),
+                ("min.compaction.lag.ms", millis(retention.saturating_add(DAY))),
+            ],
+        });
+        configs.sort();
+        configs
+    }
+}
