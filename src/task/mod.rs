@@ -11,7 +11,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tidemill_dsl::processor::{PartitionCounts, ProcessError, PunctuationType, TaskState};
+use tidemill_dsl::processor::{Answer, CallChanges, CallId, PartitionCounts, ProcessError, PunctuationType, TaskState};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::state::StoreError;
 use tidemill_dsl::topology::{InstantiateError, OffsetReset, TaskSpec, Topology};
@@ -47,6 +47,8 @@ pub enum Readiness {
     Lagging,
     /// It has no record.
     Empty,
+    /// It takes no records before calls have ended: as many wait for them as may.
+    Full,
 }
 
 /// A record that was processed.
@@ -214,6 +216,9 @@ impl Task {
         if self.choice.is_empty() {
             return Readiness::Empty;
         }
+        if !self.state.takes_records() {
+            return Readiness::Full;
+        }
         let lagging = |queue: &Queue| queue.is_empty() && queue.fetched < queue.end_known;
         if self.queues.iter().any(lagging) { Readiness::Lagging } else { Readiness::Ready }
     }
@@ -228,8 +233,8 @@ impl Task {
         })
     }
 
-    /// Processes the record whose turn it is, whatever `readiness` says, and fires the stream-time timers that it makes
-    /// due; `None` when there is none.
+    /// Processes the record whose turn it is, whether or not another queue may have an earlier one, and fires the stream-time
+    /// timers that it makes due; `None` when there is none, or the task is full.
     pub fn process(&mut self) -> Result<Option<Processed>, TaskError> {
         if self.state.lacks_stores() {
             return self.with_stores(Task::process);
@@ -261,7 +266,8 @@ impl Task {
     fn idle_due(&self) -> Option<Timestamp> {
         let (after, since) = (self.state.idle_advance()?, self.quiet_since?);
         self.state.stream_time()?;
-        let more = self.queues.iter().any(|queue| !queue.is_empty() || queue.fetched < queue.end_known);
+        let more = self.state.open_calls() > 0
+            || self.queues.iter().any(|queue| !queue.is_empty() || queue.fetched < queue.end_known);
         (!more).then(|| Timestamp::from_millis(since.as_millis().saturating_add(after)))
     }
 
@@ -299,6 +305,9 @@ impl Task {
     }
 
     fn take_record(&mut self) -> Result<Option<Processed>, TaskError> {
+        if !self.state.takes_records() {
+            return Ok(None);
+        }
         let Some((number, timestamp)) = self.choice.take() else { return Ok(None) };
         self.note_activity();
         let (queue, state) = (&mut self.queues[number], &mut self.state);
@@ -362,7 +371,7 @@ impl Task {
         let (mut ran, mut stopped) = (0, false);
         let mut stop_here = |state: &mut TaskState| {
             stopped = stop(state);
-            stopped || state.is_stream_time_due()
+            stopped || state.is_stream_time_due() || !state.takes_records()
         };
         let next = guarded(|| {
             ran = queue.run_on(number, *left, &mut stop_here, state)?;
@@ -420,7 +429,7 @@ impl Task {
     pub fn punctuate_wall_clock(&mut self) -> Result<bool, TaskError> {
         self.check_usable()?;
         self.with_stores(|task| {
-            let fired = task.punctuate(PunctuationType::WallClock)?;
+            let fired = task.punctuate(PunctuationType::WallClock)? | task.wake_calls()?;
             Ok(task.advance_if_idle()? || fired)
         })
     }
@@ -441,7 +450,43 @@ impl Task {
 
     /// When the next wall-clock timer is due, or stream time moves on because the inputs are quiet.
     pub fn wall_clock_due(&self) -> Option<Timestamp> {
-        self.state.wall_clock_due().into_iter().chain(self.idle_due()).min()
+        self.state.wall_clock_due().into_iter().chain(self.state.calls_due()).chain(self.idle_due()).min()
+    }
+
+    /// What has become of the task's calls since this was asked the last time: whoever drives the task does their work, and
+    /// gives the answers to [`answer`](Self::answer).
+    pub fn take_calls(&mut self) -> CallChanges {
+        self.state.take_calls()
+    }
+
+    /// Gives a call its answer, with all that follows from it; `false` if the call is over already.
+    pub fn answer(&mut self, call: CallId, answer: Answer) -> Result<bool, TaskError> {
+        self.check_usable()?;
+        self.after_calls(|state| state.answer(call, answer))
+    }
+
+    fn wake_calls(&mut self) -> Result<bool, TaskError> {
+        if self.state.calls_due().is_none_or(|due| due > self.state.now()) {
+            return Ok(false);
+        }
+        self.after_calls(TaskState::wake_calls)
+    }
+
+    /// Tells the state of calls. What follows is of the records that waited for them, not of the one processed last.
+    fn after_calls(
+        &mut self,
+        tell: impl FnOnce(&mut TaskState) -> Result<bool, ProcessError>,
+    ) -> Result<bool, TaskError> {
+        let address = self.state.take_address();
+        let state = &mut self.state;
+        let told = guarded(|| tell(state));
+        self.state.set_address(address);
+        let told = told.map_err(|error| self.fail(error))?;
+        self.punctuated |= told;
+        if told {
+            self.note_activity();
+        }
+        Ok(told)
     }
 
     /// Whether a processor asked for a commit since the last one.

@@ -36,5 +36,5 @@ pub mod explorer;
 pub mod fault;
 mod mock;
 
-pub use driver::{Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
+pub use driver::{Calls, Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
 pub use mock::{Forwarded, MockContext};

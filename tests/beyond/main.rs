@@ -6,5 +6,6 @@ mod tasks;
 mod calendar;
 mod deduplicate;
 mod idle;
+mod map_async;
 mod support;
 mod top_n;

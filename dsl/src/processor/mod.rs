@@ -6,6 +6,7 @@
 
 mod advance;
 mod caches;
+mod calls;
 mod context;
 mod dead_letter;
 mod dropped;
@@ -27,6 +28,8 @@ mod timers;
 mod wrapper;
 
 pub(crate) use advance::FollowsTime;
+pub use calls::{Answer, Call, CallChanges, CallId, Work};
+pub(crate) use calls::{CallEvent, CallOf, Calls, Waited};
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext, SilentContext};
 pub use dead_letter::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_OFFSET, ERROR_PARTITION, ERROR_TOPIC, ERROR_TYPE};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, FollowsTime, GlobalStores, Journal,
+    Calls, CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, FollowsTime, GlobalStores, Journal,
     OperatorTime, Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView,
     Timers,
 };
@@ -102,6 +102,7 @@ pub struct TaskState {
     now: Timestamp,
     pub(super) dropped: DropCounts,
     pub(super) timers: Timers,
+    pub(super) calls: Calls,
     begun: Begun,
     pub(super) commit_requested: bool,
     /// The innermost node that panicked.
@@ -120,6 +121,7 @@ impl TaskState {
             now: Timestamp::ZERO,
             dropped: DropCounts::default(),
             timers: Timers::default(),
+            calls: Calls::default(),
             begun: Begun::None,
             commit_requested: false,
             panicked_in: None,
@@ -568,6 +570,7 @@ impl TaskState {
         out.number(self.begun as u64);
         out.number(u64::from(self.commit_requested));
         self.timers.snapshot(&mut out);
+        self.calls.snapshot(&mut out);
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
@@ -592,6 +595,7 @@ impl TaskState {
         self.begun = Begun::of(bytes.number()?);
         self.commit_requested = bytes.number()? != 0;
         self.timers.restore(bytes)?;
+        self.calls.restore(bytes)?;
         for store in self.parts.stores.iter_mut().flatten() {
             store.restore(bytes.bytes()?)?;
         }
@@ -612,7 +616,7 @@ impl TaskState {
             let to = crate::record::TopicPartition { topic, partition };
             self.parts.outputs.append_batch(&to, &batch.map_err(ProcessError::from)?)?;
         }
-        Ok(())
+        self.remake_calls()
     }
 }
 

@@ -6,6 +6,7 @@ use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use crate::operator::ResultsOf;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
     ProcessorNode, ProcessorWrapper, StreamOf, Takes,
@@ -138,6 +139,27 @@ impl TopologyBuilder {
             |wiring| Outlet::fixing_keys(wiring.below::<StreamOf<K, VOut>>()),
         );
         self.bring_stores(name, stores)
+    }
+
+    /// Adds a node that makes calls, with an instance per task and these stores.
+    pub(crate) fn add_calling<K, V, R, P>(
+        &mut self,
+        name: &str,
+        parents: &[&str],
+        stores: &[&str],
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) where
+        K: 'static,
+        V: 'static,
+        R: 'static,
+        P: NodeProcessor<StreamOf<K, V>, ResultsOf<K, R>>,
+    {
+        self.add_instances::<StreamOf<K, V>, ResultsOf<K, R>, StreamOf<K, R>, P>(name, parents, supplier, |wiring| {
+            Outlet::of_results(wiring.below::<StreamOf<K, R>>())
+        });
+        if let Some(node) = self.nodes.last_mut() {
+            node.stores.extend(stores.iter().map(|store| (*store).into()));
+        }
     }
 
     /// Adds a node with an instance per task. What it hands on goes by `Out`, and what its children take by `Below`.
