@@ -142,3 +142,33 @@ fn as_json(out: &mut impl Write, in_driver: &[(&str, bool)], rows: &[Row]) -> st
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_join_is_safe_on_the_embedded_log_only_and_the_single_step_everywhere() {
+        let operations = [10, 10, -20];
+        let verdict =
+            |topology: &Topology, backend| explore(topology, backend, &operations, 0).verdict(QUESTION).name();
+        let (join, single_step) = (topology::join().unwrap(), topology::single_step().unwrap());
+        assert!(!refused_in_driver(&join, &operations), "a unit test says yes");
+        for backend in backends() {
+            let expected = if backend == Backend::Embedded { "Holds" } else { "Fails" };
+            assert_eq!(verdict(&join, backend), expected, "{backend}");
+            assert_eq!(verdict(&single_step, backend), "Holds", "{backend}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_json_has_what_help_says() {
+        let report = explore(&topology::join().unwrap(), Backend::Embedded, &[10, -10], 0);
+        let mut out = Vec::new();
+        as_json(&mut out, &[("join", false)], &[Row { topology: "join", report }]).unwrap();
+        let last = String::from_utf8(out).unwrap();
+        let line: serde_json::Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+        let names = ["topology", "backend", "guarantee", "idling", "verdict", "states", "transitions", "outcomes"];
+        assert!(names.iter().all(|name| !line[name].is_null()), "{line}");
+    }
+}

@@ -8,3 +8,4 @@ mod faults;
 mod properties;
 mod question;
 mod reductions;
+mod simulation;

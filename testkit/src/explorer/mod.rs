@@ -33,6 +33,7 @@
 //! with each record by a factor. Look at [`Report::states`].
 
 mod backend;
+mod chance;
 mod event;
 mod frozen_log;
 mod look;
@@ -366,6 +367,23 @@ impl Explorer {
             let way = not_refining(self.backend.guarantee(), &found.outcomes, &without.outcomes);
             found.answers[refining].way = way.map(|way| ((0, 0), way));
         }
+        self.report(&model, found)
+    }
+
+    /// Goes so many runs at random, each to its end, for what is too big to be explored: many records, several partitions,
+    /// many faults. The same seed gives the same runs; the next seed begins with the second run of this one. Nothing
+    /// [holds](Verdict::Holds) by it: what does not fail is [`Bounded`](Verdict::Bounded).
+    ///
+    /// # Panics
+    ///
+    /// As [`explore`](Self::explore), and when it was asked whether [crashes are refined](Self::refines_crash_free), which
+    /// takes all runs: ask what is so [at the end](Self::at_quiescence).
+    pub fn sample(&self, seed: u64, runs: usize) -> Report {
+        let refines = |property: &Property| matches!(property.kind, Kind::RefinesCrashFree);
+        assert!(!self.properties.iter().any(refines), "some runs do not say how all of them end: ask `at_quiescence`");
+        let model = self.model(self.budgets);
+        let search = Search::new(Machine::new(&model), &self.properties, self.states_max, &*self.progress);
+        let found = search.walk(seed, runs);
         self.report(&model, found)
     }
 

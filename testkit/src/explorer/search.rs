@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use tidemill::task::Fingerprint;
 
 use super::backend::Guarantee;
+use super::chance::Chance;
 use super::event::Event;
 use super::look::Look;
 use super::machine::{Machine, Next};
@@ -54,6 +55,21 @@ struct Node {
 }
 
 const ROOT: u32 = 0;
+
+/// A place on a way: its cost, and how to find the way.
+type Here<'w> = (Cost, &'w dyn Fn(&[Node]) -> Way);
+
+/// The way to a world, and one more step if there is one.
+fn way_to(nodes: &[Node], mut node: u32, last: Option<u16>) -> Way {
+    let mut way: Way = last.into_iter().collect();
+    while node != ROOT {
+        let Node { parent, choice, .. } = &nodes[node as usize];
+        way.push(*choice);
+        node = *parent;
+    }
+    way.reverse();
+    way
+}
 
 pub(super) struct Search<'s, 'm> {
     machine: Machine<'m>,
@@ -150,10 +166,11 @@ impl<'s, 'm> Search<'s, 'm> {
     }
 
     fn expand(&mut self, cost: Cost, node: u32, world: &World) {
-        self.look(cost, node, world);
+        let here: Here<'_> = (cost, &|nodes| way_to(nodes, node, None));
+        self.look(here, world);
         let steps = self.machine.steps(world);
         if steps.iter().all(|step| step.is_fault()) {
-            self.end(cost, node, world);
+            self.end(here, world);
         }
         for (choice, step) in steps.into_iter().enumerate() {
             let choice = u16::try_from(choice).expect("fewer steps than 2^16");
@@ -161,34 +178,61 @@ impl<'s, 'm> Search<'s, 'm> {
             self.found.transitions += 1;
             remember(self.properties, self.machine.model, &events, &mut next.memory);
             let next_cost = (cost.0 + u32::from(is_surprise(choice, step)), cost.1 + 1);
-            self.look_at_events(&events, (world, &next), next_cost, (node, choice));
+            self.look_at_events(&events, (world, &next), (next_cost, &|nodes| way_to(nodes, node, Some(choice))));
             if !events.iter().any(|event| matches!(event, Event::Failed { .. })) {
                 self.enter(next, node, choice, next_cost);
             }
         }
     }
 
-    /// The way to a world, and one more step if there is one.
-    fn way(&self, mut node: u32, last: Option<u16>) -> Way {
-        let mut way: Way = last.into_iter().collect();
-        while node != ROOT {
-            let Node { parent, choice, .. } = &self.nodes[node as usize];
-            way.push(*choice);
-            node = *parent;
+    /// Goes some ways at random, each to its end. Whatever was asked, nothing is proved by it.
+    pub(super) fn walk(mut self, seed: u64, ways: usize) -> Found {
+        self.found.complete = false;
+        for way in 0..ways as u64 {
+            self.walk_once(&mut Chance::new(seed.wrapping_add(way)));
         }
-        way.reverse();
-        way
+        self.found
+    }
+
+    fn walk_once(&mut self, chance: &mut Chance) {
+        let mut world = self.machine.first(super::property::no_memory(self.properties));
+        let mut way = Way::new();
+        loop {
+            self.found.states += 1;
+            let cost = (u32::MAX, u32::try_from(way.len()).unwrap_or(u32::MAX));
+            self.look((cost, &|_| way.clone()), &world);
+            let steps = self.machine.steps(&world);
+            let (faults, usual): (Vec<usize>, Vec<usize>) = (0..steps.len()).partition(|step| steps[*step].is_fault());
+            if usual.is_empty() {
+                self.end((cost, &|_| way.clone()), &world);
+            }
+            // One fault for about twenty steps, so that they come at all places.
+            let among = if usual.is_empty() || chance.below(20) == 0 && !faults.is_empty() { &faults } else { &usual };
+            if among.is_empty() || (usual.is_empty() && chance.below(2) == 0) {
+                return;
+            }
+            let choice = among[chance.below(among.len())];
+            way.push(u16::try_from(choice).expect("fewer steps than 2^16"));
+            let Next { world: mut next, events } = self.machine.take(&world, steps[choice]);
+            self.found.transitions += 1;
+            remember(self.properties, self.machine.model, &events, &mut next.memory);
+            self.look_at_events(&events, (&world, &next), (cost, &|_| way.clone()));
+            if events.iter().any(|event| matches!(event, Event::Failed { .. })) {
+                return;
+            }
+            world = next;
+        }
     }
 
     /// Notes a way on which a property fails, or happens, unless a better one is known.
-    fn note(&mut self, property: usize, cost: Cost, (node, last): (u32, Option<u16>)) {
+    fn note(&mut self, property: usize, (cost, way): Here<'_>) {
         if self.found.answers[property].way.as_ref().is_none_or(|(known, _)| cost < *known) {
-            self.found.answers[property].way = Some((cost, self.way(node, last)));
+            self.found.answers[property].way = Some((cost, way(&self.nodes)));
         }
     }
 
     /// Asks what is asked of every world.
-    fn look(&mut self, cost: Cost, node: u32, world: &World) {
+    fn look(&mut self, here: Here<'_>, world: &World) {
         for property in 0..self.properties.len() {
             let happens = match &self.properties[property].kind {
                 Kind::Always(holds) => !holds(&mut Look::new(&mut self.machine, world)),
@@ -199,19 +243,13 @@ impl<'s, 'm> Search<'s, 'm> {
             };
             self.found.answers[property].asked = true;
             if happens {
-                self.note(property, cost, (node, None));
+                self.note(property, here);
             }
         }
     }
 
     /// Asks what is asked of steps.
-    fn look_at_events(
-        &mut self,
-        events: &[Event],
-        (before, after): (&World, &World),
-        cost: Cost,
-        (node, choice): (u32, u16),
-    ) {
+    fn look_at_events(&mut self, events: &[Event], (before, after): (&World, &World), here: Here<'_>) {
         for property in 0..self.properties.len() {
             for event in events {
                 let fails = match (&self.properties[property].kind, event) {
@@ -233,14 +271,14 @@ impl<'s, 'm> Search<'s, 'm> {
                 };
                 self.found.answers[property].asked = true;
                 if fails {
-                    self.note(property, cost, (node, Some(choice)));
+                    self.note(property, here);
                 }
             }
         }
     }
 
     /// Asks what is asked of worlds in which nothing is left to do.
-    fn end(&mut self, cost: Cost, node: u32, world: &World) {
+    fn end(&mut self, here: Here<'_>, world: &World) {
         let outcome = Outcome::of(self.machine.model, world);
         let mut order = 0;
         for property in 0..self.properties.len() {
@@ -250,18 +288,18 @@ impl<'s, 'm> Search<'s, 'm> {
             );
             match &self.properties[property].kind {
                 Kind::AtQuiescence(holds) if !holds(&mut Look::new(&mut self.machine, world)) => {
-                    self.note(property, cost, (node, None));
+                    self.note(property, here);
                 }
                 Kind::Confluent { topic, how } => {
                     let part = outcome.part(self.machine.model, topic, *how);
                     if *self.parts[property].get_or_insert(part) != part {
-                        self.note(property, cost, (node, None));
+                        self.note(property, here);
                     }
                 }
                 Kind::Order(_) => {
                     let first = first_of(order, &world.memory);
                     order += 1;
-                    let way = self.way(node, None);
+                    let way = here.1(&self.nodes);
                     self.found.answers[property].orders.entry(first.byte()).or_insert(way);
                 }
                 _ => {}
@@ -270,7 +308,7 @@ impl<'s, 'm> Search<'s, 'm> {
         let known = self.ends.len();
         if let std::collections::hash_map::Entry::Vacant(entry) = self.ends.entry(outcome.fingerprint().0) {
             entry.insert(known);
-            let way = self.way(node, None);
+            let way = here.1(&self.nodes);
             self.found.outcomes.push((outcome, way));
         }
     }
