@@ -98,7 +98,8 @@
 //!
 //! # Features
 //!
-//! There are none to choose yet: one build, without a C compiler.
+//! None is on by default: that build needs no C compiler. `rocksdb` adds stores in RocksDB
+//! ([`StoreEngine`](store::StoreEngine)); it builds half an hour of C++ once, and needs libclang.
 //!
 //! # Async
 //!
@@ -117,9 +118,10 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, NoPosition, Position, Posted, Queryable, ReadRecord, Row,
-    RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription,
-    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position, Posted, Queryable,
+    ReadRecord, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot,
+    Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,
+    WindowedRows,
 };
 
 // Describing what it computes.

@@ -5,6 +5,7 @@
 
 mod chooser;
 mod executor;
+mod held;
 mod origin;
 mod purge;
 mod refill;
@@ -14,4 +15,5 @@ mod trace;
 
 pub use chooser::{Chooser, EagerChooser, Step};
 pub use executor::{Committer, Executor, Settings};
+pub use held::Held;
 pub use trace::{Trace, TraceEvent};
