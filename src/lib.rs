@@ -10,7 +10,7 @@
 //! # A program
 //!
 //! A bank: each operation is decided against the balance of its account. The step that reads the balance writes it too, so no
-//! decision ever sees an old one ([why that matters][bank]).
+//! decision ever sees an old one (why that matters is a page of the book, `docs/semantics-bank-account.md`).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -78,8 +78,6 @@
 //! }
 //! ```
 //!
-//! [bank]: https://docs.rs/crate/tidemill/latest/source/docs/semantics-bank-account.md
-//!
 //! # Where things are
 //!
 //! [`prelude`] has the names that most programs need. Behind it:
@@ -98,8 +96,13 @@
 //!
 //! # Features
 //!
-//! None is on by default: that build needs no C compiler. `rocksdb` adds stores in RocksDB
-//! ([`StoreEngine`](store::StoreEngine)); it builds half an hour of C++ once, and needs libclang.
+//! None is on by default, and none but `rocksdb` needs a C compiler.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `calendar` | windows of the days, weeks and months of a time zone |
+//! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
+//! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
 //!
 //! # Async
 //!
@@ -143,6 +146,7 @@ mod guides {
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");
     page!(beyond, "docs/guide/beyond.md");
+    page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
@@ -150,6 +154,7 @@ mod guides {
     page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
+    page!(explorer, "docs/guide/explorer.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");

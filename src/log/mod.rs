@@ -141,6 +141,12 @@ pub trait Log: Send + Sync + 'static {
     /// Wakes `waker` once, after the next change of what is committed. Whoever waits calls this and then looks again.
     fn wake_at_change(&self, waker: &Waker);
 
+    /// The applications that have committed something, by name.
+    fn applications(&self) -> Result<Vec<String>, LogError>;
+
+    /// How far an application was at its last commit, as everybody may know it; empty for one that committed nothing.
+    fn progress(&self, application: &str) -> Result<Progress, LogError>;
+
     /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidemill_dsl::Topic;
 use tidemill_dsl::processor::ErrorSettings;
 use tidemill_dsl::topology::Topology;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::{App, AppState, Settings, start};
@@ -26,9 +27,14 @@ pub struct AppBuilder {
     pub(super) topology: Topology,
     pub(super) place: Option<Place>,
     pub(super) settings: Settings,
+    /// What was said by itself, which holds whatever the settings say.
+    threads: Option<usize>,
+    errors: Option<ErrorSettings>,
     pub(super) topics: Vec<(String, u32)>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state: watch::Sender<AppState>,
+    /// The async runtime that `start` is called in.
+    pub(super) runtime: Option<Handle>,
 }
 
 impl AppBuilder {
@@ -38,9 +44,12 @@ impl AppBuilder {
             topology,
             place: None,
             settings: Settings::default(),
+            threads: None,
+            errors: None,
             topics: Vec::new(),
             clock: Arc::new(SystemClock),
             state: watch::Sender::new(AppState::Starting),
+            runtime: None,
         }
     }
 
@@ -64,7 +73,8 @@ impl AppBuilder {
         AppBuilder { place: Some(Place::Log(log)), ..self }
     }
 
-    /// Replaces all settings, so call it before those that change one of them, such as [`threads`](Self::threads).
+    /// Sets all settings, but for those that [`threads`](Self::threads) and [`errors`](Self::errors) say, in whichever order they
+    /// are called.
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
         AppBuilder { settings, ..self }
@@ -72,9 +82,8 @@ impl AppBuilder {
 
     /// Sets how many threads run tasks.
     #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.settings.threads = threads;
-        self
+    pub fn threads(self, threads: usize) -> Self {
+        AppBuilder { threads: Some(threads), ..self }
     }
 
     /// Says what becomes of records that cannot be read, processed or written. By default they stop the application.
@@ -92,9 +101,8 @@ impl AppBuilder {
     /// # Ok::<(), tidemill::topology::TopologyErrors>(())
     /// ```
     #[must_use]
-    pub fn errors(mut self, errors: ErrorSettings) -> Self {
-        self.settings.tasks.errors = errors;
-        self
+    pub fn errors(self, errors: ErrorSettings) -> Self {
+        AppBuilder { errors: Some(errors), ..self }
     }
 
     /// Creates this topic with this number of partitions if it is missing, in place of the number in the settings.
@@ -115,23 +123,66 @@ impl AppBuilder {
         self.state.subscribe()
     }
 
-    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does.
+    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does, so a store is
+    /// never read before it is restored; how many records that took says [`App::restored`].
     ///
     /// # Errors
     ///
     /// `Invalid` for a topology, topics or settings that do not fit, or a folder that is not ours or cannot be written;
     /// `Locked` when another process has the folder; `Corrupt` for damaged files.
-    pub async fn start(self) -> Result<App, Error> {
-        let (done, started) = oneshot::channel();
+    pub async fn start(mut self) -> Result<App, Error> {
+        self.runtime = Handle::try_current().ok();
+        let (this, (done, started)) = (self.with_single_settings(), oneshot::channel());
         // Opening and restoring block, so they have a thread of their own; this needs no particular async runtime.
         let begin = move || {
             // Whoever started it may have gone; the application then closes with its handle.
-            let _ = done.send(start::start(self));
+            let _ = done.send(start::start(this));
         };
         std::thread::Builder::new()
             .name("tidemill-start".into())
             .spawn(begin)
             .map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
         started.await.map_err(|_| Error::new(ErrorKind::Invalid, "the start panicked; see the message above"))?
+    }
+
+    /// Puts what was said by itself into the settings.
+    fn with_single_settings(mut self) -> Self {
+        if let Some(threads) = self.threads.take() {
+            self.settings.threads = threads;
+        }
+        if let Some(errors) = self.errors.take() {
+            self.settings.tasks.errors = errors;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidemill_dsl::processor::ErrorHandler;
+    use tidemill_dsl::stream::StreamsBuilder;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_by_itself_holds_whatever_the_order() {
+        let settings = || Settings { threads: 1, commit_interval: Duration::from_secs(7), ..Settings::default() };
+        let errors = || ErrorSettings::all(ErrorHandler::skip());
+        let begun = || {
+            let builder = StreamsBuilder::new();
+            builder.stream(&Topic::<String, i64>::of("in")).for_each(|_, _| ());
+            AppBuilder::new("app", builder.build().unwrap())
+        };
+        let orders = [
+            begun().threads(3).errors(errors()).settings(settings()),
+            begun().settings(settings()).errors(errors()).threads(3),
+        ];
+        for builder in orders {
+            let Settings { threads, commit_interval, tasks, .. } = builder.with_single_settings().settings;
+            assert_eq!((threads, commit_interval), (3, Duration::from_secs(7)));
+            assert!(format!("{:?}", tasks.errors).contains("Skip"), "{:?}", tasks.errors);
+        }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     /// What each worker's tasks hold in memory.
     pub(super) held: Vec<HeldByWorker>,
     pub(super) state: watch::Sender<AppState>,
+    /// The async runtime that the application was started in.
+    pub(super) runtime: Option<tokio::runtime::Handle>,
 }
 
 /// What a worker's tasks held in memory at its last step.

@@ -80,6 +80,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         inputs,
         held: (0..workers).map(|_| HeldByWorker::default()).collect(),
         state: builder.state,
+        runtime: builder.runtime,
     });
     let settings = shares.exec(&builder.settings, workers, shared.inputs.len());
     let (threads, restored) = start_workers(&shared, Tasks { global, tasks }, settings)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidemill_dsl::processor::ProcessError;
+use tidemill_dsl::processor::{ProcessError, Stage};
 
 use super::TaskId;
 
@@ -58,7 +58,15 @@ impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let task = &self.0.task;
         match &self.0.cause {
-            Some(cause) => write!(f, "task {task}: {cause}"),
+            Some(cause) => {
+                write!(f, "task {task}: {cause}")?;
+                match cause.stage() {
+                    Stage::Deserialization => {
+                        f.write_str("; to leave such records out, set the `deserialization` handler of `errors`")
+                    }
+                    _ => Ok(()),
+                }
+            }
             None => {
                 write!(f, "task {task} failed before: drop it and make a new one, which restores from the last commit")
             }

@@ -3,6 +3,9 @@
 #[path = "../common/tasks.rs"]
 mod tasks;
 
+mod calendar;
 mod deduplicate;
+mod idle;
+mod map_async;
 mod support;
 mod top_n;

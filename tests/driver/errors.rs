@@ -145,12 +145,15 @@ fn send_bytes(key: Option<&[u8]>, value: Option<&[u8]>, at: i64) -> String {
 
 const SECOND: &str = "task 0_0: processing failed on record 1 of topic `in` partition 0: ";
 
+/// What can be done about records that cannot be read.
+const HANDLE: &str = "; to leave such records out, set the `deserialization` handler of `errors`";
+
 #[test]
 fn bytes_that_cannot_be_read_name_the_record_and_the_cause() {
     assert_eq!(
         send_bytes(Some(b"key"), Some(b"123"), 0),
         format!(
-            "{SECOND}its value cannot be read: `i64` expects 8 bytes, and 3 came: was this written with another serde?"
+            "{SECOND}its value cannot be read: `i64` expects 8 bytes, and 3 came: was this written with another serde?{HANDLE}"
         )
     );
 }
@@ -161,8 +164,8 @@ fn a_null_that_the_type_has_no_place_for_says_what_to_do() {
     for remedy in ["unexpected null: ", "`Option`", "`skip_nulls()`"] {
         assert!(unexpected.contains(remedy), "{unexpected}");
     }
-    assert_eq!(send_bytes(Some(b"key"), None, 0), format!("{SECOND}its value cannot be read: {unexpected}"));
-    assert_eq!(send_bytes(None, Some(&[0; 8]), 0), format!("{SECOND}its key cannot be read: {unexpected}"));
+    assert_eq!(send_bytes(Some(b"key"), None, 0), format!("{SECOND}its value cannot be read: {unexpected}{HANDLE}"));
+    assert_eq!(send_bytes(None, Some(&[0; 8]), 0), format!("{SECOND}its key cannot be read: {unexpected}{HANDLE}"));
 }
 
 #[test]

@@ -9,10 +9,10 @@ use tidemill::processor::{
     ErrorHandler, ErrorSettings, Flow, PartialEffects, Processor, PunctuationType, SilentContext, Stage, Verdict,
 };
 use tidemill::record::{Headers, Partitions, Record, Timestamp};
-use tidemill::state::{Store, StoreSpec};
+use tidemill::state::{Changelog, Store, StoreSpec};
 use tidemill::stream::{Produced, Stream, StreamsBuilder};
 use tidemill::topology::TaskSettings;
-use tidemill_testkit::{RawRecord, TestDriver};
+use tidemill_testkit::{Commit, RawRecord, TestDriver};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OUT: Topic<String, i64> = Topic::of("out");
@@ -259,6 +259,26 @@ fn a_processor_that_cannot_begin_fails_the_task_whatever_handlers_say() {
         });
         let text = driver.input(&IN).try_send("a", 1).unwrap_err().to_string();
         assert!(text.contains("not today"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_said_by_itself_holds_whatever_the_order() {
+    let refusing = || {
+        let builder = StreamsBuilder::new();
+        let sums = builder.stream(&IN).group_by_key();
+        sums.try_aggregate(&SUMS, || 0, |sum: i64, _, value| unlucky(value).map(|value| sum + value));
+        TestDriver::new(&builder.build().unwrap()).commits(Commit::OnDemand)
+    };
+    let skip = || ErrorSettings::all(ErrorHandler::skip());
+    let settings = TaskSettings::default; // those of an application: the last value per commit, and no handler
+    for mut driver in [
+        refusing().errors(skip()).changelog(Changelog::EveryUpdate).settings(settings()),
+        refusing().settings(settings()).changelog(Changelog::EveryUpdate).errors(skip()),
+    ] {
+        driver.input(&IN).send("a", 1).send("a", 13).send("a", 2);
+        driver.commit().unwrap();
+        assert_eq!(driver.take_raw("test-sums-changelog").len(), 2);
     }
 }
 

@@ -11,6 +11,7 @@ use tidemill::window::{EmitStrategy, Hopping, Session, Sliding, Tumbling};
 use tidemill_testkit::TestDriver;
 
 type Nullable = Topic<Option<String>, Option<i64>>;
+type Describe = fn(&StreamsBuilder);
 
 const IN: Topic<String, i64> = Topic::of("in");
 const NULLS: Nullable = Topic::of("in");
@@ -112,7 +113,7 @@ fn the_numbers_of_other_nodes_do_not_move() {
 
 #[test]
 fn aggregations_joins_and_tables_write_what_they_drop() {
-    let verbs: [fn(&StreamsBuilder); 6] = [
+    let verbs: [Describe; 6] = [
         |b| _ = b.stream(&NULLS).dropped_to(&DROPPED).group_by_key().count(),
         |b| _ = b.stream(&NULLS).group_by_key().dropped_to(&DROPPED).reduce(|sum, value| sum + value),
         |b| {
@@ -259,7 +260,7 @@ fn late_records_go_to_a_topic_if_no_window_takes_them() {
 #[test]
 fn every_kind_of_windows_writes_late_records() {
     const SESSIONS: SessionStore<String, i64> = SessionStore::of("sessions");
-    let kinds: [(fn(&StreamsBuilder), &[i64], &[i64]); 6] = [
+    let kinds: [(Describe, &[i64], &[i64]); 6] = [
         (
             |b| _ = b.stream(&IN).group_by_key().windowed_by(Tumbling::of(ms(100))).late_to(&LATE).count(),
             &[50, 100, 99],

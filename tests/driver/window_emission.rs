@@ -39,7 +39,7 @@ fn row(key: &str, value: impl Into<Option<i64>>, time: i64) -> (String, Option<i
 /// Sums in windows of 10 ms.
 fn windows(emit: Emit, strategy: EmitStrategy) -> Topology {
     let builder = StreamsBuilder::new();
-    let kept = Materialized::from(&WINDOWS).emit(emit);
+    let kept = Materialized::windows(&WINDOWS).emit(emit);
     let sums =
         builder.stream(&IN).group_by_key().windowed_by(Tumbling::of(ms(10)).with_grace(ms(5))).emit_strategy(strategy);
     sums.reduce_with(kept, |sum, v| sum + v).to_stream().map(|key, sum| (key.to_string(), *sum)).to(&OUT);
@@ -49,7 +49,7 @@ fn windows(emit: Emit, strategy: EmitStrategy) -> Topology {
 /// Sums in sessions with gaps of 10 ms.
 fn sessions(emit: Emit) -> Topology {
     let builder = StreamsBuilder::new();
-    let kept = Materialized::from(&SESSIONS).emit(emit);
+    let kept = Materialized::sessions(&SESSIONS).emit(emit);
     let sums = builder.stream(&IN).group_by_key().windowed_by(Session::gap(ms(10)).with_grace(ms(1_000)));
     sums.reduce_with(kept, |sum, v| sum + v).to_stream().map(|key, sum| (key.to_string(), *sum)).to(&OUT);
     builder.build().unwrap()

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tidemill::log::{EmbeddedLog, Log, LogErrorKind, LogSettings, TopicSpec};
+use tidemill::log::{Append, EmbeddedLog, Log, LogErrorKind, LogSettings, Notes, TopicSpec};
+use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 
 fn open(folder: &Path) -> Result<EmbeddedLog, (LogErrorKind, String)> {
     EmbeddedLog::open(folder, LogSettings::default()).map_err(|error| (error.kind(), error.to_string()))
@@ -111,4 +112,84 @@ fn only_the_owner_may_read() {
     for name in names(&folder) {
         assert_eq!(mode(&folder.join(&name)), 0o600, "{name}");
     }
+}
+
+fn append(log: &EmbeddedLog, value: &str) -> Result<Vec<Offset>, LogErrorKind> {
+    let mut records = BatchBuilder::default();
+    records.push(Timestamp::ZERO, Some(b"key"), Some(value.as_bytes()), &Headers::NONE);
+    let append = Append { to: TopicPartition::new("orders", 0), records: records.finish(Offset::ZERO) };
+    log.append(vec![append], "", Notes::new()).map_err(|error| error.kind())
+}
+
+#[test]
+fn a_reader_takes_the_folder_as_it_is_and_can_write_nothing() {
+    let folder = TempDir::new().unwrap();
+    let writer = open(folder.path()).unwrap();
+    writer.create_topic(&TopicSpec::new("orders", 1)).unwrap();
+    append(&writer, "first").unwrap();
+    let reader = EmbeddedLog::open_read_only(folder.path(), LogSettings::default()).unwrap();
+    let orders = TopicPartition::new("orders", 0);
+    append(&writer, "second").unwrap();
+    assert_eq!(reader.bounds(&orders).unwrap().end, Offset::new(1), "what came later is not seen");
+    assert_eq!(append(&reader, "third"), Err(LogErrorKind::Unavailable));
+    assert_eq!(reader.read(&orders, Offset::ZERO, 1).unwrap().len(), 1, "reading goes on");
+    drop(reader);
+    append(&writer, "third").unwrap();
+    drop(writer);
+    let segment = folder.path().join(format!("{:020}.segment", 0));
+    let bytes = fs::read(&segment).unwrap();
+    // Any moment of a writer's append: what is whole is there, and the disk is left alone.
+    for length in (bytes.len() - 200..bytes.len()).rev() {
+        fs::write(&segment, &bytes[..length]).unwrap();
+        let reader = EmbeddedLog::open_read_only(folder.path(), LogSettings::default()).unwrap();
+        let end = reader.bounds(&orders).unwrap().end;
+        assert!(end < Offset::new(3), "the last record is not whole at {length}");
+        assert_eq!(fs::read(&segment).unwrap().len(), length);
+    }
+    assert_eq!(
+        EmbeddedLog::open_read_only(folder.path().join("none"), LogSettings::default()).err().unwrap().kind(),
+        LogErrorKind::Invalid
+    );
+}
+
+#[test]
+fn readers_find_a_whole_log_while_it_is_written_and_cleaned() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = TempDir::new().unwrap();
+    let small = LogSettings { segment_bytes: 4 << 10, ..LogSettings::default() };
+    let small = LogSettings { durability: tidemill::log::Durability::Never, ..small };
+    let writer = EmbeddedLog::open(folder.path(), small).unwrap();
+    let config = tidemill::log::TopicConfig {
+        cleanup: tidemill::log::Cleanup::Compact,
+        ..tidemill::log::TopicConfig::default()
+    };
+    writer.create_topic(&TopicSpec { config, ..TopicSpec::new("orders", 1) }).unwrap();
+    let (done, orders) = (AtomicBool::new(false), TopicPartition::new("orders", 0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..4_000 {
+                append(&writer, &format!("{n:0100}")).unwrap();
+                if n % 50 == 0 {
+                    writer.clean(Timestamp::ZERO).unwrap();
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        let (mut looks, mut last) = (0, Offset::ZERO);
+        while !done.load(Ordering::SeqCst) || looks < 5 {
+            let reader = EmbeddedLog::open_read_only(folder.path(), LogSettings::default()).unwrap();
+            let bounds = reader.bounds(&orders).unwrap();
+            assert!(bounds.end >= last, "time goes on");
+            last = bounds.end;
+            let (mut next, mut records) = (bounds.start, 0);
+            while next < bounds.end {
+                for batch in reader.read(&orders, next, 4 << 10).unwrap() {
+                    records += batch.count();
+                    next = batch.end();
+                }
+            }
+            assert!(records > 0 || last == Offset::ZERO);
+            looks += 1;
+        }
+    });
 }

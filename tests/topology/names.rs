@@ -109,12 +109,18 @@ fn a_join_makes_the_tables_store_one_that_is_kept() {
 fn explicit_naming_refuses_all_numbered_names_at_once() {
     let builder = StreamsBuilder::new().naming(Naming::Explicit);
     unnamed(&builder);
-    let names = numbered(&builder).join(", ");
+    let names = numbered(&builder);
+    let (stores, topics): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.contains("STATE-STORE"));
+    assert!(!stores.is_empty() && !topics.is_empty(), "{names:?}");
+    let list = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     assert_eq!(
         builder.build().unwrap_err().to_string(),
         format!(
-            "the topology is wrong: these stores and topics have no name of their own, so theirs would move when an operator \
-             is added upstream: {names}; name them"
+            "the topology is wrong: numbered names move when an operator is added upstream, and these reach the disk; stores: {} \
+             (pass a descriptor, such as a `&Store`, to the verb's `_with` form, or name the verb); repartition topics: {} \
+             (`.named(..)` on the grouping, join or `repartition`)",
+            list(&stores),
+            list(&topics),
         )
     );
 }

@@ -1,12 +1,15 @@
 //! What the typed builder's types cannot rule out is refused by `build`, all of it at once.
 
+use std::time::Duration;
+
 use tidemill::Topic;
 use tidemill::processor::{Context, Flow, Processor};
-use tidemill::record::Record;
-use tidemill::serde::Data;
-use tidemill::state::{Store, StoreSpec};
-use tidemill::stream::{Consumed, StreamsBuilder, Table};
+use tidemill::record::{Record, Timestamp};
+use tidemill::serde::{Data, SerdeRef};
+use tidemill::state::{SessionStore, Store, StoreSpec, VersionedStore, WindowStore};
+use tidemill::stream::{Buffer, Consumed, Materialized, StreamsBuilder, Suppressed, Table, WindowKind, WindowedStream};
 use tidemill::topology::{Fault, OffsetReset, TimestampExtractor};
+use tidemill::window::{EmitStrategy, Hopping, Session, TimeWindowed, Tumbling, Unlimited, Windowed};
 
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
@@ -226,16 +229,118 @@ fn a_type_that_says_nothing_about_its_bytes() {
         |builder| {
             builder.stream(&IN).map(|key, _| (key.clone(), Mute)).repartition();
         },
-        "nothing says how `topology::typed_faults::Mute`, the value of a repartition topic, is written: derive it with \
-         `#[data(json)]`, or give serdes in the verb's options",
+        "nothing says how `topology::typed_faults::Mute`, the value of a repartition topic, is written: name a format, by \
+         `#[data(json)]` on the type, by a descriptor such as `Store::json`, or by serdes in the verb's options",
     );
     check(
         |builder| {
             let stream = builder.stream(&IN).map_values(|_| Mute);
             stream.group_by_key().reduce(|_, _| Mute);
         },
-        "nothing says how `topology::typed_faults::Mute`, the value of a store, is written: derive it with \
-         `#[data(json)]`, or give serdes in the verb's options",
+        "nothing says how `topology::typed_faults::Mute`, the value of a store, is written: name a format, by \
+         `#[data(json)]` on the type, by a descriptor such as `Store::json`, or by serdes in the verb's options",
+    );
+}
+
+#[test]
+fn a_tuple_that_nobody_says_the_format_of() {
+    check(
+        |builder| {
+            let pairs = builder.stream(&IN).map_values(|value| (*value, "pair".to_owned()));
+            pairs.map_values(|(value, _)| *value).to(&OUT);
+            pairs.group_by_key().reduce_with(&Store::json("kept"), |_, pair| pair.clone());
+            pairs.group_by_key().reduce(|_, pair| pair.clone());
+        },
+        "nothing says how `(i64, alloc::string::String)`, the value of a store, is written: name a format, by \
+         `#[data(json)]` on the type, by a descriptor such as `Store::json`, or by serdes in the verb's options",
+    );
+}
+
+/// What is said of windows of records, where `aggregate` is the node.
+fn check_windows<W: WindowKind>(windows: W, aggregate: fn(&WindowedStream<'_, String, i64, W>), expected: &str) {
+    check(
+        |builder| aggregate(&builder.stream(&IN).group_by_key().windowed_by(windows)),
+        &format!("the windows of node `KSTREAM-AGGREGATE-0000000002` cannot be: {expected}"),
+    );
+}
+
+#[test]
+fn windows_that_cannot_be() {
+    let ms = Duration::from_millis;
+    let short = "they are shorter than a millisecond: give them another length";
+    check_windows(Tumbling::of(ms(0)), |windowed| _ = windowed.count(), short);
+    check_windows(Hopping::of(ms(10), ms(0)), |windowed| _ = windowed.count(), short);
+    check_windows(
+        Hopping::of(ms(10), ms(20)),
+        |windowed| _ = windowed.count(),
+        "they advance by 20 ms and are 10 ms long, so records lie between them: let them advance by less",
+    );
+    check_windows(
+        Unlimited::from(Timestamp::from_millis(-1)),
+        |windowed| _ = windowed.count(),
+        "they begin at -1, before time 0: begin them there or later",
+    );
+    check_windows(Session::gap(ms(0)), |windowed| _ = windowed.count(), "their gap is 0 ms: give them a longer one");
+}
+
+#[test]
+fn stores_that_forget_rows_of_open_windows() {
+    const PER_SECOND: WindowStore<String, i64> = WindowStore::of("per-second");
+    const VISITS: SessionStore<String, i64> = SessionStore::of("visits");
+    let ms = Duration::from_millis;
+    let name =
+        |node: &str, text: &str| format!("the windows of node `{node}` cannot be: their store keeps rows for {text}");
+    check(
+        |builder| {
+            let windowed = builder.stream(&IN).group_by_key().windowed_by(Tumbling::of(ms(1_000)).with_grace(ms(500)));
+            windowed.count_with(Materialized::windows(&PER_SECOND).retention(ms(1_499))).named("counted").to_stream();
+        },
+        &name("counted", "1499 ms, and they take records for 1500 ms: keep rows longer"),
+    );
+    check(
+        |builder| {
+            let windowed = builder.stream(&IN).group_by_key().windowed_by(Session::gap(ms(1_000)));
+            windowed.count_with(Materialized::sessions(&VISITS).retention(ms(999))).named("counted").to_stream();
+        },
+        &name("counted", "999 ms, and they take records for 1000 ms: keep rows longer"),
+    );
+}
+
+#[test]
+fn several_streams_in_windows_that_come_out_on_close() {
+    const PER_SECOND: WindowStore<String, i64> = WindowStore::of("per-second");
+    check(
+        |builder| {
+            let windowed = builder.stream(&IN).group_by_key().windowed_by(Tumbling::of(Duration::from_secs(1)));
+            let windowed = windowed.emit_strategy(EmitStrategy::OnWindowClose);
+            windowed.cogroup(|sum: i64, _, value| sum + value).aggregate(&PER_SECOND, || 0).named("sums").to_stream();
+        },
+        "the windows of node `sums-cogroup-merge` cannot be: several streams are folded in them, each with a time of its own, so \
+         nobody knows when they are closed: let results wait with `suppress`",
+    );
+}
+
+#[test]
+fn a_suppress_of_what_it_cannot_wait_for() {
+    const VERSIONS: VersionedStore<String, i64> = VersionedStore::of("versions", Duration::from_secs(60));
+    check(
+        |builder| {
+            let serde = TimeWindowed::serde(SerdeRef::of(), Duration::from_secs(1));
+            let windows: Topic<Windowed<String>, i64> = Topic::new("windows", serde, SerdeRef::of());
+            let unwindowed = builder.table(&windows);
+            unwindowed.suppress(Suppressed::until_window_closes(Buffer::unbounded())).named("final").to_stream();
+        },
+        "the windows of node `final` cannot be: it is to wait until they are closed, and no windowed aggregation is above it: \
+         use `until_time_limit`, or suppress the table of such an aggregation",
+    );
+    check(
+        |builder| {
+            let versioned = builder.table_with(&OTHER, &VERSIONS).filter(|_, _| true);
+            let calm = Suppressed::until_time_limit(Duration::from_secs(1), Buffer::unbounded());
+            versioned.suppress(calm).named("calm").to_stream().to(&OUT);
+        },
+        "node `calm` would let changes of a versioned table wait, and a later one of them may be of an earlier time: `suppress` \
+         a table in another store",
     );
 }
 
@@ -260,8 +365,6 @@ fn faults_of_verbs_and_of_nodes_come_together() {
 
 #[test]
 fn a_join_that_waits_longer_than_its_table_remembers() {
-    use std::time::Duration;
-    use tidemill::state::VersionedStore;
     use tidemill::stream::Joined;
     const MINUTE: VersionedStore<String, i64> = VersionedStore::of("minute", Duration::from_secs(60));
     let patient = || Joined::grace(Duration::from_secs(61));

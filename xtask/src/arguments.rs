@@ -8,15 +8,15 @@ pub(crate) const HELP: &str = "\
 The tasks of this repository. Each prints a table of its steps and ends with `N passed, N failed`.
 
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
-  cargo xtask test    examples, tests and documentation tests, on default features:
-                      no C compiler, no server
+  cargo xtask test    examples, tests and documentation tests, on default features, and
+                      those of the program `tidemill`: no C compiler, no server
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
   --yes               install what a step needs and is missing, without asking; so does CI=true
   --long              test only: 4,096 cases for each property, where a first run takes 256
 
-Steps of lint: format, clippy, docs, deny. Steps of test: examples, tests,
-examples-release, release, doctests.
+Steps of lint: format, clippy, clippy-cli, docs, deny. Steps of test: examples, tests,
+cli, examples-release, release, doctests.
 
 While working on one thing, cargo itself is quicker:
 

@@ -8,6 +8,8 @@ use crate::tools::Tool;
 
 /// Test programs that are too slow without optimisation: they replay or crash whole applications.
 const OPTIMISED: [&str; 2] = ["crash", "golden"];
+/// Test programs of a feature, with the programs that they test.
+const OF_CLI: &str = "cli";
 /// The folders of the packages whose tests run.
 const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
 /// For each property, where `--long` is given; 256 is what proptest takes by itself.
@@ -25,6 +27,8 @@ pub(crate) fn of_lint() -> Vec<Step> {
         )
         .needing(Tool::Clippy)
         .needing(Tool::Libclang),
+        Step::check("clippy-cli", "clippy --features cli --bin tidemill --test cli -- -D warnings")
+            .needing(Tool::Clippy),
         Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
         Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
@@ -32,14 +36,15 @@ pub(crate) fn of_lint() -> Vec<Step> {
 }
 
 pub(crate) fn of_test(options: &Options) -> Vec<Step> {
-    let (optimised, plain): (Vec<_>, Vec<_>) =
-        test_programs(root()).into_iter().partition(|name| OPTIMISED.contains(&name.as_str()));
+    let of_default = test_programs(root()).into_iter().filter(|name| name != OF_CLI);
+    let (optimised, plain): (Vec<_>, Vec<_>) = of_default.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
     let tests = format!("test --workspace --no-fail-fast --lib --bins --examples{}", chosen(&plain));
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
         Step::new("examples", "build --workspace --examples"),
         Step::new("tests", &tests),
+        Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
     ];
     if !optimised.is_empty() {
         steps.push(Step::new("examples-release", "build --release --workspace --examples"));

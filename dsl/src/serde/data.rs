@@ -45,7 +45,8 @@ pub trait Data: Sized + Send + 'static {
     message = "`{Self}` has no format of its own, so nothing says how it is written",
     label = "no `DefaultSerde`",
     note = "for a type of yours: `#[derive(Data)]` with `#[data(json)]` and serde's `Serialize` and `Deserialize`",
-    note = "or name a format: `Topic::json(..)`, or `Topic::new(name, key_serde, value_serde)`; `Store` has the same"
+    note = "or name a format: `Topic::json(..)`, or `Topic::new(name, key_serde, value_serde)`; `Store` has the same",
+    note = "keys with windows: `TimeWindowed::serde(SerdeRef::of(), size)` or `SessionWindowed::serde(SerdeRef::of())` as the key's"
 )]
 pub trait DefaultSerde: Data {
     /// The serde.

@@ -11,6 +11,7 @@
 //! | `Option<T>` | as `T` | null, or as `T` |
 //! | `Vec<T>` | `list<..>` | Kafka's list format, see [`List`] |
 //! | `serde_json::Value`, types with `#[data(json)]` | `json` | compact JSON |
+//! | tuples of 2 to 6 | | none of their own: `Topic::json`, `Store::json`, [`SerdeRef::json`] write arrays |
 
 mod changed;
 mod data;
@@ -26,6 +27,7 @@ mod subscription;
 #[cfg(test)]
 mod testing;
 mod text;
+mod tuple;
 mod varint;
 
 pub(crate) use changed::{Changed, ChangedSerde};

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::serde::SerdeRef;
 use crate::topology::{TaskSettings, TopicKind};
-use crate::window::millis;
+use crate::window::{WindowEnds, millis};
 
 /// What a store writes to its changelog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,7 +119,7 @@ impl StoreSpec {
         retention: Duration,
     ) -> Self {
         let (size, retention) = (millis(size), millis(retention));
-        let keeping = WindowKeeping { size, retention, duplicates: None, closing: false };
+        let keeping = WindowKeeping { ends: WindowEnds::Size(size), retention, duplicates: None, closing: false };
         StoreSpec::windowed(store, RowFormat::Plain, keeping)
     }
 
@@ -130,12 +130,12 @@ impl StoreSpec {
         keeping: WindowKeeping,
     ) -> Self {
         let kind = if format.has_time() { "timestamped window" } else { "window" };
-        let WindowKeeping { size, retention, .. } = keeping;
+        let (size, retention) = (keeping.ends.size(), keeping.retention);
         let (key, value) = (store.key_serde().name(), store.value_serde().name());
         let shape = format!("{kind} of {size} ms {key} -> {value}");
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         let make = StoreSpec::new(name.clone(), shape, move |kept| {
-            WindowState::new(name.clone(), &store, format, keeping, kept)
+            WindowState::new(name.clone(), &store, format, keeping.clone(), kept)
         });
         make.retained(retention)
     }

@@ -14,15 +14,15 @@ use super::{
 };
 use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
-use crate::window::{Window, Windowed};
+use crate::window::{Window, WindowEnds, Windowed};
 
 /// How a window store keeps its rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct WindowKeeping {
     /// How long behind the greatest start rows can be read, in milliseconds.
     pub(crate) retention: i64,
-    /// The length of a window: what is added to a start to make its end.
-    pub(crate) size: i64,
+    /// How the end of a window follows from its start.
+    pub(crate) ends: WindowEnds,
     /// Whether a second row of the same key and start stands beside the first, and how; `None`: it takes its place.
     pub(crate) duplicates: Option<Duplicates>,
     /// Whether windows are asked for in the order of their times once they are closed.
@@ -42,7 +42,7 @@ pub(crate) struct Duplicates {
 pub struct WindowState<K: 'static, V: 'static> {
     keys: SerdeRef<K>,
     rows: SegmentedRows<WindowKeys, V>,
-    size: i64,
+    ends: WindowEnds,
     duplicates: Option<Duplicates>,
     /// Sequence number of the last duplicate.
     sequence: Undoable<u32>,
@@ -70,7 +70,7 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         WindowState {
             keys: store.key_serde().clone(),
             rows: SegmentedRows::new(name, store.value_serde().clone(), format, times, kept),
-            size: keeping.size,
+            ends: keeping.ends,
             duplicates: keeping.duplicates,
             sequence: Undoable::new(0),
             key_buffer: Vec::new(),
@@ -78,9 +78,14 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         }
     }
 
+    /// How the end of a window follows from its start.
+    pub(crate) fn ends(&self) -> WindowEnds {
+        self.ends.clone()
+    }
+
     /// The window that begins at `start`.
     pub(crate) fn window(&self, start: i64) -> Window {
-        Window::of_millis(start, start.saturating_add(self.size))
+        self.ends.window(start)
     }
 
     #[inline]

@@ -46,9 +46,8 @@ impl<'a, K: 'static, V: Send + 'static> WindowAccess<'a, K, V> {
         direction: Direction,
         mut visit: impl FnMut(Window, &V) -> ControlFlow<()>,
     ) -> Flow {
-        let size = self.state.window(0).end.as_millis();
-        let window = |start: i64| Window::of_millis(start, start.saturating_add(size));
-        let visit = &mut |_: &[u8], start, value: &V, _| visit(window(start), value);
+        let ends = self.state.ends();
+        let visit = &mut |_: &[u8], start, value: &V, _| visit(ends.window(start), value);
         Ok(self.state.walk_key(key, millis(&starts), (direction, self.out.reader), visit)?)
     }
 
@@ -97,17 +96,14 @@ impl<'a, K: 'static, V: Send + 'static> WindowAccess<'a, K, V> {
         direction: Direction,
         mut visit: impl FnMut(Windowed<K>, &V, Timestamp) -> ControlFlow<()>,
     ) -> Flow {
-        let (size, serde) = (self.state.window(0).end.as_millis(), self.state.key_serde());
+        let (ends, serde) = (self.state.ends(), self.state.key_serde());
         let mut undecodable = None;
         self.state.walk(
             keys,
             millis(starts),
             (direction, self.out.reader),
             &mut |key, start, value, time| match serde.read(key) {
-                Ok(key) => {
-                    let window = Window::of_millis(start, start.saturating_add(size));
-                    visit(Windowed { key, window }, value, time)
-                }
+                Ok(key) => visit(Windowed { key, window: ends.window(start) }, value, time),
                 Err(error) => {
                     undecodable = Some(error);
                     ControlFlow::Break(())

@@ -2,7 +2,7 @@
 
 use super::plan::{StepId, StoreId};
 use super::stream_type::{KnownSerdes, Sources, serde_for};
-use super::{GroupedStream, Materialized, Table};
+use super::{GroupedStream, IntoMaterialized, Materialized, Table};
 use crate::operator::{Aggregate, Reduce, TableStore};
 use crate::processor::{Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::{Data, SerdeRef};
@@ -48,9 +48,13 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// assert_eq!(driver.store(&COUNTS).get("a"), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn count_with(&self, materialized: impl Into<Materialized<K::Plain, i64>>) -> Table<'b, K::Plain, i64> {
+    pub fn count_with(&self, materialized: impl IntoMaterialized<K::Plain, i64>) -> Table<'b, K::Plain, i64> {
         let fold = |count: i64, _: &K::Plain, _: &V::Plain| Ok(Some(count + 1));
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), move |store| Aggregate { store, initial: || 0i64, fold })
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), move |store| Aggregate {
+            store,
+            initial: || 0i64,
+            fold,
+        })
     }
 
     /// Combines the values of each key; the first one is the first row as it is.
@@ -100,7 +104,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// ```
     pub fn reduce_with<R: Into<Option<V::Plain>>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain>,
         combine: impl Fn(V::Plain, &V::Plain) -> R + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, V::Plain>
     where
@@ -127,14 +131,14 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// ```
     pub fn try_reduce_with<R: Into<Option<V::Plain>>, E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain>,
         combine: impl Fn(V::Plain, &V::Plain) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, V::Plain>
     where
         V::Plain: Clone,
     {
         let combine = move |row, value: &V::Plain| combine(row, value).map(Into::into).map_err(Into::into);
-        self.folded("KSTREAM-REDUCE-", materialized.into(), move |store| Reduce { store, combine })
+        self.folded("KSTREAM-REDUCE-", materialized.into_materialized(), move |store| Reduce { store, combine })
     }
 
     /// Folds the records of each key into a row: `initial` makes the first state, `fold` takes the state and gives the new
@@ -167,7 +171,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// ```
     pub fn aggregate<A, T, R>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A>>,
+        materialized: impl IntoMaterialized<K::Plain, A>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V::Plain) -> R + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, A>
@@ -202,7 +206,7 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// ```
     pub fn try_aggregate<A, T, R, E>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A>>,
+        materialized: impl IntoMaterialized<K::Plain, A>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V::Plain) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, A>
@@ -214,7 +218,11 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     {
         let fold =
             move |state, key: &K::Plain, value: &V::Plain| fold(state, key, value).map(Into::into).map_err(Into::into);
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), move |store| Aggregate { store, initial, fold })
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), move |store| Aggregate {
+            store,
+            initial,
+            fold,
+        })
     }
 
     /// Plans an aggregation into a key-value store, which may keep versions.

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::sides::Sides;
 use super::stream_type::Sources;
 use super::table::{self, Table};
-use super::{Consumed, Materialized, Stream};
+use super::{Consumed, IntoMaterialized, Materialized, Stream};
 use crate::processor::ProcessorWrapper;
 use crate::serde::{Data, Nullable, SerdeRef};
 use crate::state::StoreSpec;
@@ -318,12 +318,12 @@ impl StreamsBuilder {
     /// assert_eq!(driver.store(&ROWS).get("a"), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl Into<Materialized<K, V>>) -> Table<'_, K, V>
+    pub fn table_with<K, V>(&self, topic: &Topic<K, V>, materialized: impl IntoMaterialized<K, V>) -> Table<'_, K, V>
     where
         K: Data<Plain = K>,
         V: Data<Plain = V> + Clone,
     {
-        let mut materialized = materialized.into();
+        let mut materialized = materialized.into_materialized();
         materialized.key.get_or_insert_with(|| topic.key_serde().clone());
         materialized.value.get_or_insert_with(|| topic.value_serde().clone());
         let serdes = (materialized.key.clone(), materialized.value.clone());
@@ -365,9 +365,9 @@ impl StreamsBuilder {
     pub fn build(self) -> Result<Topology, TopologyErrors> {
         let mut plan = self.plan.into_inner();
         if self.naming == Naming::Explicit {
-            let names = plan.numbered_names();
-            if !names.is_empty() {
-                plan.faults.push(Fault::ExplicitNames { names });
+            let (stores, topics) = plan.numbered_names();
+            if !stores.is_empty() || !topics.is_empty() {
+                plan.faults.push(Fault::ExplicitNames { stores, topics });
             }
         }
         let mut builder = plan.lower();
@@ -375,9 +375,10 @@ impl StreamsBuilder {
         builder.build()
     }
 
-    /// Persistent names that are numbered: they move when an operator is added upstream.
+    /// Names that reach the disk and are numbered, those of stores first: they move when an operator is added upstream.
     pub fn numbered_names(&self) -> Vec<std::sync::Arc<str>> {
-        self.plan.borrow().numbered_names()
+        let (stores, topics) = self.plan.borrow().numbered_names();
+        stores.into_iter().chain(topics).collect()
     }
 
     pub(super) fn plan(&self) -> std::cell::RefMut<'_, Plan> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::names::NameId;
 use super::plan::{StepId, StoreId};
 use super::stream_type::{Sources, check_builder, serde_for};
-use super::{GroupedStream, Materialized, StreamsBuilder, Table};
+use super::{GroupedStream, IntoMaterialized, StreamsBuilder, Table};
 use crate::operator::{Aggregate, PassOn};
 use crate::processor::{Edge, ProcessError, StreamOf, TableOf};
 use crate::serde::Data;
@@ -267,10 +267,10 @@ impl<'b, K: Data<Plain = K>, A: Data<Plain = A>> Cogrouped<'b, K, A> {
     /// [`cogroup`](GroupedStream::cogroup) for an example.
     pub fn aggregate(
         &self,
-        materialized: impl Into<Materialized<K, A>>,
+        materialized: impl IntoMaterialized<K, A>,
         initial: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<'b, K, A> {
-        let materialized = materialized.into();
+        let materialized = materialized.into_materialized();
         let mut plan = self.builder.plan();
         let store = match &materialized.name {
             Some(name) => plan.names.fixed(name),

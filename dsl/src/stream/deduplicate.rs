@@ -11,7 +11,7 @@ use crate::processor::{ProcessError, StreamOf};
 use crate::serde::{Data, SerdeRef};
 use crate::state::{RowFormat, StoreSpec, WindowKeeping, WindowStore};
 use crate::topology::Fault;
-use crate::window::millis;
+use crate::window::{WindowEnds, millis};
 
 /// For how long `deduplicate` remembers. A `Duration` is one: records that near repeat each other, and one that is as far
 /// behind can still be told apart.
@@ -44,7 +44,7 @@ impl Deduplicated {
     fn spec(self, store: &str) -> StoreSpec {
         let size = millis(self.within);
         let retention = size.saturating_add(millis(self.grace));
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
+        let keeping = WindowKeeping { retention, ends: WindowEnds::Size(size), duplicates: None, closing: false };
         let seen = WindowStore::<Vec<u8>, Vec<u8>>::new(store, SerdeRef::of(), SerdeRef::of());
         let spec = StoreSpec::windowed(&seen, RowFormat::Plain, keeping);
         if self.in_memory { spec.in_memory() } else { spec }

@@ -7,7 +7,8 @@ use crate::serde::{Data, Nullable, Serde, SerdeError, SerdeRef};
 #[diagnostic::on_unimplemented(
     message = "a stream of `{Self}` does not fit into a topic of `{T}`",
     label = "the stream has `{Self}`, the topic `{T}`",
-    note = "a topic takes its own type and the `Option` of it; `map` or `map_values` make one type of another"
+    note = "a topic takes its own type and the `Option` of it; `map` or `map_values` make one type of another",
+    note = "keys with windows go to `Topic::new(name, TimeWindowed::serde(SerdeRef::of(), size), SerdeRef::of())`, or `map` makes other keys"
 )]
 pub trait Fits<T: 'static>: Data {
     /// The serde of `Self`, given that of the topic.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::names::NameId;
 use super::plan::StepId;
-use super::{Materialized, Stream, StreamsBuilder};
+use super::{IntoMaterialized, Materialized, Stream, StreamsBuilder};
 use crate::operator::{GlobalRow, JoinGlobal, JoinTable, Padding, TableSource};
 use crate::processor::{ProcessError, Processor, StreamOf, TableOf};
 use crate::serde::{Data, Nullable, SerdeRef};
@@ -95,13 +95,13 @@ impl StreamsBuilder {
     pub fn global_table_with<K, V>(
         &self,
         topic: &Topic<K, V>,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
     ) -> GlobalTable<'_, K, V>
     where
         K: Data<Plain = K>,
         V: Data<Plain = V> + Clone,
     {
-        let materialized = materialized.into();
+        let materialized = materialized.into_materialized();
         let key = materialized.key.clone().unwrap_or_else(|| topic.key_serde().clone());
         let value = materialized.value.clone().unwrap_or_else(|| topic.value_serde().clone());
         let mut plan = self.plan();

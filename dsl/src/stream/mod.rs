@@ -5,6 +5,7 @@
 //! plan.
 
 mod aggregation;
+mod async_calls;
 mod builder;
 mod cogroup;
 mod deduplicate;
@@ -16,6 +17,7 @@ mod join_later;
 mod join_streams;
 mod list_change;
 mod lowering;
+mod map_async;
 mod merge_topics;
 mod names;
 mod optimization;
@@ -31,8 +33,10 @@ mod stateless;
 mod stream_type;
 mod table;
 mod top_n;
+mod ungrouped;
 mod windowed;
 
+pub use async_calls::AsyncCalls;
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
 pub use deduplicate::Deduplicated;
@@ -42,7 +46,9 @@ pub use grouped::GroupedStream;
 pub use join_streams::StreamJoined;
 pub use list_change::ListChange;
 pub use optimization::Optimization;
-pub use options::{Consumed, Grouped, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows};
+pub use options::{
+    Consumed, Grouped, IntoMaterialized, Joined, KeyValue, Materialized, Produced, Repartitioned, Sessions, Windows,
+};
 pub use sink::Sunk;
 pub use split::Split;
 pub use stream_type::Stream;

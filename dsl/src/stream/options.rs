@@ -385,29 +385,48 @@ fn uncached_if(closing: bool, spec: StoreSpec) -> StoreSpec {
 
 fn too_short(retention: Option<Duration>, needed: i64) -> Option<String> {
     let retention = retention.map(millis).filter(|retention| *retention < needed)?;
-    Some(format!("their store keeps rows for {retention} ms, and they take records for {needed} ms"))
+    Some(format!("their store keeps rows for {retention} ms, and they take records for {needed} ms: keep rows longer"))
 }
 
-impl<K, V: Send> From<&Store<K, V>> for Materialized<K, V> {
-    fn from(store: &Store<K, V>) -> Self {
-        Materialized::store(store)
+/// What says how a table's rows are kept: a [`Materialized`], or the descriptor of a store, which keeps them on disk, with a
+/// changelog, under its name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how rows of `{V}` by `{K}` are kept",
+    label = "neither a descriptor of a store nor options",
+    note = "`const ROWS: Store<Key, Row> = Store::of(\"rows\")` is a descriptor: pass `&ROWS`; or pass `Materialized` with options",
+    note = "rows by window take a `&WindowStore`, rows by session a `&SessionStore`; descriptor and table have the same types"
+)]
+pub trait IntoMaterialized<K: 'static, V: 'static, Kind = KeyValue> {
+    /// The options.
+    fn into_materialized(self) -> Materialized<K, V, Kind>;
+}
+
+impl<K, V, Kind> IntoMaterialized<K, V, Kind> for Materialized<K, V, Kind> {
+    fn into_materialized(self) -> Self {
+        self
     }
 }
 
-impl<K, V: Send> From<&VersionedStore<K, V>> for Materialized<K, V> {
-    fn from(store: &VersionedStore<K, V>) -> Self {
-        Materialized::versioned(store)
+impl<K, V: Send> IntoMaterialized<K, V> for &Store<K, V> {
+    fn into_materialized(self) -> Materialized<K, V> {
+        Materialized::store(self)
     }
 }
 
-impl<K: Send, V: Send> From<&WindowStore<K, V>> for Materialized<K, V, Windows> {
-    fn from(store: &WindowStore<K, V>) -> Self {
-        Materialized::windows(store)
+impl<K, V: Send> IntoMaterialized<K, V> for &VersionedStore<K, V> {
+    fn into_materialized(self) -> Materialized<K, V> {
+        Materialized::versioned(self)
     }
 }
 
-impl<K: Send, V: Send> From<&SessionStore<K, V>> for Materialized<K, V, Sessions> {
-    fn from(store: &SessionStore<K, V>) -> Self {
-        Materialized::sessions(store)
+impl<K: Send, V: Send> IntoMaterialized<K, V, Windows> for &WindowStore<K, V> {
+    fn into_materialized(self) -> Materialized<K, V, Windows> {
+        Materialized::windows(self)
+    }
+}
+
+impl<K: Send, V: Send> IntoMaterialized<K, V, Sessions> for &SessionStore<K, V> {
+    fn into_materialized(self) -> Materialized<K, V, Sessions> {
+        Materialized::sessions(self)
     }
 }

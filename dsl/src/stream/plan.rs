@@ -83,6 +83,10 @@ pub(super) struct Plan {
     pub(super) faults: Vec<Fault>,
     /// Windowed aggregations, and how long after its end a window still takes records, in milliseconds.
     graces: Vec<(StepId, i64)>,
+    /// Steps whose windows cannot be, and why.
+    wrong_windows: Vec<(StepId, String)>,
+    /// Steps that let changes of a versioned table wait, which cannot be.
+    pub(super) versions_before_suppress: Vec<StepId>,
     /// What the rows of the stores of tables keep.
     pub(super) store_format: StoreFormat,
 }
@@ -123,6 +127,11 @@ impl Plan {
     /// Says how long after its end a window of an aggregation still takes records.
     pub(super) fn set_grace(&mut self, step: StepId, grace: i64) {
         self.graces.push((step, grace));
+    }
+
+    /// Says why the windows of a step cannot be, if anything is wrong with them.
+    pub(super) fn windows_cannot_be(&mut self, step: StepId, reasons: impl IntoIterator<Item = String>) {
+        self.wrong_windows.extend(reasons.into_iter().map(|reason| (step, reason)));
     }
 
     /// How long windows of a table's keys take records after their end: as the windowed aggregation says that is the table, or
@@ -217,8 +226,9 @@ impl Plan {
         self.names.resolve(self.steps[step.0].output)
     }
 
-    /// Persistent names that are numbered, and so move when an operator is added upstream.
-    pub(super) fn numbered_names(&self) -> Vec<Arc<str>> {
+    /// Persistent names that are numbered, and so move when an operator is added upstream: those of stores, and then those
+    /// of repartition topics that are not called after one.
+    pub(super) fn numbered_names(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let shape = Shape::of(self);
         let (mut made, mut not_made) = (Vec::new(), Vec::new());
         for step in self.steps() {
@@ -227,11 +237,20 @@ impl Plan {
         }
         let unneeded = |id: &NameId| self.stores.iter().any(|store| store.name == *id && !store.needed);
         let exists = |id: &NameId| made.contains(id) || !(unneeded(id) || not_made.contains(id) && !self.is_store(*id));
+        let numbered = self.persistent.iter().copied().filter(|id| !self.names.is_given(*id) && exists(id));
+        let (topics, stores): (Vec<NameId>, Vec<NameId>) =
+            numbered.partition(|id| !self.is_store(*id) && (made.contains(id) || not_made.contains(id)));
+        let stores = self.resolved(&stores, &[]);
+        // A repartition topic may be called after its store.
+        let topics = self.resolved(&topics, &stores);
+        (stores, topics)
+    }
+
+    /// The names, each once, but for those that are `known`.
+    fn resolved(&self, ids: &[NameId], known: &[Arc<str>]) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = Vec::new();
-        let numbered = self.persistent.iter().filter(|id| !self.names.is_given(**id) && exists(id));
-        for name in numbered.map(|id| self.names.resolve(*id)) {
-            // A repartition topic may be called after its store.
-            if !names.contains(&name) {
+        for name in ids.iter().map(|id| self.names.resolve(*id)) {
+            if !names.contains(&name) && !known.contains(&name) {
                 names.push(name);
             }
         }
@@ -246,6 +265,12 @@ impl Plan {
     pub(super) fn lower(mut self) -> TopologyBuilder {
         let mut builder = TopologyBuilder::new();
         builder.faults = std::mem::take(&mut self.faults);
+        let wrong = self.wrong_windows.iter();
+        builder
+            .faults
+            .extend(wrong.map(|(step, reason)| Fault::Windows { node: self.output(*step), reason: reason.clone() }));
+        let versioned = self.versions_before_suppress.iter();
+        builder.faults.extend(versioned.map(|step| Fault::SuppressedVersions { node: self.output(*step) }));
         let shape = Shape::of(&self);
         for step in shape.order() {
             let makes: Vec<Make> =

@@ -4,7 +4,7 @@ use super::lowering::Lowering;
 use super::names::NameId;
 use super::plan::{Plan, StepId, StoreId};
 use super::stream_type::{KnownSerdes, serde_for};
-use super::{GroupedStream, Materialized, Table};
+use super::{GroupedStream, IntoMaterialized, Materialized, Table};
 use crate::operator::{Candidate, CandidateSerde, Ranking, TopOfStream, WriteRank};
 use crate::processor::{Edge, Operator, StreamOf, TableOf};
 use crate::serde::{Data, List, Rank, SerdeRef};
@@ -62,13 +62,13 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// ```
     pub fn top_n_with<R: Rank>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, Vec<V::Plain>>>,
+        materialized: impl IntoMaterialized<K::Plain, Vec<V::Plain>>,
         n: usize,
         rank: impl Fn(&V::Plain) -> R + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, Vec<V::Plain>> {
         let known = (self.plain_key_serde(), self.plain_value_serde());
         let mut plan = self.stream.builder.plan();
-        let top = PlannedTop::new(&mut plan, "KSTREAM-TOPN-STATE-STORE-", materialized.into(), n, known);
+        let top = PlannedTop::new(&mut plan, "KSTREAM-TOPN-STATE-STORE-", materialized.into_materialized(), n, known);
         let (node, kept, serdes) = (plan.names.numbered("KSTREAM-TOPN-"), top.kept, top.serdes());
         drop(plan);
         let (parent, sources) = self.placed(top.store);

@@ -33,8 +33,9 @@ pub enum Fault {
     NotCopartitioned { left: Name, left_partitions: u32, right: Name, right_partitions: u32 },
     NoPartitions { topic: Name },
     MissingTopic { topic: Name, reads: bool },
-    ExplicitNames { names: Vec<Name> },
-    Windows { reason: String },
+    ExplicitNames { stores: Vec<Name>, topics: Vec<Name> },
+    Windows { node: Name, reason: String },
+    SuppressedVersions { node: Name },
     Setting { node: Name, reason: String },
     GlobalConnected { store: Name, node: Name },
     FilledByPattern { store: Name, source: Name },
@@ -78,9 +79,11 @@ impl fmt::Display for Fault {
                     "store `{store}` is connected to `{node}`, which does not exist: add the processor first, or correct the name"
                 )
             }
-            Fault::Windows { reason } => {
-                write!(f, "the windows of an aggregation cannot be: {reason}; give them other lengths")
-            }
+            Fault::Windows { node, reason } => write!(f, "the windows of node `{node}` cannot be: {reason}"),
+            Fault::SuppressedVersions { node } => write!(
+                f,
+                "node `{node}` would let changes of a versioned table wait, and a later one of them may be of an earlier time: `suppress` a table in another store"
+            ),
             Fault::Setting { node, reason } => write!(f, "node `{node}` cannot work: {reason}"),
             Fault::UnusedStore { store } => {
                 write!(
@@ -122,7 +125,7 @@ impl fmt::Display for Fault {
             Fault::NoSerde { what, type_name } => {
                 write!(
                     f,
-                    "nothing says how `{type_name}`, the {what}, is written: derive it with `#[data(json)]`, or give serdes in the verb's options"
+                    "nothing says how `{type_name}`, the {what}, is written: name a format, by `#[data(json)]` on the type, by a descriptor such as `Store::json`, or by serdes in the verb's options"
                 )
             }
             Fault::OtherBuilder { verb } => {
@@ -188,11 +191,20 @@ impl fmt::Display for Fault {
                     "node `{node}` fills the store `{store}` and is connected to `{other}` too: its records run again at a start, which would change `{other}` twice; give that another processor"
                 )
             }
-            Fault::ExplicitNames { names } => {
+            Fault::ExplicitNames { stores, topics } => {
+                let named = |what: &str, names: &[Name], remedy: &str| match names {
+                    [] => String::new(),
+                    names => format!("; {what}: `{}` ({remedy})", names.join("`, `")),
+                };
                 write!(
                     f,
-                    "these stores and topics have no name of their own, so theirs would move when an operator is added upstream: {}; name them",
-                    names.join(", ")
+                    "numbered names move when an operator is added upstream, and these reach the disk{}{}",
+                    named(
+                        "stores",
+                        stores,
+                        "pass a descriptor, such as a `&Store`, to the verb's `_with` form, or name the verb"
+                    ),
+                    named("repartition topics", topics, "`.named(..)` on the grouping, join or `repartition`"),
                 )
             }
         }

@@ -89,7 +89,9 @@ impl JoinWindows {
     /// What is wrong with the windows, if anything is.
     pub(crate) fn fault(&self) -> Option<String> {
         let (before, after) = (self.before, self.after);
-        (self.size() < 0).then(|| format!("they end {after} ms after a record, and begin {} ms after it", -before))
+        (self.size() < 0).then(|| {
+            format!("they end {after} ms after a record, and begin {} ms after it: let them end later", -before)
+        })
     }
 }
 

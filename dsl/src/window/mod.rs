@@ -7,11 +7,15 @@
 //! |---|---|---|
 //! | [`Tumbling`] | the one window `[s, s + size)` around it | `end + grace` or more |
 //! | [`Hopping`] | every window `[s, s + size)` that contains it | `end + grace` or more |
+//! | `Calendar`, feature `calendar` | the day, week or month of a time zone around it | `end + grace` or more |
 //! | [`Unlimited`] | `[start, ..)` | never |
 //! | [`Sliding`] | every window `[s, s + difference]` of a distinct set of records | more than `end + grace` |
 //! | [`Session`] | the session of its key that a pause of more than `gap` ends | more than `end + gap + grace` |
 
+#[cfg(feature = "calendar")]
+mod calendar;
 mod emit;
+mod ends;
 mod join;
 mod serde;
 mod session;
@@ -22,7 +26,10 @@ mod windowed;
 use std::time::Duration;
 
 pub use self::serde::{SessionWindowed, TimeWindowed};
+#[cfg(feature = "calendar")]
+pub use calendar::{Calendar, Weekday};
 pub use emit::EmitStrategy;
+pub(crate) use ends::WindowEnds;
 pub use join::JoinWindows;
 pub(crate) use join::Reach;
 pub use session::Session;

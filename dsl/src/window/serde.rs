@@ -1,14 +1,14 @@
 //! Keys in windows as bytes, in Kafka's formats.
 //!
 //! ```text
-//! time window   key bytes | start (8)             the end is start + size, which the reader has to know
+//! time window   key bytes | start (8)             the end is what the windows say, which the reader has to know
 //! session       key bytes | end (8) | start (8)
 //! ```
 //! Times are milliseconds, big-endian.
 
 use std::time::Duration;
 
-use super::{Window, Windowed, millis};
+use super::{TimeWindows, Window, WindowEnds, Windowed, millis};
 use crate::record::Timestamp;
 use crate::serde::{Serde, SerdeError, SerdeRef};
 
@@ -29,13 +29,36 @@ use crate::serde::{Serde, SerdeError, SerdeRef};
 #[derive(Clone, Debug)]
 pub struct TimeWindowed<K: 'static> {
     key: SerdeRef<K>,
-    size: i64,
+    ends: WindowEnds,
 }
 
 impl<K> TimeWindowed<K> {
+    /// Keys as `key` writes them, in windows that may be of several sizes, such as months.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidemill_dsl::serde::{Serde, SerdeRef};
+    /// use tidemill_dsl::window::{TimeWindowed, Tumbling, Window};
+    ///
+    /// let serde = TimeWindowed::of(SerdeRef::<String>::of(), Tumbling::of(Duration::from_millis(100)));
+    /// assert_eq!(serde.read(&[b'a', 0, 0, 0, 0, 0, 0, 0, 100])?.window, Window::of_millis(100, 200));
+    /// # Ok::<(), tidemill_dsl::serde::SerdeError>(())
+    /// ```
+    pub fn of(key: SerdeRef<K>, windows: impl TimeWindows) -> Self {
+        TimeWindowed { key, ends: WindowEnds::by(windows) }
+    }
+
+    /// Keys in windows that end so.
+    pub(crate) fn ending(key: SerdeRef<K>, ends: WindowEnds) -> SerdeRef<Windowed<K>>
+    where
+        K: Send,
+    {
+        SerdeRef::new(TimeWindowed { key, ends })
+    }
+
     /// Keys as `key` writes them, in windows of this size; for sliding windows it is their time difference.
     pub fn new(key: SerdeRef<K>, size: Duration) -> Self {
-        TimeWindowed { key, size: millis(size) }
+        TimeWindowed { key, ends: WindowEnds::Size(millis(size)) }
     }
 
     /// The same as a shared serde.
@@ -56,8 +79,7 @@ impl<K: 'static> Serde<Windowed<K>> for TimeWindowed<K> {
 
     fn read(&self, bytes: &[u8]) -> Result<Windowed<K>, SerdeError> {
         let (key, start) = split_time(bytes)?;
-        let window = Window { start, end: Timestamp::from_millis(start.as_millis().saturating_add(self.size)) };
-        Ok(Windowed { key: self.key.read(key)?, window })
+        Ok(Windowed { key: self.key.read(key)?, window: self.ends.window(start.as_millis()) })
     }
 
     fn name(&self) -> String {

@@ -7,7 +7,8 @@ use crate::record::Timestamp;
 
 /// Windows that do not depend on the records: which ones a time lies in, how long they are, how long they wait.
 ///
-/// Implement it for windows of your own, such as calendar days of a time zone.
+/// Implement it for windows of your own. Days, weeks and months of a time zone are there: `Calendar`, with the feature
+/// `calendar`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,6 +48,18 @@ pub trait TimeWindows: Send + Sync + 'static {
 
     /// How long after its end, in record time, a window still takes records.
     fn grace(&self) -> Duration;
+
+    /// The window that begins at `start`, where one does: what readers of keys know its end by. Where windows are not all as long
+    /// as [`size`](Self::size), this has to say it.
+    fn window_from(&self, start: Timestamp) -> Window {
+        Window { start, end: Timestamp::from_millis(start.as_millis().saturating_add(millis(self.size()))) }
+    }
+
+    /// A time at or after the starts of all windows that end at `ended` or before, and before those of all others. Where
+    /// windows are not all as long as [`size`](Self::size), this has to say it.
+    fn last_start(&self, ended: Timestamp) -> Timestamp {
+        Timestamp::from_millis(ended.as_millis().saturating_sub(millis(self.size())))
+    }
 
     /// What is wrong with the windows, if anything is; the build reports it.
     fn fault(&self) -> Option<String> {
@@ -145,10 +158,10 @@ impl TimeWindows for Hopping {
     fn fault(&self) -> Option<String> {
         let (size, advance) = (millis(self.size), millis(self.advance));
         if size == 0 || advance == 0 {
-            return Some("they are shorter than a millisecond".into());
+            return Some("they are shorter than a millisecond: give them another length".into());
         }
         (advance > size)
-            .then(|| format!("they advance by {advance} ms and are {size} ms long, so records lie between them"))
+            .then(|| format!("they advance by {advance} ms and are {size} ms long, so records lie between them: let them advance by less"))
     }
 }
 
@@ -198,6 +211,7 @@ impl TimeWindows for Unlimited {
     }
 
     fn fault(&self) -> Option<String> {
-        (!self.start.is_valid()).then(|| format!("they begin at {}, before time 0", self.start))
+        (!self.start.is_valid())
+            .then(|| format!("they begin at {}, before time 0: begin them there or later", self.start))
     }
 }

@@ -148,7 +148,13 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
-struct StdFile(File);
+pub(super) struct StdFile(File);
+
+impl StdFile {
+    pub(super) fn new(file: File) -> Self {
+        StdFile(file)
+    }
+}
 
 impl LogFile for StdFile {
     fn length(&self) -> io::Result<u64> {

@@ -61,6 +61,11 @@ pub(super) fn take(files: &dyn Files) -> Result<Folder, LogError> {
     Ok(Folder { lock, segments })
 }
 
+/// Whether a folder holds a log.
+pub(super) fn is_log(files: &dyn Files) -> bool {
+    files.list().is_ok_and(|names| names.iter().any(|name| name == MARKER))
+}
+
 /// An error for a folder that cannot be used.
 pub(super) fn cannot(files: &dyn Files, what: &str, cause: io::Error) -> LogError {
     let message = format!(

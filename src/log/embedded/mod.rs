@@ -8,6 +8,7 @@ mod clean;
 mod files;
 mod folder;
 mod frame;
+mod frozen;
 mod index;
 mod journal;
 mod latest;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::ledger::{Ledger, log_by_ledger};
-use super::{Append, Bounds, Cleaned, LogError, Notes, Session, TopicSpec};
+use super::{Append, Bounds, Cleaned, LogError, LogErrorKind, Notes, Progress, Session, TopicSpec};
+use frozen::FrozenFiles;
 use journal::Journal;
 
 pub use files::{Files, FolderLock, LogFile, StdFiles};
@@ -31,6 +33,9 @@ pub use sync::Durability;
 
 /// The largest size at which a segment ends; positions in it are stored in memory with four bytes.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// How often a folder that is written meanwhile is looked at before its state counts as an error.
+const FROZEN_TRIES: u32 = 5;
 
 /// How an [`EmbeddedLog`] works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +109,43 @@ impl EmbeddedLog {
         let settings = Settings { segment_bytes: settings.segment_bytes.min(SEGMENT_BYTES_MAX), ..settings };
         let (book, journal) = Journal::open(files, settings)?;
         Ok(EmbeddedLog(Ledger::new(book, journal)))
+    }
+
+    /// Opens the log in `folder` as it is now, for reading, whether or not somebody has it open: takes no lock, and changes
+    /// nothing on the disk. What is written to it later is not seen; open it again for that. Writing to it fails. Every
+    /// segment stays open, so the process may need to be allowed as many files as the log has segments.
+    ///
+    /// ```
+    /// use tidemill::log::{EmbeddedLog, Log, LogSettings, TopicSpec};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path().join("bank-data");
+    /// let writing = EmbeddedLog::open(&folder, LogSettings::default())?;
+    /// writing.create_topic(&TopicSpec::new("orders", 1))?;
+    /// let reading = EmbeddedLog::open_read_only(&folder, LogSettings::default())?;
+    /// assert_eq!(reading.topics()?, writing.topics()?);
+    /// # Ok::<(), tidemill::log::LogError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a folder that holds no log, or one of another version; `Unavailable` when it cannot be read; `Corrupt`
+    /// when stored bytes were damaged.
+    pub fn open_read_only(folder: impl AsRef<Path>, settings: Settings) -> Result<Self, LogError> {
+        let folder = folder.as_ref();
+        if !folder::is_log(&StdFiles::new(folder)) {
+            let message = format!("there is no log in `{}`: name the folder of one", folder.display());
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
+        let settings = Settings { durability: Durability::Never, ..settings };
+        let mut tries = 0;
+        loop {
+            // Segments may go between the look at the folder and the look at them; the next look finds what took their place.
+            match EmbeddedLog::open_on(Arc::new(FrozenFiles::new(folder)), settings) {
+                Err(changed) if changed.kind() != LogErrorKind::Invalid && tries < FROZEN_TRIES => tries += 1,
+                opened => return opened,
+            }
+        }
     }
 
     /// Waits until everything that was written is durable, whatever the durability setting.

@@ -96,6 +96,11 @@ impl Book {
         (0..).map(PartitionId).zip(self.partitions.iter().map(|partition| partition.bounds))
     }
 
+    /// The applications that have committed something.
+    pub(in crate::log) fn applications(&self) -> impl Iterator<Item = &String> {
+        self.applications.keys()
+    }
+
     pub(in crate::log) fn progress(&self, application: &str) -> Progress {
         self.applications.get(application).cloned().unwrap_or_default()
     }

@@ -45,6 +45,12 @@ macro_rules! log_by_ledger {
             fn wake_at_change(&self, waker: &std::task::Waker) {
                 self.0.wake_at_change(waker);
             }
+            fn applications(&self) -> Result<Vec<String>, LogError> {
+                self.0.applications()
+            }
+            fn progress(&self, application: &str) -> Result<Progress, LogError> {
+                self.0.progress(application)
+            }
             fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
                 self.0.session(application)
             }

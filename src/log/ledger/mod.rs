@@ -24,7 +24,9 @@ use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
-use super::{Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Session, TopicConfig, TopicSpec, Written};
+use super::{
+    Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicSpec, Written,
+};
 use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
 use signal::{Signal, Wakers};
@@ -303,6 +305,14 @@ impl<K: Keep> Log for Ledger<K> {
 
     fn wake_at_change(&self, waker: &Waker) {
         self.shared.wakers.add(waker);
+    }
+
+    fn applications(&self) -> Result<Vec<String>, LogError> {
+        Ok(self.shared.lock().book.applications().cloned().collect())
+    }
+
+    fn progress(&self, application: &str) -> Result<Progress, LogError> {
+        Ok(self.shared.lock().book.progress(application))
     }
 
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {

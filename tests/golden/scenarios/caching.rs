@@ -44,7 +44,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 fn cache_fanout(b: &StreamsBuilder) {
-    fanout(b, (&N).into(), (&M).into());
+    fanout(b, Materialized::store(&N), Materialized::store(&M));
 }
 
 fn cache_fanout_disabled_on_store(b: &StreamsBuilder) {

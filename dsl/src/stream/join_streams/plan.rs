@@ -16,8 +16,8 @@ use crate::stream::optimization::Optimization;
 use crate::stream::plan::{Plan, StepId};
 use crate::stream::repartition::{Repartition, plan_join_repartition};
 use crate::stream::stream_type::{KnownSerdes, Sources, serde_for};
-use crate::topology::{Fault, TopologyBuilder, Wiring};
-use crate::window::JoinWindows;
+use crate::topology::{TopologyBuilder, Wiring};
+use crate::window::{JoinWindows, WindowEnds};
 
 /// The names of one side's nodes and store.
 #[derive(Clone, Copy)]
@@ -106,7 +106,6 @@ where
             return self.continued(self.step, false, (self.serdes.0.clone(), None));
         }
         let mut plan = self.builder.plan();
-        plan.faults.extend(windows.fault().map(|reason| Fault::Windows { reason }));
         let base = plan.names.later();
         let left = self.placed_for_join(&mut plan, base, "-left", (joined.key.clone(), joined.left.clone()));
         let right = other.placed_for_join(&mut plan, base, "-right", (joined.key.clone(), joined.right.clone()));
@@ -140,6 +139,7 @@ where
             }
             plan.copartition(&copartitioned, builder);
         });
+        plan.windows_cannot_be(step, windows.fault());
         plan.rename_to(step, base);
         if pads.any() {
             plan.take_null_keys(step);
@@ -252,7 +252,7 @@ impl<'a> JoinLowering<'a> {
     ) -> StoreSpec {
         let duplicates = Some(Duplicates { absent_moves_time: self.keeping.in_memory });
         let (size, retention) = (self.windows.size(), self.windows.retention());
-        let keeping = WindowKeeping { size, retention, duplicates, closing: false };
+        let keeping = WindowKeeping { ends: WindowEnds::Size(size), retention, duplicates, closing: false };
         let store = WindowStore::new(&*side.store, key.clone(), value);
         self.keeping.of(StoreSpec::windowed(&store, RowFormat::Plain, keeping))
     }

@@ -4,8 +4,8 @@ use super::{GroupedTable, Table};
 use crate::operator::FoldGroup;
 use crate::processor::{ProcessError, StreamOf, TableOf};
 use crate::serde::{Changed, Data};
-use crate::stream::Materialized;
 use crate::stream::stream_type::{Sources, serde_for};
+use crate::stream::{IntoMaterialized, Materialized};
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// Counts the rows of each group.
@@ -35,10 +35,10 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// assert_eq!(driver.store(&PEOPLE).get("London"), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn count_with(&self, materialized: impl Into<Materialized<K, i64>>) -> Table<'b, K, i64> {
+    pub fn count_with(&self, materialized: impl IntoMaterialized<K, i64>) -> Table<'b, K, i64> {
         let add = |count: Option<i64>, _: &K, _: &V| Ok(Some(count.unwrap_or(0) + 1));
         let subtract = |count: i64, _: &K, _: &V| Ok(Some(count - 1));
-        self.folded("KTABLE-AGGREGATE-", materialized.into(), add, subtract)
+        self.folded("KTABLE-AGGREGATE-", materialized.into_materialized(), add, subtract)
     }
 
     /// Combines the rows of each group: `add` puts a value in, `subtract` takes one out; the first one is the group's row as
@@ -98,7 +98,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// ```
     pub fn reduce_with<R: Into<Option<V>>, S: Into<Option<V>>>(
         &self,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
         add: impl Fn(V, &V) -> R + Send + Sync + 'static,
         subtract: impl Fn(V, &V) -> S + Send + Sync + 'static,
     ) -> Table<'b, K, V>
@@ -134,7 +134,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// ```
     pub fn try_reduce_with<R: Into<Option<V>>, S: Into<Option<V>>, E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
         add: impl Fn(V, &V) -> Result<R, E> + Send + Sync + 'static,
         subtract: impl Fn(V, &V) -> Result<S, E> + Send + Sync + 'static,
     ) -> Table<'b, K, V>
@@ -146,7 +146,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
             None => Ok(Some(value.clone())),
         };
         let subtract = move |row, _: &K, value: &V| subtract(row, value).map(Into::into).map_err(Into::into);
-        self.folded("KTABLE-REDUCE-", materialized.into(), add, subtract)
+        self.folded("KTABLE-REDUCE-", materialized.into_materialized(), add, subtract)
     }
 
     /// Folds the rows of each group: `initial` makes the first state, `add` puts a value in, `subtract` takes one out; they
@@ -179,7 +179,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// ```
     pub fn aggregate<A, T, R, S>(
         &self,
-        materialized: impl Into<Materialized<K, A>>,
+        materialized: impl IntoMaterialized<K, A>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         add: impl Fn(T, &K, &V) -> R + Send + Sync + 'static,
         subtract: impl Fn(T, &K, &V) -> S + Send + Sync + 'static,
@@ -221,7 +221,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// ```
     pub fn try_aggregate<A, T, R, S, E>(
         &self,
-        materialized: impl Into<Materialized<K, A>>,
+        materialized: impl IntoMaterialized<K, A>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         add: impl Fn(T, &K, &V) -> Result<R, E> + Send + Sync + 'static,
         subtract: impl Fn(T, &K, &V) -> Result<S, E> + Send + Sync + 'static,
@@ -238,7 +238,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
         };
         let subtract =
             move |row: A, key: &K, value: &V| subtract(T::from(row), key, value).map(Into::into).map_err(Into::into);
-        self.folded("KTABLE-AGGREGATE-", materialized.into(), add, subtract)
+        self.folded("KTABLE-AGGREGATE-", materialized.into_materialized(), add, subtract)
     }
 
     /// Plans an aggregation with its store, behind the repartition topic.

@@ -6,7 +6,7 @@ use super::{Demand, Table};
 use crate::operator::{FilteredRow, StoredTableFilter, TableFilter};
 use crate::processor::{ProcessError, TableOf};
 use crate::serde::Data;
-use crate::stream::Materialized;
+use crate::stream::IntoMaterialized;
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// Keeps the rows for which `predicate` holds; a row that does not pass is a row that is gone.
@@ -86,7 +86,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn filter_with(
         &self,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Table<'b, K, V>
     where
@@ -114,13 +114,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn try_filter_with<E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
     ) -> Table<'b, K, V>
     where
         V: Clone,
     {
-        let Some(named) = materialized.into().under_name() else {
+        let Some(named) = materialized.into_materialized().under_name() else {
             self.builder.plan().names.burn();
             return self.try_filter(predicate);
         };
@@ -170,7 +170,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn filter_not_with(
         &self,
-        materialized: impl Into<Materialized<K, V>>,
+        materialized: impl IntoMaterialized<K, V>,
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Table<'b, K, V>
     where

@@ -4,7 +4,7 @@ use super::Table;
 use crate::operator::Padding;
 use crate::processor::ProcessError;
 use crate::serde::Data;
-use crate::stream::Materialized;
+use crate::stream::{IntoMaterialized, Materialized};
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// Joins each row with the row of another table that it points to: `foreign_key` says to which, or `None` for a row that
@@ -85,7 +85,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn join_on_with<KO, VO, F, R>(
         &self,
         other: &Table<'b, KO, VO>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         foreign_key: impl Fn(&K, &V) -> F + Send + Sync + 'static,
         join: impl Fn(&V, &VO) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
@@ -132,7 +132,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn try_join_on_with<KO, VO, F, R, E>(
         &self,
         other: &Table<'b, KO, VO>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         foreign_key: impl Fn(&K, &V) -> Result<F, E> + Send + Sync + 'static,
         join: impl Fn(&K, &V, &VO) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
@@ -148,7 +148,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             Some(right) => join(key, left, right).map(R::into_plain).map_err(Into::into),
             None => Ok(None),
         };
-        self.join_foreign(other, Padding::Drop, materialized.into(), extract, join)
+        self.join_foreign(other, Padding::Drop, materialized.into_materialized(), extract, join)
     }
 
     /// Joins each row with the row of another table that it points to, or with `None` if that is not there or the row points
@@ -223,7 +223,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn left_join_on_with<KO, VO, F, R>(
         &self,
         other: &Table<'b, KO, VO>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         foreign_key: impl Fn(&K, &V) -> F + Send + Sync + 'static,
         join: impl Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
@@ -267,7 +267,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn try_left_join_on_with<KO, VO, F, R, E>(
         &self,
         other: &Table<'b, KO, VO>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         foreign_key: impl Fn(&K, &V) -> Result<F, E> + Send + Sync + 'static,
         join: impl Fn(&K, &V, Option<&VO>) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
@@ -281,6 +281,6 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
         let extract = move |key: &K, row: &V| foreign_key(key, row).map(Into::into).map_err(Into::into);
         let join =
             move |key: &K, left: &V, right: Option<&VO>| join(key, left, right).map(R::into_plain).map_err(Into::into);
-        self.join_foreign(other, Padding::Pad, materialized.into(), extract, join)
+        self.join_foreign(other, Padding::Pad, materialized.into_materialized(), extract, join)
     }
 }

@@ -5,7 +5,7 @@ use super::join_plan::Joined;
 use crate::operator::Required;
 use crate::processor::ProcessError;
 use crate::serde::Data;
-use crate::stream::Materialized;
+use crate::stream::IntoMaterialized;
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// Joins the rows of two tables that have the same key. A key that only one of them has gives no row.
@@ -120,7 +120,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn join_with<V2: Data<Plain = V2>, R: Data>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(&V, &V2) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
@@ -155,7 +155,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn try_join_with<V2: Data<Plain = V2>, R: Data, E: Into<ProcessError>>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(&K, &V, &V2) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
@@ -165,7 +165,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             // Not called without a row that must be there.
             left.zip(right).map_or(Ok(None), |(left, right)| converted(join(key, left, right)))
         };
-        self.join_kept(other, "join", Required { this: true, other: true }, materialized.into(), join)
+        self.join_kept(other, "join", Required { this: true, other: true }, materialized.into_materialized(), join)
     }
 
     /// Joins each row of this table with the other's row of the same key, or with `None` if that has none.
@@ -272,7 +272,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn left_join_with<V2: Data<Plain = V2>, R: Data>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(&V, Option<&V2>) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
@@ -307,7 +307,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn try_left_join_with<V2: Data<Plain = V2>, R: Data, E: Into<ProcessError>>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(&K, &V, Option<&V2>) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
@@ -317,7 +317,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
             // Not called without a row that must be there.
             left.map_or(Ok(None), |left| converted(join(key, left, right)))
         };
-        self.join_kept(other, "left_join", Required { this: true, other: false }, materialized.into(), join)
+        self.join_kept(
+            other,
+            "left_join",
+            Required { this: true, other: false },
+            materialized.into_materialized(),
+            join,
+        )
     }
 
     /// Joins the rows of two tables that have the same key; where one has none, `join` gets `None` for it.
@@ -419,7 +425,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn outer_join_with<V2: Data<Plain = V2>, R: Data>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(Option<&V>, Option<&V2>) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
@@ -453,14 +459,20 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     pub fn try_outer_join_with<V2: Data<Plain = V2>, R: Data, E: Into<ProcessError>>(
         &self,
         other: &Table<'b, K, V2>,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         join: impl Fn(&K, Option<&V>, Option<&V2>) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain>
     where
         R::Plain: Clone,
     {
         let join = move |key: &K, left: Option<&V>, right: Option<&V2>| converted(join(key, left, right));
-        self.join_kept(other, "outer_join", Required { this: false, other: false }, materialized.into(), join)
+        self.join_kept(
+            other,
+            "outer_join",
+            Required { this: false, other: false },
+            materialized.into_materialized(),
+            join,
+        )
     }
 }
 

@@ -6,7 +6,7 @@ use super::Table;
 use crate::operator::{MappedRow, TableMapValues};
 use crate::processor::{ProcessError, TableOf};
 use crate::serde::Data;
-use crate::stream::Materialized;
+use crate::stream::IntoMaterialized;
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// Makes a new row from each row, or `None` for a row that is gone. Not called for deleted rows.
@@ -76,7 +76,7 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn map_values_with<R: Data>(
         &self,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         map: impl Fn(&K, &V) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain> {
         self.try_map_values_with(materialized, move |key, value| Ok::<_, ProcessError>(map(key, value)))
@@ -102,10 +102,10 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn try_map_values_with<R: Data, E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         map: impl Fn(&K, &V) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, R::Plain> {
-        let Some(named) = materialized.into().under_name() else {
+        let Some(named) = materialized.into_materialized().under_name() else {
             self.builder.plan().names.burn();
             return self.try_map_values(map);
         };

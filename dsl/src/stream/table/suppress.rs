@@ -10,7 +10,6 @@ use crate::processor::TableOf;
 use crate::serde::Data;
 use crate::state::{BufferState, Changelog, StoreSpec};
 use crate::stream::stream_type::serde_for;
-use crate::topology::Fault;
 use crate::window::{Windowed, millis};
 
 /// How many changes of rows may wait, and what is done with more. `Full` says whether rows may leave early:
@@ -179,15 +178,14 @@ where
         let key = serde_for(&mut plan, self.serdes.0.clone(), "key of a buffer of `suppress`");
         let value = serde_for(&mut plan, self.serdes.1.clone(), "value of a buffer of `suppress`");
         let Suppressed { wait, when_full, records, bytes, in_memory, logged } = suppressed;
+        let mut fault: Option<String> = None;
         let (buffer_time, wait, drops_deleted): (BufferTime<K>, _, _) = match wait {
             Wait::For(limit) => (Arc::new(|_: &K, time| time), limit, false),
             Wait::WindowClose(end) => {
                 let grace = plan.grace_above(parent);
-                if grace.is_none() {
-                    let reason =
-                        "`suppress` is to wait until they are closed, and no windowed aggregation is above it".into();
-                    plan.faults.push(Fault::Windows { reason });
-                }
+                let reason = "it is to wait until they are closed, and no windowed aggregation is above it: use \
+                              `until_time_limit`, or suppress the table of such an aggregation";
+                fault = grace.is_none().then(|| reason.into());
                 (end, grace.unwrap_or(0), true)
             }
         };
@@ -215,6 +213,10 @@ where
             };
             builder.add_state_store(spec, &[&name]);
         });
+        plan.windows_cannot_be(step, fault);
+        if self.row.retention().is_some() {
+            plan.versions_before_suppress.push(step);
+        }
         drop(plan);
         let row = self.row.computed_over(kept, |above, wiring, store| SuppressedRow {
             above,

@@ -5,7 +5,7 @@ use super::source::{plan_source, plan_store};
 use crate::serde::Data;
 use crate::stream::repartition::{Repartition, plan_repartition};
 use crate::stream::stream_type::Sources;
-use crate::stream::{Materialized, Stream};
+use crate::stream::{IntoMaterialized, Materialized, Stream};
 
 impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
     /// The stream as a table: the last record of a key is its row.
@@ -47,9 +47,9 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
     /// ```
     pub fn to_table_with(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain>,
     ) -> Table<'b, K::Plain, V::Plain> {
-        let materialized = materialized.into();
+        let materialized = materialized.into_materialized();
         let mut plan = self.builder.plan();
         let name = plan.names.numbered("KSTREAM-TOTABLE-");
         let store_name = match &materialized.name {

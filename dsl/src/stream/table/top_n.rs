@@ -6,7 +6,7 @@ use crate::processor::{StreamOf, TableOf};
 use crate::serde::{Changed, Data, Rank};
 use crate::stream::stream_type::Sources;
 use crate::stream::top_n::{PlannedTop, written};
-use crate::stream::{ListChange, Materialized, Stream};
+use crate::stream::{IntoMaterialized, ListChange, Materialized, Stream};
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// Ranks the rows of each group: a row with the `n` rows of the greatest rank, the greatest first.
@@ -59,13 +59,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
     /// ```
     pub fn top_n_with<R: Rank>(
         &self,
-        materialized: impl Into<Materialized<K, Vec<V>>>,
+        materialized: impl IntoMaterialized<K, Vec<V>>,
         n: usize,
         rank: impl Fn(&V) -> R + Send + Sync + 'static,
     ) -> Table<'b, K, Vec<V>> {
         let mut plan = self.builder.plan();
         let known = self.serdes.borrow().clone();
-        let top = PlannedTop::new(&mut plan, "KTABLE-TOPN-STATE-STORE-", materialized.into(), n, known);
+        let top = PlannedTop::new(&mut plan, "KTABLE-TOPN-STATE-STORE-", materialized.into_materialized(), n, known);
         let (node, kept, serdes) = (plan.names.later(), top.kept, top.serdes());
         let source = self.placed(&mut plan, node, top.store);
         plan.names.number_now(node, "KTABLE-TOPN-");

@@ -7,7 +7,7 @@ use crate::operator::{TableTransformValues, TransformedRow};
 use crate::processor::{ProcessError, RowContext, TableOf};
 use crate::serde::Data;
 use crate::state::StoreName;
-use crate::stream::Materialized;
+use crate::stream::IntoMaterialized;
 
 impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// Makes a new row from each row with a function that may use the named stores, or `None` for a row that is gone. It is
@@ -104,11 +104,13 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> Table<'b, K, V> {
     /// ```
     pub fn transform_values_with<R: Data>(
         &self,
-        materialized: impl Into<Materialized<K, R::Plain>>,
+        materialized: impl IntoMaterialized<K, R::Plain>,
         transform: impl Fn(&K, Option<&V>, &mut RowContext<'_>) -> Result<R, ProcessError> + Send + Sync + 'static,
         stores: &[&dyn StoreName],
     ) -> Table<'b, K, R::Plain> {
-        let Some(named) = materialized.into().under_name() else { return self.transform_values(transform, stores) };
+        let Some(named) = materialized.into_materialized().under_name() else {
+            return self.transform_values(transform, stores);
+        };
         let transform = Arc::new(move |key: &K, value: Option<&V>, ctx: &mut RowContext<'_>| {
             transform(key, value, ctx).map(R::into_plain)
         });

@@ -3,7 +3,6 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{WindowKind, WindowedStream};
 use crate::operator::{SessionAggregate, SlidingAggregate, WindowAggregate, Windowing};
@@ -12,9 +11,11 @@ use crate::serde::{Data, SerdeRef};
 use crate::state::{KeyedRows, SessionKeeping, SessionState, StoreSpec, WindowKeeping, WindowState};
 use crate::stream::cogroup::{FoldNode, Member, plan_members};
 use crate::stream::stream_type::{KnownSerdes, check_builder, serde_for};
-use crate::stream::{GroupedStream, Materialized, Sessions, StreamsBuilder, Table, Windows};
-use crate::topology::{Fault, StoreSlot, TopologyBuilder, Wiring};
-use crate::window::{EmitStrategy, Session, SessionWindowed, Sliding, TimeWindowed, TimeWindows, Windowed, millis};
+use crate::stream::{GroupedStream, IntoMaterialized, Materialized, Sessions, StreamsBuilder, Table, Windows};
+use crate::topology::{StoreSlot, TopologyBuilder, Wiring};
+use crate::window::{
+    EmitStrategy, Session, SessionWindowed, Sliding, TimeWindowed, TimeWindows, WindowEnds, Windowed, millis,
+};
 
 /// Makes the first state of a row.
 type Initial<A> = Arc<dyn Fn() -> A + Send + Sync>;
@@ -160,6 +161,8 @@ pub struct WindowedCogroup<'b, K: 'static, A: 'static, W: CogroupWindows> {
     builder: &'b StreamsBuilder,
     windows: W,
     members: Vec<Member<'b, W::Shared<K, A>>>,
+    /// What is wrong with the windows.
+    faults: Vec<String>,
     types: PhantomData<fn(K, A)>,
 }
 
@@ -234,12 +237,13 @@ impl<'b, K: Data<Plain: Clone>, V: Data, W: CogroupWindows> WindowedStream<'b, K
         E: Into<ProcessError>,
     {
         let (builder, windows) = (self.grouped.stream.builder, self.windows.clone());
+        let mut faults: Vec<String> = self.fault.iter().cloned().collect();
         if self.emit != EmitStrategy::OnUpdate {
             let reason = "several streams are folded in them, each with a time of its own, so nobody knows when they are \
                           closed: let results wait with `suppress`";
-            builder.plan().faults.push(Fault::Windows { reason: reason.into() });
+            faults.push(reason.into());
         }
-        let none = WindowedCogroup { builder, windows, members: Vec::new(), types: PhantomData };
+        let none = WindowedCogroup { builder, windows, members: Vec::new(), faults, types: PhantomData };
         none.try_and(&self.grouped, fold)
     }
 }
@@ -286,6 +290,7 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
         row_keys: impl Fn(SerdeRef<K>) -> SerdeRef<Windowed<K>>,
         spec: impl FnOnce(&str, SerdeRef<K>, SerdeRef<A>) -> StoreSpec + 'static,
         (shared, grace): (W::Shared<K, A>, i64),
+        fault: Option<String>,
     ) -> Table<'b, Windowed<K>, A> {
         let mut plan = self.builder.plan();
         let store = match &name {
@@ -301,27 +306,26 @@ impl<'b, K: Data<Plain = K> + Clone, A: Data<Plain = A> + Clone, W: CogroupWindo
         let spec = key.zip(value).map(|(key, value)| move |name: &str| spec(name, key, value));
         let (step, sources) =
             plan_members::<_, TableOf<Windowed<K>, A>>(self.builder, &self.members, (store, kept), shared, spec);
-        self.builder.plan().set_grace(step, grace);
+        let mut plan = self.builder.plan();
+        plan.set_grace(step, grace);
+        plan.windows_cannot_be(step, self.faults.iter().cloned().chain(fault));
+        drop(plan);
         Table::stored_in::<S>(self.builder, step, sources, kept).with_serdes(serdes)
-    }
-
-    fn fault(&self, fault: Option<String>) {
-        self.builder.plan().faults.extend(fault.map(|reason| Fault::Windows { reason }));
     }
 
     /// As `planned`, in a window store.
     fn in_windows(
         &self,
         materialized: Materialized<K, A, Windows>,
-        (size, retention): (i64, i64),
+        (ends, retention): (WindowEnds, i64),
         shared: (W::Shared<K, A>, i64),
     ) -> Table<'b, Windowed<K>, A> {
-        self.fault(materialized.fault(retention));
+        let fault = materialized.fault(retention);
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
-        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: false };
+        let keeping = WindowKeeping { retention, ends: ends.clone(), duplicates: None, closing: false };
+        let row_keys = move |key| TimeWindowed::ending(key, ends.clone());
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
-        self.planned::<WindowState<K, A>>(known, row_keys, spec, shared)
+        self.planned::<WindowState<K, A>>(known, row_keys, spec, shared, fault)
     }
 }
 
@@ -338,12 +342,13 @@ where
     /// topics follow the others. See [`cogroup`](WindowedStream::cogroup) for an example.
     pub fn aggregate(
         &self,
-        materialized: impl Into<Materialized<K, A, Windows>>,
+        materialized: impl IntoMaterialized<K, A, Windows>,
         initial: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<'b, Windowed<K>, A> {
-        let (size, grace) = (millis(self.windows.size()), millis(self.windows.grace()));
+        let (ends, grace) = (WindowEnds::by(self.windows.clone()), millis(self.windows.grace()));
+        let retention = ends.size().saturating_add(grace);
         let initial: Initial<A> = Arc::new(initial);
-        self.in_windows(materialized.into(), (size, size.saturating_add(grace)), (initial, grace))
+        self.in_windows(materialized.into_materialized(), (ends, retention), (initial, grace))
     }
 }
 
@@ -355,12 +360,12 @@ where
     /// As for windows of fixed places: one row per key and window; `initial` makes the first state of a row.
     pub fn aggregate(
         &self,
-        materialized: impl Into<Materialized<K, A, Windows>>,
+        materialized: impl IntoMaterialized<K, A, Windows>,
         initial: impl Fn() -> A + Send + Sync + 'static,
     ) -> Table<'b, Windowed<K>, A> {
         let (difference, retention) = (millis(self.windows.difference()), self.windows.retention());
         let shared: (Initial<A>, _) = (Arc::new(initial), millis(self.windows.grace()));
-        self.in_windows(materialized.into(), (difference, retention), shared)
+        self.in_windows(materialized.into_materialized(), (WindowEnds::Size(difference), retention), shared)
     }
 }
 
@@ -397,17 +402,17 @@ where
     /// ```
     pub fn aggregate(
         &self,
-        materialized: impl Into<Materialized<K, A, Sessions>>,
+        materialized: impl IntoMaterialized<K, A, Sessions>,
         initial: impl Fn() -> A + Send + Sync + 'static,
         merge: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
     ) -> Table<'b, Windowed<K>, A> {
-        let materialized = materialized.into();
+        let materialized = materialized.into_materialized();
         let retention = self.windows.retention();
-        self.fault(materialized.fault(retention));
+        let fault = materialized.fault(retention);
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let keeping = SessionKeeping { retention, closing: false };
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         let shared = MergeSessions { initial: Arc::new(initial), merge: Arc::new(merge) };
-        self.planned::<SessionState<K, A>>(known, SessionWindowed::serde, spec, (shared, retention))
+        self.planned::<SessionState<K, A>>(known, SessionWindowed::serde, spec, (shared, retention), fault)
     }
 }

@@ -11,7 +11,6 @@ use super::sink::fitted;
 use super::{Fits, GroupedStream};
 use crate::serde::Data;
 use crate::topic::Topic;
-use crate::topology::Fault;
 use crate::window::{EmitStrategy, Session, Sliding, TimeWindows};
 
 /// A grouped stream cut into windows of the kind `W`. Its verbs are `count`, `reduce` and `aggregate`; each makes a table
@@ -19,6 +18,8 @@ use crate::window::{EmitStrategy, Session, Sliding, TimeWindows};
 pub struct WindowedStream<'b, K: 'static, V: 'static, W> {
     grouped: GroupedStream<'b, K, V>,
     windows: W,
+    /// What is wrong with the windows, if anything is.
+    fault: Option<String>,
     emit: EmitStrategy,
 }
 
@@ -43,7 +44,7 @@ impl WindowKind for Sliding {
 
 impl WindowKind for Session {
     fn fault(&self) -> Option<String> {
-        self.inactivity_gap().is_zero().then(|| "their gap is 0 ms".into())
+        self.inactivity_gap().is_zero().then(|| "their gap is 0 ms: give them a longer one".into())
     }
 }
 
@@ -79,14 +80,8 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn windowed_by<W: WindowKind>(&self, windows: W) -> WindowedStream<'b, K, V, W> {
-        if let Some(fault) = windows.fault() {
-            self.fault(fault);
-        }
-        WindowedStream { grouped: self.clone(), windows, emit: EmitStrategy::OnUpdate }
-    }
-
-    fn fault(&self, reason: String) {
-        self.stream.builder.plan().faults.push(Fault::Windows { reason });
+        let fault = windows.fault();
+        WindowedStream { grouped: self.clone(), windows, fault, emit: EmitStrategy::OnUpdate }
     }
 }
 

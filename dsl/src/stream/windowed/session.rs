@@ -5,7 +5,7 @@ use crate::operator::{SessionAggregate, Windowing};
 use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{SessionKeeping, SessionState};
-use crate::stream::{Materialized, Sessions, Table};
+use crate::stream::{IntoMaterialized, Materialized, Sessions, Table};
 use crate::window::{EmitStrategy, Session, SessionWindowed, Windowed};
 
 /// A table of sessions.
@@ -64,10 +64,10 @@ where
     /// assert_eq!(driver.store(&VISITS).get("a", Window::of_millis(1_000, 21_000)), Some(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn count_with(&self, materialized: impl Into<Materialized<K::Plain, i64, Sessions>>) -> Rows<'b, K, i64> {
+    pub fn count_with(&self, materialized: impl IntoMaterialized<K::Plain, i64, Sessions>) -> Rows<'b, K, i64> {
         let fold = |count: i64, _: &K::Plain, _: &V| Ok(Some(count + 1));
         let merge = |_: &K::Plain, one: i64, other: i64| Ok(one + other);
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), || 0i64, fold, merge)
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), || 0i64, fold, merge)
     }
 
     /// Combines the values of each session; the first one is the first row as it is. `combine` gets the values that are absent
@@ -125,7 +125,7 @@ where
     /// ```
     pub fn reduce_with<R: Into<Option<V::Plain>>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain, Sessions>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain, Sessions>,
         combine: impl Fn(V::Plain, &V) -> R + Send + Sync + 'static,
     ) -> Rows<'b, K, V::Plain>
     where
@@ -155,7 +155,7 @@ where
     /// ```
     pub fn try_reduce_with<R: Into<Option<V::Plain>>, E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain, Sessions>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain, Sessions>,
         combine: impl Fn(V::Plain, &V) -> Result<R, E> + Send + Sync + 'static,
     ) -> Rows<'b, K, V::Plain>
     where
@@ -168,7 +168,7 @@ where
         let again = combine.clone();
         let fold = move |row: Option<V::Plain>, _: &K::Plain, value: &V| combine(row, value);
         let merge = move |_: &K::Plain, row: Option<V::Plain>, found: V::Plain| again(row, &V::from_plain(found));
-        self.folded("KSTREAM-REDUCE-", materialized.into(), || None, fold, merge)
+        self.folded("KSTREAM-REDUCE-", materialized.into_materialized(), || None, fold, merge)
     }
 
     /// Folds the records of each session into a row: `initial` makes the first state, `fold` takes the state and gives the new
@@ -206,7 +206,7 @@ where
     /// ```
     pub fn aggregate<A, T, R>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A, Sessions>>,
+        materialized: impl IntoMaterialized<K::Plain, A, Sessions>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V) -> R + Send + Sync + 'static,
         merge: impl Fn(&K::Plain, T, A) -> T + Send + Sync + 'static,
@@ -250,7 +250,7 @@ where
     /// ```
     pub fn try_aggregate<A, T, R, E>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A, Sessions>>,
+        materialized: impl IntoMaterialized<K::Plain, A, Sessions>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V) -> Result<R, E> + Send + Sync + 'static,
         merge: impl Fn(&K::Plain, T, A) -> Result<T, E> + Send + Sync + 'static,
@@ -263,7 +263,7 @@ where
     {
         let fold = move |state, key: &K::Plain, value: &V| fold(state, key, value).map(Into::into).map_err(Into::into);
         let merge = move |key: &K::Plain, state, session| merge(key, state, session).map_err(Into::into);
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), initial, fold, merge)
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), initial, fold, merge)
     }
 
     /// Plans the aggregation with its store.
@@ -277,9 +277,7 @@ where
     ) -> Rows<'b, K, A> {
         let (windows, emit) = (self.windows, self.emit);
         let retention = windows.retention();
-        if let Some(fault) = materialized.fault(retention) {
-            self.grouped.fault(fault);
-        }
+        let faults = [self.fault.clone(), materialized.fault(retention)];
         let keeping = SessionKeeping { retention, closing: emit == EmitStrategy::OnWindowClose };
         let row_keys = SessionWindowed::serde;
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
@@ -294,7 +292,10 @@ where
                 SessionAggregate { windowing, windows, initial, fold, merge }
             },
         );
-        self.grouped.stream.builder.plan().set_grace(table.step, retention);
+        let mut plan = self.grouped.stream.builder.plan();
+        plan.set_grace(table.step, retention);
+        plan.windows_cannot_be(table.step, faults.into_iter().flatten());
+        drop(plan);
         table
     }
 }

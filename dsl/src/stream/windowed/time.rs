@@ -1,14 +1,12 @@
 //! Verbs for windows that lie fixed on the axis of time.
 
-use std::time::Duration;
-
 use super::WindowedStream;
 use crate::operator::{WindowAggregate, Windowing};
 use crate::processor::ProcessError;
 use crate::serde::Data;
 use crate::state::{WindowKeeping, WindowState};
-use crate::stream::{Materialized, Table, Windows};
-use crate::window::{EmitStrategy, TimeWindowed, TimeWindows, Windowed, millis};
+use crate::stream::{IntoMaterialized, Materialized, Table, Windows};
+use crate::window::{EmitStrategy, TimeWindowed, TimeWindows, WindowEnds, Windowed, millis};
 
 /// A table of windows.
 type Rows<'b, K, A> = Table<'b, Windowed<<K as Data>::Plain>, A>;
@@ -68,9 +66,9 @@ where
     /// assert_eq!(driver.store(&COUNTS).get("a", 1_000), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn count_with(&self, materialized: impl Into<Materialized<K::Plain, i64, Windows>>) -> Rows<'b, K, i64> {
+    pub fn count_with(&self, materialized: impl IntoMaterialized<K::Plain, i64, Windows>) -> Rows<'b, K, i64> {
         let fold = |count: Option<i64>, _: &K::Plain, _: &V| Ok(Some(count.unwrap_or(0) + 1));
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), fold)
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), fold)
     }
 
     /// Combines the values of each key in each window; the first one is the first row as it is. `combine` gets the values
@@ -133,7 +131,7 @@ where
     /// ```
     pub fn reduce_with<R: Into<Option<V::Plain>>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain, Windows>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain, Windows>,
         combine: impl Fn(V::Plain, &V) -> R + Send + Sync + 'static,
     ) -> Rows<'b, K, V::Plain>
     where
@@ -163,7 +161,7 @@ where
     /// ```
     pub fn try_reduce_with<R: Into<Option<V::Plain>>, E: Into<ProcessError>>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, V::Plain, Windows>>,
+        materialized: impl IntoMaterialized<K::Plain, V::Plain, Windows>,
         combine: impl Fn(V::Plain, &V) -> Result<R, E> + Send + Sync + 'static,
     ) -> Rows<'b, K, V::Plain>
     where
@@ -173,7 +171,7 @@ where
             Some(row) => combine(row, value).map(Into::into).map_err(Into::into),
             None => Ok(value.plain().cloned()),
         };
-        self.folded("KSTREAM-REDUCE-", materialized.into(), fold)
+        self.folded("KSTREAM-REDUCE-", materialized.into_materialized(), fold)
     }
 
     /// Folds the records of each key in each window into a row: `initial` makes the first state, `fold` takes the state and
@@ -201,7 +199,7 @@ where
     /// ```
     pub fn aggregate<A, T, R>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A, Windows>>,
+        materialized: impl IntoMaterialized<K::Plain, A, Windows>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V) -> R + Send + Sync + 'static,
     ) -> Rows<'b, K, A>
@@ -236,7 +234,7 @@ where
     /// ```
     pub fn try_aggregate<A, T, R, E>(
         &self,
-        materialized: impl Into<Materialized<K::Plain, A, Windows>>,
+        materialized: impl IntoMaterialized<K::Plain, A, Windows>,
         initial: impl Fn() -> T + Send + Sync + 'static,
         fold: impl Fn(T, &K::Plain, &V) -> Result<R, E> + Send + Sync + 'static,
     ) -> Rows<'b, K, A>
@@ -249,7 +247,7 @@ where
         let fold = move |row: Option<A>, key: &K::Plain, value: &V| {
             fold(row.map_or_else(&initial, T::from), key, value).map(Into::into).map_err(Into::into)
         };
-        self.folded("KSTREAM-AGGREGATE-", materialized.into(), fold)
+        self.folded("KSTREAM-AGGREGATE-", materialized.into_materialized(), fold)
     }
 
     /// Plans the aggregation with its store.
@@ -261,13 +259,16 @@ where
     ) -> Rows<'b, K, A> {
         let (windows, emit) = (self.windows.clone(), self.emit);
         let grace = millis(windows.grace());
-        let size = millis(windows.size());
-        let retention = size.saturating_add(grace);
-        if let Some(fault) = materialized.fault(retention) {
-            self.grouped.fault(fault);
-        }
-        let keeping = WindowKeeping { retention, size, duplicates: None, closing: emit == EmitStrategy::OnWindowClose };
-        let row_keys = move |key| TimeWindowed::serde(key, Duration::from_millis(size.unsigned_abs()));
+        let ends = WindowEnds::by(windows.clone());
+        let retention = ends.size().saturating_add(grace);
+        let faults = [self.fault.clone(), materialized.fault(retention)];
+        let keeping = WindowKeeping {
+            retention,
+            ends: ends.clone(),
+            duplicates: None,
+            closing: emit == EmitStrategy::OnWindowClose,
+        };
+        let row_keys = move |key| TimeWindowed::ending(key, ends.clone());
         let known = (materialized.name.clone(), (materialized.key.clone(), materialized.value.clone()));
         let spec = move |name: &str, key, value| materialized.spec(name, key, value, keeping);
         let table = self.grouped.aggregated::<WindowState<K::Plain, A>, A, _>(
@@ -280,7 +281,10 @@ where
                 WindowAggregate { windowing, windows, fold }
             },
         );
-        self.grouped.stream.builder.plan().set_grace(table.step, grace);
+        let mut plan = self.grouped.stream.builder.plan();
+        plan.set_grace(table.step, grace);
+        plan.windows_cannot_be(table.step, faults.into_iter().flatten());
+        drop(plan);
         table
     }
 }

@@ -31,7 +31,10 @@ pub fn a_commit_shows_everything_at_once(log: &dyn Log) {
     let promised = stage(&*session, &t1, &["b", "c"]);
     stage(&*session, &t0, &["a"]);
     assert_eq!(session.progress().unwrap(), Progress::default());
+    assert_eq!(log.progress("app").unwrap(), Progress::default());
     session.commit(&progress(&t0, 1, "x")).unwrap();
+    assert_eq!(log.applications().unwrap(), ["app"]);
+    assert_eq!(log.progress("app").unwrap(), progress(&t0, 1, "x"));
     assert_eq!((values(log, &t0), values(log, &t1)), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
     assert_eq!(records(&|from| log.read(&t1, from, 1))[0], (promised.get(), "b".to_owned()));
     assert_eq!(session.progress().unwrap(), progress(&t0, 1, "x"));

@@ -1,11 +1,12 @@
-//! Only a grouped stream is aggregated.
+//! Only a grouped stream is counted.
 
 use tidemill_dsl::Topic;
 use tidemill_dsl::stream::StreamsBuilder;
 
 const WORDS: Topic<String, String> = Topic::of("words");
+const COUNTS: Topic<String, i64> = Topic::of("counts");
 
 fn main() {
     let builder = StreamsBuilder::new();
-    builder.stream(&WORDS).aggregate_with(|| 0_u64, |count: u64, _word, _line| count + 1);
+    builder.stream(&WORDS).count().to_stream().to(&COUNTS);
 }

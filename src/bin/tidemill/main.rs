@@ -1,0 +1,83 @@
+//! `tidemill`: looks into the folder of an application, and mends it.
+//!
+//! Rule: what only looks takes no lock and changes nothing, so it works while the application runs; what writes takes the
+//! folder as an application does.
+
+mod bytes;
+mod failure;
+mod folder;
+mod log;
+mod output;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::Failure;
+
+/// Looks into an application's folder: topics, records, and how far applications are.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version, after_help = AFTER, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The topics of a folder: list, describe, read, make, remove, copy
+    #[command(subcommand, after_help = log::AFTER)]
+    Log(log::LogCommand),
+
+    /// Print the script that completes this program's words in a shell
+    #[command(
+        after_help = "Example:\n  tidemill completions bash > ~/.local/share/bash-completion/completions/tidemill"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const AFTER: &str = "\
+Examples:
+  tidemill log topics ./bank-data                        what is there
+  tidemill log lag ./bank-data                           how far the applications are
+  tidemill log dump ./bank-data movements --value json   the records of a topic
+  tidemill log dump --help                               everything about one command
+
+Exit codes:
+  0  done
+  1  an error, which says what to do next
+  2  the command line is wrong
+  3  another process has the folder, and the command wants to write";
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Log(command) => command.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tidemill", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

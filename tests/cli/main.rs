@@ -1,0 +1,7 @@
+//! The program `tidemill` as its users meet it: what it prints, what it changes, and how it ends.
+
+mod copies;
+mod help;
+mod looks;
+mod scene;
+mod writes;
