@@ -1,6 +1,6 @@
 //! What a step did, as far as a story tells it or a property looks at it.
 
-use tidemill::record::Offset;
+use tidemill::record::{Offset, StoredRecord};
 
 /// Something that happened in a step. Partitions and tasks are named by their numbers in the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +40,19 @@ pub(super) enum Event {
 pub(super) struct RecordText {
     pub(super) key: String,
     pub(super) value: String,
+    /// In milliseconds.
+    pub(super) time: i64,
 }
 
 impl RecordText {
-    pub(super) fn of(key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
-        RecordText { key: text(key), value: text(value) }
+    pub(super) fn of(record: &StoredRecord<'_>) -> Self {
+        RecordText { key: text(record.key), value: text(record.value), time: record.timestamp.as_millis() }
     }
 }
 
 impl std::fmt::Display for RecordText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} = {}", self.key, self.value)
+        write!(f, "{} = {} ({} ms)", self.key, self.value, self.time)
     }
 }
 

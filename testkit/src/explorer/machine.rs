@@ -441,5 +441,5 @@ pub(super) fn one_by_one(batch: Batch) -> VecDeque<Arc<Batch>> {
 
 /// The only record of a batch, in words.
 pub(super) fn text_of(record: &Arc<Batch>) -> RecordText {
-    record.records().peek().map_or(RecordText::of(None, None), |record| RecordText::of(record.key, record.value))
+    record.records().peek().map(|record| RecordText::of(&record)).expect("a batch of one record")
 }
