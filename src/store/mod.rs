@@ -6,9 +6,13 @@
 mod directory;
 mod fjall;
 mod folder;
+mod leases;
 mod memory;
 mod names;
 mod order;
+#[cfg(feature = "rocksdb")]
+mod rocksdb;
+mod stores;
 
 pub use tidemill_dsl::state::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
@@ -17,3 +21,7 @@ pub use tidemill_dsl::state::{
 pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
 pub use self::memory::MemoryStore;
 pub use self::names::StoreId;
+#[cfg(feature = "rocksdb")]
+pub use self::rocksdb::{RocksDbStore, RocksDbStores};
+pub use self::stores::StoreEngine;
+pub(crate) use self::stores::Stores;

@@ -7,6 +7,7 @@ mod failures;
 mod globals;
 mod housekeeping;
 mod loops;
+mod memory;
 mod offset_resets;
 mod positions;
 mod queries;
