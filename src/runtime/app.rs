@@ -329,6 +329,8 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let join = move || {
         joining.join();
         joining.shared.enter(AppState::Closed);
+        // Who hears of the close may open the folder at once, so nothing here holds it any more.
+        drop(joining);
         // The closer may have given up waiting.
         let _ = done.send(());
     };

@@ -6,6 +6,7 @@
 mod directory;
 mod fjall;
 mod folder;
+mod label;
 mod memory;
 mod names;
 mod order;
@@ -15,5 +16,6 @@ pub use tidemill_dsl::state::{
 };
 
 pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
+pub use self::label::Label;
 pub use self::memory::MemoryStore;
 pub use self::names::StoreId;
