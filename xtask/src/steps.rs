@@ -14,6 +14,8 @@ const OF_CLI: &str = "cli";
 const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
 /// For each property, where `--long` is given; 256 is what proptest takes by itself.
 const CASES_LONG: &str = "4096";
+/// Kills that strike, for each program that is killed, where `--long` is given; 12 otherwise.
+const ROUNDS_LONG: &str = "60";
 
 pub(crate) fn of_lint() -> Vec<Step> {
     vec![
@@ -43,7 +45,14 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         steps.push(Step::new("release", &format!("test --release --no-fail-fast{}", chosen(&optimised))));
     }
     steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
-    let lengthen = |step: Step| if options.long { step.with_env("PROPTEST_CASES", CASES_LONG) } else { step };
+    if !options.long {
+        return steps;
+    }
+    let soak = "test --release --test crash -- --exact --ignored --nocapture \
+                soak::ten_million_records_through_a_compacted_topic_stay_bounded";
+    steps.push(Step::new("soak", soak));
+    let lengthen =
+        |step: Step| step.with_env("PROPTEST_CASES", CASES_LONG).with_env("TIDEMILL_CRASH_ROUNDS", ROUNDS_LONG);
     steps.into_iter().map(lengthen).collect()
 }
 
