@@ -10,7 +10,7 @@
 //! # A program
 //!
 //! A bank: each operation is decided against the balance of its account. The step that reads the balance writes it too, so no
-//! decision ever sees an old one ([why that matters][bank]).
+//! decision ever sees an old one (why that matters is a page of the book, `docs/semantics-bank-account.md`).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -77,8 +77,6 @@
 //!     Ok(())
 //! }
 //! ```
-//!
-//! [bank]: https://docs.rs/crate/tidemill/latest/source/docs/semantics-bank-account.md
 //!
 //! # Where things are
 //!
@@ -154,6 +152,7 @@ mod guides {
     page!(queries, "docs/guide/queries.md");
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
+    page!(explorer, "docs/guide/explorer.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");

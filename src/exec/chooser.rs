@@ -20,6 +20,11 @@ pub enum Step {
         /// The task, by its place in the executor.
         task: usize,
     },
+    /// Give a task the first answer that came to one of its calls, with all that follows from it.
+    Answer {
+        /// The task, by its place in the executor.
+        task: usize,
+    },
     /// Commit what all tasks have done.
     Commit {
         /// Whether the commit interval is over, a processor asked for it, or another executor waits for this one.
@@ -33,7 +38,7 @@ pub trait Chooser {
     fn choose(&mut self, enabled: &[Step]) -> Option<usize>;
 }
 
-/// Commits when it is due, fires timers, fetches what there is, and gives every task its turn.
+/// Commits when it is due, fires timers, takes answers, fetches what there is, and gives every task its turn.
 #[derive(Clone, Debug, Default)]
 pub struct EagerChooser {
     last: usize,
@@ -44,7 +49,8 @@ impl Chooser for EagerChooser {
         let due = enabled.iter().position(|step| matches!(step, Step::Commit { due: true }));
         let fetch = || enabled.iter().position(|step| matches!(step, Step::Fetch { .. }));
         let timers = || enabled.iter().position(|step| matches!(step, Step::Punctuate { .. }));
-        due.or_else(timers).or_else(fetch).or_else(|| self.next_task(enabled))
+        let answers = || enabled.iter().position(|step| matches!(step, Step::Answer { .. }));
+        due.or_else(timers).or_else(answers).or_else(fetch).or_else(|| self.next_task(enabled))
     }
 }
 

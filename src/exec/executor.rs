@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
 use super::origin::Origin;
@@ -13,7 +14,7 @@ use super::purge::Purge;
 use super::refill::{self, Filling};
 use super::reset::{Beginning, beginning};
 use super::restore::restore;
-use super::{Chooser, Step, Trace, TraceEvent};
+use super::{Answers, Caller, Chooser, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
@@ -94,6 +95,9 @@ pub struct Executor {
     trace: Option<Box<dyn Trace>>,
     /// Ends a step that processes records, when it becomes true.
     interrupt: Arc<AtomicBool>,
+    /// Does the work of calls; without one they stay open.
+    caller: Option<Box<dyn Caller>>,
+    answers: Answers,
 }
 
 impl Executor {
@@ -120,6 +124,8 @@ impl Executor {
             purge,
             trace: None,
             interrupt,
+            caller: None,
+            answers: Answers::default(),
         }
     }
 
@@ -131,6 +137,35 @@ impl Executor {
     /// Ends a step that processes records behind the record during which `flag` became true.
     pub fn interrupt(&mut self, flag: Arc<AtomicBool>) {
         self.interrupt = flag;
+    }
+
+    /// Has the calls of tasks made by `caller`; their answers come to `answers`.
+    pub fn calls(&mut self, caller: impl Caller + 'static, answers: Answers) {
+        self.caller = Some(Box::new(caller));
+        self.answers = answers;
+    }
+
+    /// How many calls of the tasks are open.
+    pub fn open_calls(&mut self) -> usize {
+        self.tasks().map(|task| task.state().open_calls()).sum()
+    }
+
+    /// Hands on what has become of a task's calls.
+    fn pass_calls(&mut self, number: usize) {
+        let Some(caller) = &mut self.caller else { return };
+        let CallChanges { made, ended } = self.tasks[number].task.take_calls();
+        made.into_iter().for_each(|call| caller.make(number, call));
+        ended.into_iter().for_each(|call| caller.end(number, call));
+    }
+
+    fn answer(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some((number, call, answer)) = self.answers.take() else { return Ok(()) };
+        let task = &mut self.tasks[number].task;
+        task.state().set_now(now);
+        task.answer(call, answer)?;
+        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        self.pass_calls(number);
+        self.stage(&id, own_input)
     }
 
     /// Sends an event to `trace` for everything that happens from now on.
@@ -151,6 +186,7 @@ impl Executor {
             self.committer.reached(&inputs.collect());
         }
         self.tasks.push(Driven { task, ends, origins });
+        self.pass_calls(self.tasks.len() - 1);
         Ok(restored)
     }
 
@@ -219,6 +255,7 @@ impl Executor {
             Step::Fetch { task, queue } => self.fetch(task, queue)?,
             Step::Process { task } => self.process(task, now)?,
             Step::Punctuate { task } => self.punctuate(task, now)?,
+            Step::Answer { .. } => self.answer(now)?,
             Step::Commit { .. } => self.commit()?,
         }
         Ok(Some(step))
@@ -267,6 +304,7 @@ impl Executor {
                 self.enabled.push(Step::Punctuate { task: number });
             }
         }
+        self.enabled.extend(self.answers.first().map(|task| Step::Answer { task }));
         let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
         let requested = asked || self.committer.requested();
         if requested || self.has_work() {
@@ -326,6 +364,7 @@ impl Executor {
         })?;
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
+        self.pass_calls(number);
         self.stage(&id, own_input)
     }
 
@@ -334,6 +373,7 @@ impl Executor {
         task.state().set_now(now);
         task.punctuate_wall_clock()?;
         let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        self.pass_calls(number);
         self.stage(&id, own_input)
     }
 

@@ -3,6 +3,7 @@
 //! Rule: what is free to choose (which partition is fetched, which task runs, when a commit happens) is a [`Step`] that a
 //! [`Chooser`] picks; what a step does is decided here, once, for the runtime as for every test.
 
+mod calls;
 mod chooser;
 mod executor;
 mod origin;
@@ -12,6 +13,7 @@ mod reset;
 mod restore;
 mod trace;
 
+pub use calls::{Answers, Caller};
 pub use chooser::{Chooser, EagerChooser, Step};
 pub use executor::{Committer, Executor, Settings};
 pub use trace::{Trace, TraceEvent};

@@ -246,8 +246,8 @@ impl App {
     }
 
     /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
-    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers:
-    /// what a punctuation will write is no record of an input topic yet.
+    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers, nor for
+    /// the calls of `map_async`: what they will write is no record of an input topic yet.
     pub async fn settled(&self) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let mut news = News::of(shared);
@@ -329,7 +329,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     let join = move || {
         joining.join();
         joining.shared.enter(AppState::Closed);
-        // Who hears of the close may open the folder at once, so nothing here holds it any more.
+        // Whoever is told may start again at once, and finds the folder locked as long as anybody here has the log.
         drop(joining);
         // The closer may have given up waiting.
         let _ = done.send(());

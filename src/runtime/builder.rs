@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidemill_dsl::Topic;
 use tidemill_dsl::processor::ErrorSettings;
 use tidemill_dsl::topology::Topology;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::{App, AppState, Settings, start};
@@ -32,6 +33,8 @@ pub struct AppBuilder {
     pub(super) topics: Vec<(String, u32)>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state: watch::Sender<AppState>,
+    /// The async runtime that `start` is called in.
+    pub(super) runtime: Option<Handle>,
 }
 
 impl AppBuilder {
@@ -46,6 +49,7 @@ impl AppBuilder {
             topics: Vec::new(),
             clock: Arc::new(SystemClock),
             state: watch::Sender::new(AppState::Starting),
+            runtime: None,
         }
     }
 
@@ -119,13 +123,15 @@ impl AppBuilder {
         self.state.subscribe()
     }
 
-    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does.
+    /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does, so a store is
+    /// never read before it is restored; how many records that took says [`App::restored`].
     ///
     /// # Errors
     ///
     /// `Invalid` for a topology, topics or settings that do not fit, or a folder that is not ours or cannot be written;
     /// `Locked` when another process has the folder; `Corrupt` for damaged files.
-    pub async fn start(self) -> Result<App, Error> {
+    pub async fn start(mut self) -> Result<App, Error> {
+        self.runtime = Handle::try_current().ok();
         let (this, (done, started)) = (self.with_single_settings(), oneshot::channel());
         // Opening and restoring block, so they have a thread of their own; this needs no particular async runtime.
         let begin = move || {

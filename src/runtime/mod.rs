@@ -4,6 +4,7 @@
 
 mod app;
 mod builder;
+mod calls;
 mod checkpoints;
 mod committed;
 mod feed;

@@ -37,6 +37,8 @@ pub(super) struct Shared {
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
     pub(super) state: watch::Sender<AppState>,
+    /// The async runtime that the application was started in.
+    pub(super) runtime: Option<tokio::runtime::Handle>,
 }
 
 impl Shared {

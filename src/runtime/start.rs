@@ -78,6 +78,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
             .collect(),
         inputs,
         state: builder.state,
+        runtime: builder.runtime,
     });
     let settings = exec::Settings {
         commit_interval: builder.settings.commit_interval,

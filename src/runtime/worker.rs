@@ -8,9 +8,10 @@ use std::time::Duration;
 use tidemill_dsl::record::{Offset, TopicPartition};
 
 use super::AppState;
+use super::calls::Spawner;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
-use crate::exec::{Committer, EagerChooser, Executor, Settings};
+use crate::exec::{Answers, Committer, EagerChooser, Executor, Settings};
 use crate::log::{InputProgress, Progress};
 use crate::task::{Task, panic_text};
 
@@ -44,6 +45,8 @@ pub(super) fn run(shared: Arc<Shared>, number: usize, tasks: Vec<Task>, settings
         Executor::new(shared.log.clone(), shared.session.clone(), committer, shared.clock.clone(), settings);
     executor.purge(shared.repartition.iter().cloned());
     executor.interrupt(shared.inboxes[number].interrupt());
+    let answers = Answers::default();
+    executor.calls(Spawner::new(shared.clone(), answers.clone()), answers);
     let restored = caught(|| restore(&shared, &mut executor, tasks));
     ready(restored.clone());
     let result = restored.and_then(|_| caught(|| work(&shared, number, &mut executor)));

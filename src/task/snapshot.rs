@@ -39,6 +39,7 @@ impl Task {
         Encoder(out).filled(|bytes| state.snapshot(bytes))?;
         let mut out = Encoder(out);
         out.number(u64::from(self.punctuated));
+        out.option(self.quiet_since, Encoder::time);
         for queue in &self.queues {
             out.number(queue.fetched.get());
             out.number(queue.end_known.get());
@@ -72,6 +73,7 @@ impl Task {
         self.state.set_address(None);
         self.addressed = None;
         self.punctuated = bytes.number()? != 0;
+        self.quiet_since = bytes.option(Decoder::time)?;
         for queue in &mut self.queues {
             restore_queue(queue, &mut bytes)?;
         }

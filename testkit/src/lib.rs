@@ -24,14 +24,17 @@
 //! what to [capture](TestDriver::capture). Test a topology that reads what it writes with [`Commit::OnDemand`] too: with a
 //! commit after every record it looks tighter than it is.
 //!
+//! [`explorer`] runs a topology in every order that a backend permits, and says whether what you assume holds in all of them.
+//!
 //! [`conformance`] has the suites that the engine's own parts pass, for parts of your own.
 //!
 //! It uses public items of `tidemill` only: what it does, your tests can do.
 
 pub mod conformance;
 mod driver;
+pub mod explorer;
 pub mod fault;
 mod mock;
 
-pub use driver::{Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
+pub use driver::{Calls, Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
 pub use mock::{Forwarded, MockContext};

@@ -5,5 +5,7 @@ mod tasks;
 
 mod calendar;
 mod deduplicate;
+mod idle;
+mod map_async;
 mod support;
 mod top_n;

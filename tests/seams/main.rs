@@ -11,7 +11,6 @@ mod tasks;
 
 mod commit;
 mod executor;
-mod explorer;
 mod failures;
 mod fingerprint;
 mod globals;

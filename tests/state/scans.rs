@@ -5,15 +5,20 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use tidemill::Topic;
 use tidemill::processor::{Context, Flow, ProcessError, Processor};
 use tidemill::record::{Record, Timestamp};
 use tidemill::state::{Scan, Store, StoreSpec};
 use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Topology;
+use tidemill::{App, Settings, Topic};
 use tidemill_testkit::TestDriver;
 
 const IN: Topic<String, i64> = Topic::of("in");
 const ROWS: Store<u16, i64> = Store::of("rows");
+
+/// The key of the record that puts the rows, and of the one that plays the case.
+const FILL: &str = "fill";
+const PLAY: &str = "play";
 
 type Range = (Bound<u16>, Bound<u16>);
 
@@ -37,7 +42,7 @@ struct Case {
 type Seen = Vec<(u16, i64)>;
 
 /// Plays a case, and leaves what its cursors showed; the first one last.
-struct Play(Case, Arc<Mutex<Vec<(Seen, Seen)>>>);
+struct Play(Case, Shown);
 
 impl Play {
     /// A cursor, and what it is to show.
@@ -59,15 +64,17 @@ impl Play {
 
 impl Processor<String, i64, String, i64> for Play {
     fn stores(&self) -> Vec<StoreSpec> {
-        vec![StoreSpec::timestamped(&ROWS)]
+        // Where there is a disk, most rows are on it only.
+        vec![StoreSpec::timestamped(&ROWS).rows_in_memory(5)]
     }
 
-    fn process(&mut self, _: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
+    fn process(&mut self, record: Record<'_, String, i64>, ctx: &mut Context<'_, String, i64>) -> Flow {
         let Case { rows, changes, .. } = &self.0;
-        let mut model = rows.clone();
-        for (key, value) in rows {
-            ctx.store(&ROWS)?.put(key, *value, Timestamp::from_millis(*value))?;
+        if record.key == FILL {
+            let mut store = ctx.store(&ROWS)?;
+            return rows.iter().try_for_each(|(key, value)| store.put(key, *value, Timestamp::from_millis(*value)));
         }
+        let mut model = rows.clone();
         let mut scans = vec![self.open(ctx, &model)?];
         let (mut first, mut changes) = (Seen::new(), changes.iter().cycle());
         let (mut scan, expected) = scans.remove(0);
@@ -127,19 +134,56 @@ fn any_case() -> impl Strategy<Value = Case> {
     })
 }
 
+/// What the cursors of a case show, and what they are to show.
+type Shown = Arc<Mutex<Vec<(Seen, Seen)>>>;
+
+fn playing(case: &Case) -> (Topology, Shown) {
+    let (builder, seen) = (StreamsBuilder::new(), Shown::default());
+    let (played, shown) = (case.clone(), seen.clone());
+    builder.stream(&IN).process::<String, i64, _>(move || Play(played.clone(), shown.clone()), &[]);
+    (builder.build().unwrap(), seen)
+}
+
+fn check(seen: &Shown) -> Result<(), TestCaseError> {
+    let seen = seen.lock().unwrap();
+    prop_assert!(!seen.is_empty());
+    seen.iter().try_for_each(|(seen, expected)| {
+        prop_assert_eq!(seen, expected);
+        Ok(())
+    })
+}
+
+/// Plays a case on rows that lie on disk.
+async fn play_on_disk(topology: Topology) -> Result<(), tidemill::Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { flush_rows: 1, ..Settings::default() };
+    let app = App::builder("cursors", topology).embedded(folder.path()).settings(settings).start().await?;
+    for key in [FILL, PLAY] {
+        app.send(&IN, key, 1).await?;
+        app.settled().await?;
+    }
+    app.close().await
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_cursor_shows_the_rows_of_the_moment_when_it_was_opened(case in any_case()) {
-        let (builder, seen) = (StreamsBuilder::new(), Arc::new(Mutex::new(Vec::new())));
-        let (played, shown) = (case.clone(), seen.clone());
-        builder.stream(&IN).process::<String, i64, _>(move || Play(played.clone(), shown.clone()), &[]);
-        TestDriver::new(&builder.build().unwrap()).input(&IN).send("go", 1);
-        let seen = seen.lock().unwrap();
-        prop_assert!(!seen.is_empty());
-        for (seen, expected) in seen.iter() {
-            prop_assert_eq!(seen, expected);
-        }
+        let (topology, seen) = playing(&case);
+        TestDriver::new(&topology).input(&IN).send(FILL, 1).send(PLAY, 1);
+        check(&seen)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(25))]
+
+    #[test]
+    fn a_cursor_over_rows_on_disk_shows_the_same(case in any_case()) {
+        let (topology, seen) = playing(&case);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(play_on_disk(topology)).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        check(&seen)?;
     }
 }

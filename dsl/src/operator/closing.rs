@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use super::lend::{Changed, push_row};
 use super::window_aggregate::Windowing;
-use crate::processor::{Flow, NodeContext, TableOf};
+use crate::processor::{NodeContext, ProcessError, TableOf};
 use crate::record::{Headers, Timestamp};
 use crate::state::{CellId, KeyedRows, SessionState, StoreError, WindowState};
 use crate::window::{EmitStrategy, TimeWindows, Windowed};
@@ -41,7 +41,7 @@ impl<K: Send + 'static, V: Send + 'static> ClosingRows for SessionState<K, V> {
     }
 }
 
-/// Emits the windows that have been closed since the last time, if it is time to look for them.
+/// Emits the windows that have been closed since the last time, if it is time to look for them; gives whether there were any.
 ///
 /// `last` gives, for a time up to which windows are closed, the greatest time of a row (start of a window, end of a session)
 /// that is closed then.
@@ -51,20 +51,22 @@ pub(super) fn emit_closed<S: ClosingRows>(
     last: impl Fn(i64) -> i64,
     headers: &Headers,
     ctx: &mut NodeContext<'_, TableOf<S::Key, S::Value>>,
-) -> Flow {
+) -> Result<bool, ProcessError> {
     let Windowing { store, time, emit } = windowing;
     if *emit == EmitStrategy::OnUpdate {
-        return Ok(());
+        return Ok(false);
     }
     let task = ctx.task();
     let pace = (task.now(), task.emit_interval());
     let closed_to_time = Timestamp::from_millis(closed_to);
-    let Some(emitted_to) = task.time(*time).begin_emission(pace, closed_to_time) else { return Ok(()) };
+    let Some(emitted_to) = task.time(*time).begin_emission(pace, closed_to_time) else { return Ok(false) };
     if last(closed_to) < 0 {
-        return Ok(());
+        return Ok(false);
     }
     let first = emitted_to.map_or(0, |emitted_to| last(emitted_to.as_millis()).saturating_add(1).max(0));
-    for key in task.state::<S>(store.index).0.take_closing(first..=last(closed_to))? {
+    let closing = task.state::<S>(store.index).0.take_closing(first..=last(closed_to))?;
+    let any = !closing.is_empty();
+    for key in closing {
         let (outlet, task) = ctx.children();
         let mut state = task.take_state::<S>(store.index);
         match state.closing(&key) {
@@ -79,7 +81,7 @@ pub(super) fn emit_closed<S: ClosingRows>(
         }
     }
     ctx.task().time(*time).emitted(closed_to_time);
-    Ok(())
+    Ok(any)
 }
 
 /// The greatest start of a window that is closed at `closed_to`, by which its end lies behind it or on it.

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf};
-use crate::record::Record;
+use crate::record::{Record, Timestamp};
 use crate::state::{Direction, Reader, WindowState};
 use crate::topology::StoreSlot;
 
@@ -50,6 +50,15 @@ where
         }
         seen.put(&identity, time, Some(Vec::new()), record.timestamp, &mut out)?;
         ctx.push(record)
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, time: Timestamp, ctx: &mut NodeContext<'_, StreamOf<K, V>>) -> Result<bool, ProcessError> {
+        ctx.task().time(self.time).observe(time);
+        Ok(false)
     }
 }
 

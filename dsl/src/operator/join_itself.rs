@@ -80,4 +80,13 @@ where
         }
         failure.map_or(Ok(()), Err)
     }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, time: Timestamp, ctx: &mut NodeContext<'_, StreamOf<K, O>>) -> Result<bool, ProcessError> {
+        ctx.task().time(self.time).observe(time);
+        Ok(false)
+    }
 }

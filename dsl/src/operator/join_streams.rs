@@ -14,9 +14,9 @@ use smallvec::SmallVec;
 
 use super::waiting::{Waiting, Waits};
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf};
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::serde::Data;
-use crate::state::{Direction, Reader, WindowState};
+use crate::state::{Cause, Direction, Reader, WindowState};
 use crate::topology::StoreSlot;
 use crate::window::Reach;
 
@@ -140,7 +140,7 @@ where
         };
         if let Some(waiting) = self.waiting.as_ref().filter(|_| record.timestamp == observed) {
             let after_both = self.reach.after.wrapping_add(self.grace);
-            waiting.let_out(after_both, record, &*self.join, ctx)?;
+            waiting.let_out(after_both, record.into(), &*self.join, ctx)?;
         }
         if self.match_others(record, (key, value), ctx)? || !self.pads {
             return Ok(());
@@ -152,6 +152,17 @@ where
             }
             _ => self.pad(record, value, ctx),
         }
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, time: Timestamp, ctx: &mut NodeContext<'_, StreamOf<K, O>>) -> Result<bool, ProcessError> {
+        let timestamp = ctx.task().time(self.time).observe(time);
+        let Some(waiting) = &self.waiting else { return Ok(false) };
+        let after_both = self.reach.after.wrapping_add(self.grace);
+        waiting.let_out(after_both, Cause { timestamp, headers: &Headers::NONE }, &*self.join, ctx)
     }
 }
 

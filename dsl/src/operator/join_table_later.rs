@@ -60,9 +60,17 @@ where
             Some(last) if time < last.saturating_sub(self.grace) => self.join.process(record, ctx),
             last => {
                 self.hold(record, ctx)?;
-                self.let_out(last.map_or(time, |last| last.max(time)).saturating_sub(self.grace), ctx)
+                self.let_out(last.map_or(time, |last| last.max(time)).saturating_sub(self.grace), ctx).map(|_| ())
             }
         }
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, time: Timestamp, ctx: &mut NodeContext<'_, StreamOf<K, R>>) -> Result<bool, ProcessError> {
+        self.let_out(time.as_millis().saturating_sub(self.grace), ctx)
     }
 }
 
@@ -94,14 +102,14 @@ impl<K: Data, V: Data, T, F> JoinTableLater<K, V, T, F> {
         Ok(buffer.set(row, Some(held), record.timestamp, &mut out)?)
     }
 
-    /// Joins all records whose time is `until` or earlier.
-    fn let_out<R>(&self, until: i64, ctx: &mut NodeContext<'_, StreamOf<K, R>>) -> Flow
+    /// Joins all records whose time is `until` or earlier; gives whether there were any.
+    fn let_out<R>(&self, until: i64, ctx: &mut NodeContext<'_, StreamOf<K, R>>) -> Result<bool, ProcessError>
     where
         T: 'static,
         R: 'static,
         F: Fn(&K, &V::Plain, Option<&T>) -> Result<R, ProcessError> + Send + Sync + 'static,
     {
-        let at = ctx.address().cloned();
+        let (at, mut any) = (ctx.address().cloned(), false);
         while let Some((key, held)) = self.take_first(until, ctx)? {
             let record_key = self.keys.read(&key[BEFORE_KEY..key.len() - BEHIND_KEY])?;
             let value = self.values.read(&held.value)?;
@@ -110,8 +118,9 @@ impl<K: Data, V: Data, T, F> JoinTableLater<K, V, T, F> {
             let joined = self.join.process(record, ctx);
             let held_at = std::mem::replace(ctx.task().address_mut(), at.clone());
             joined.map_err(|error| held_at.iter().fold(error, ProcessError::at_record))?;
+            any = true;
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Takes the first record out of the buffer, if its time is `until` or earlier.

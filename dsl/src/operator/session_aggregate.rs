@@ -12,7 +12,7 @@ use super::closing::emit_closed;
 use super::lend::{change_row, keep_row};
 use super::window_aggregate::Windowing;
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::serde::Data;
 use crate::state::{Cause, Direction, Reader, SessionState};
 use crate::window::{EmitStrategy, Session, Window, Windowed, millis};
@@ -80,8 +80,32 @@ where
             })?;
             ctx.task().state::<SessionState<K::Plain, A>>(self.windowing.store.index).0.return_key(windowed);
         }
+        self.emit(closed_to, record.headers, ctx).map(|_| ())
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(
+        &self,
+        time: Timestamp,
+        ctx: &mut NodeContext<'_, TableOf<Windowed<K::Plain>, A>>,
+    ) -> Result<bool, ProcessError> {
+        let observed = ctx.task().time(self.windowing.time).observe(time);
+        self.emit(observed.as_millis().saturating_sub(self.windows.retention()), &Headers::NONE, ctx)
+    }
+}
+
+impl<K: Send + 'static, A: Send + 'static, I, F, M> SessionAggregate<K, A, I, F, M> {
+    fn emit(
+        &self,
+        closed_to: i64,
+        headers: &Headers,
+        ctx: &mut NodeContext<'_, TableOf<Windowed<K>, A>>,
+    ) -> Result<bool, ProcessError> {
         // The end of a session lies in it, so it is closed a millisecond later.
-        emit_closed(&self.windowing, closed_to, |closed_to| closed_to.saturating_sub(1), record.headers, ctx)
+        emit_closed(&self.windowing, closed_to, |closed_to| closed_to.saturating_sub(1), headers, ctx)
     }
 }
 

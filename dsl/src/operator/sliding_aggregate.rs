@@ -11,7 +11,7 @@ use super::closing::emit_closed;
 use super::lend::{change_row, keep_row};
 use super::window_aggregate::{Taken, Windowing};
 use crate::processor::{DropReason, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
-use crate::record::{Record, Timestamp};
+use crate::record::{Headers, Record, Timestamp};
 use crate::serde::Data;
 use crate::state::{Direction, Reader, WindowState};
 use crate::window::{EmitStrategy, Sliding, Window, Windowed, millis};
@@ -82,9 +82,35 @@ where
         if at < difference {
             return Ok(());
         }
+        self.emit(closed_to, record.headers, ctx).map(|_| ())
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(
+        &self,
+        time: Timestamp,
+        ctx: &mut NodeContext<'_, TableOf<Windowed<K::Plain>, A>>,
+    ) -> Result<bool, ProcessError> {
+        let observed = ctx.task().time(self.windowing.time).observe(time);
+        let closed_to = observed.as_millis().saturating_sub(millis(self.windows.grace()));
+        self.emit(closed_to, &Headers::NONE, ctx)
+    }
+}
+
+impl<K: Send + 'static, A: Send + 'static, F> SlidingAggregate<K, A, F> {
+    fn emit(
+        &self,
+        closed_to: i64,
+        headers: &Headers,
+        ctx: &mut NodeContext<'_, TableOf<Windowed<K>, A>>,
+    ) -> Result<bool, ProcessError> {
         // The end of a window lies in it, so it is closed a millisecond later than that of others.
+        let difference = millis(self.windows.difference());
         let last = |closed_to: i64| closed_to.saturating_sub(difference).saturating_sub(1);
-        emit_closed(&self.windowing, closed_to, last, record.headers, ctx)
+        emit_closed(&self.windowing, closed_to, last, headers, ctx)
     }
 }
 

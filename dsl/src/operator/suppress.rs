@@ -58,15 +58,23 @@ where
         };
         let (buffer, mut out) = ctx.task().state::<BufferState<K, V>>(self.store.index);
         buffer.put(change.key, buffered, &mut out)?;
-        let due = observed.as_millis().saturating_sub(self.wait);
-        self.emit_while(ctx, |buffer| Ok(buffer.first_time()?.is_some_and(|time| time.as_millis() <= due)))?;
+        self.emit_due(observed, ctx)?;
         match self.when_full {
-            WhenFull::Emit => self.emit_while(ctx, |buffer| self.is_over(buffer)),
+            WhenFull::Emit => self.emit_while(ctx, |buffer| self.is_over(buffer)).map(|_| ()),
             WhenFull::Fail => {
                 let (buffer, _) = ctx.task().state::<BufferState<K, V>>(self.store.index);
                 if self.is_over(buffer)? { Err(self.full(buffer)?) } else { Ok(()) }
             }
         }
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, time: Timestamp, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Result<bool, ProcessError> {
+        let observed = ctx.task().time(self.time).observe(time);
+        self.emit_due(observed, ctx)
     }
 }
 
@@ -91,18 +99,26 @@ where
         .into())
     }
 
-    /// Lets rows out as long as `goes_on` says so.
+    /// Lets the rows out whose time has come; gives whether there were any.
+    fn emit_due(&self, observed: Timestamp, ctx: &mut NodeContext<'_, TableOf<K, V>>) -> Result<bool, ProcessError> {
+        let due = observed.as_millis().saturating_sub(self.wait);
+        self.emit_while(ctx, |buffer| Ok(buffer.first_time()?.is_some_and(|time| time.as_millis() <= due)))
+    }
+
+    /// Lets rows out as long as `goes_on` says so; gives whether there were any.
     fn emit_while(
         &self,
         ctx: &mut NodeContext<'_, TableOf<K, V>>,
         goes_on: impl Fn(&mut BufferState<K, V>) -> Result<bool, ProcessError>,
-    ) -> Flow {
+    ) -> Result<bool, ProcessError> {
+        let mut any = false;
         loop {
             let (buffer, mut out) = ctx.task().state::<BufferState<K, V>>(self.store.index);
             if !goes_on(buffer)? {
-                return Ok(());
+                return Ok(any);
             }
-            let Some((key, row)) = buffer.take_first(&mut out)? else { return Ok(()) };
+            let Some((key, row)) = buffer.take_first(&mut out)? else { return Ok(any) };
+            any = true;
             if row.new.is_some() || !self.drops_deleted {
                 self.emit(&key, &row, ctx)?;
             }

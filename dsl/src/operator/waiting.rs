@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use crate::processor::{Flow, NodeContext, ProcessError, StreamOf, TaskState};
 use crate::record::{Record, Timestamp};
 use crate::serde::{Data, List, Serde, SerdeError, SerdeRef};
-use crate::state::{Direction, KeyRange, KeyValueState, Store, StoreSpec};
+use crate::state::{Cause, Direction, KeyRange, KeyValueState, Store, StoreSpec};
 use crate::topology::RowSlot;
 use crate::window::Reach;
 
@@ -133,38 +133,39 @@ impl<K: Data, L: Send + 'static, R: Send + 'static> Waiting<K, L, R> {
     }
 
     /// Lets the records out whose time is over, if it is time to look for them: `after_both` is how far behind its own time a
-    /// record of the side that looks is closed. They come with the headers of the record that lets them out.
-    pub(super) fn let_out<V, O>(
+    /// record of the side that looks is closed. They come with the headers of the record that lets them out. Gives whether any
+    /// came.
+    pub(super) fn let_out<O>(
         &self,
         after_both: i64,
-        record: Record<'_, K, V>,
+        cause: Cause<'_>,
         join: &impl Fn(&K, Option<&L>, Option<&R>) -> Result<O, ProcessError>,
         ctx: &mut NodeContext<'_, StreamOf<K, O>>,
-    ) -> Flow
+    ) -> Result<bool, ProcessError>
     where
-        V: 'static,
         O: 'static,
     {
         let task = ctx.task();
         let pace = (task.now(), task.emit_interval());
         if !task.time(self.time).begin_padding(pace, after_both) {
-            return Ok(());
+            return Ok(false);
         }
-        for key in self.take_closed(ctx.task())? {
+        let closed = self.take_closed(ctx.task())?;
+        for key in &closed {
             let (store, out) = ctx.task().state::<KeyValueState<Vec<u8>, Waiters<L, R>>>(self.store.index);
-            let row = store.claim(&key)?;
+            let row = store.claim(key)?;
             let waiters = store.take(row)?.map(|(waiters, _)| waiters).unwrap_or_default();
-            store.set(row, None, record.timestamp, &mut out.caused_by(record.into()))?;
-            let (timestamp, key) = (time_of(&key), K::from_plain(self.keys.read(&key[BEFORE_KEY..])?));
+            store.set(row, None, cause.timestamp, &mut out.caused_by(cause))?;
+            let (timestamp, key) = (time_of(key), K::from_plain(self.keys.read(&key[BEFORE_KEY..])?));
             for waits in &waiters {
                 let result = match waits {
                     Waits::Left(value) => join(&key, Some(value), None)?,
                     Waits::Right(value) => join(&key, None, Some(value))?,
                 };
-                ctx.forward(Record { key: &key, value: &result, timestamp, headers: record.headers })?;
+                ctx.forward(Record { key: &key, value: &result, timestamp, headers: cause.headers })?;
             }
         }
-        Ok(())
+        Ok(!closed.is_empty())
     }
 
     /// The keys of the rows whose time is over; notes from when on others may be.

@@ -6,7 +6,7 @@
 use super::closing::{emit_closed, last_start};
 use super::lend::{change_row, keep_row};
 use crate::processor::{DropReason, Edge, Flow, NodeContext, Operator, ProcessError, StreamOf, TableOf};
-use crate::record::Record;
+use crate::record::{Headers, Record, Timestamp};
 use crate::serde::Data;
 use crate::state::WindowState;
 use crate::topology::StoreSlot;
@@ -92,6 +92,20 @@ where
         }
         ctx.task().state::<WindowState<K::Plain, A>>(store.index).0.return_key(windowed);
         taken.or_leave_out(ctx);
-        emit_closed(&self.windowing, closed_to, last_start(&self.windows), record.headers, ctx)
+        emit_closed(&self.windowing, closed_to, last_start(&self.windows), record.headers, ctx).map(|_| ())
+    }
+
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    fn advance(
+        &self,
+        time: Timestamp,
+        ctx: &mut NodeContext<'_, TableOf<Windowed<K::Plain>, A>>,
+    ) -> Result<bool, ProcessError> {
+        let observed = ctx.task().time(self.windowing.time).observe(time);
+        let closed_to = observed.as_millis().saturating_sub(millis(self.windows.grace()));
+        emit_closed(&self.windowing, closed_to, last_start(&self.windows), &Headers::NONE, ctx)
     }
 }

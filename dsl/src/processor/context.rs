@@ -208,6 +208,11 @@ impl<'a, Out: Edge> NodeContext<'a, Out> {
         self.node.slot.is_some_and(|slot| self.task.timers().cancel(slot, timer))
     }
 
+    /// The slot of the node's processor.
+    pub(crate) fn processor_slot(&self) -> usize {
+        self.node.slot.expect("only a processor asks")
+    }
+
     fn slot(&self, timer: &str) -> Result<usize, ProcessError> {
         self.node.slot.ok_or_else(|| {
             let node = &self.node.name;

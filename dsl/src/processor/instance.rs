@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::context::NodeHead;
 use super::{
-    Context, DropReason, Edge, Flow, NodeContext, Nowhere, Outlet, ProcessError, Push, SideOutputs, SilentContext,
-    StreamOf, TaskState,
+    CallEvent, CallOf, Context, DropReason, Edge, Flow, NodeContext, Nowhere, Outlet, ProcessError, Push, SideOutputs,
+    SilentContext, StreamOf, TaskState,
 };
 use crate::record::{Record, Timestamp};
 use crate::state::StoreSpec;
@@ -152,6 +152,10 @@ pub(crate) trait NodeProcessor<In: Edge, Out: Edge>: Send + 'static {
     fn init(&mut self, ctx: &mut SilentContext<'_>) -> Flow;
     fn process(&mut self, item: In::Item<'_>, ctx: &mut NodeContext<'_, Out>) -> Flow;
     fn punctuate(&mut self, timer: &str, time: Timestamp, ctx: &mut NodeContext<'_, Out>) -> Flow;
+    /// Called for one of the calls that it has made.
+    fn called(&mut self, _call: CallOf, _event: CallEvent, ctx: &mut NodeContext<'_, Out>) -> Flow {
+        Err(format!("a call of node `{}` has ended, and it makes none", ctx.node_name()).into())
+    }
     fn snapshot(&self, out: &mut SnapshotBytes) -> Result<(), CannotSnapshot>;
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProcessError>;
 }
@@ -223,6 +227,9 @@ pub(crate) trait ProcessorRunner: Send + Sync {
 
     /// Calls the instance for a timer.
     fn punctuate(&self, timer: &str, time: Timestamp, task: &mut TaskState) -> Flow;
+
+    /// Tells the instance of one of its calls.
+    fn called(&self, call: CallOf, event: CallEvent, task: &mut TaskState) -> Flow;
 }
 
 /// Runs the instance that lies in the task's slot.
@@ -287,5 +294,9 @@ impl<P: NodeProcessor<In, Out>, In: Edge, Out: Edge> ProcessorRunner for Process
 
     fn punctuate(&self, timer: &str, time: Timestamp, task: &mut TaskState) -> Flow {
         self.enter(&self.outlet, task, |processor, context| processor.punctuate(timer, time, context)).map(|_| ())
+    }
+
+    fn called(&self, call: CallOf, event: CallEvent, task: &mut TaskState) -> Flow {
+        self.enter(&self.outlet, task, |processor, context| processor.called(call, event, context)).map(|_| ())
     }
 }

@@ -198,6 +198,7 @@ impl TaskState {
         if let Some(timers) = self.journal.timers.take() {
             self.timers = timers;
         }
+        self.calls.undo();
         (self.dropped, self.stream_time, self.commit_requested) =
             (before.dropped, before.stream_time, before.commit_requested);
         Ok(Attempt::Undone)
@@ -212,6 +213,7 @@ impl TaskState {
         self.parts.outputs.keep();
         self.journal.instances.clear();
         self.journal.timers = None;
+        self.calls.keep();
     }
 
     /// Timers are about to change: notes them, if they may have to be set back.

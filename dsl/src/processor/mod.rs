@@ -4,7 +4,9 @@
 //! An [`Operator`] is a node that keeps nothing of its own; a [`Processor`] is a node with an instance per task. The
 //! builder's verbs are operators, and nothing that they use is hidden from yours.
 
+mod advance;
 mod caches;
+mod calls;
 mod context;
 mod dead_letter;
 mod dropped;
@@ -25,6 +27,9 @@ mod task_state;
 mod timers;
 mod wrapper;
 
+pub(crate) use advance::FollowsTime;
+pub use calls::{Answer, Call, CallChanges, CallId, Work};
+pub(crate) use calls::{CallEvent, CallOf, Calls, Waited};
 pub(crate) use context::NodeHead;
 pub use context::{Context, NodeContext, SilentContext};
 pub use dead_letter::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_OFFSET, ERROR_PARTITION, ERROR_TOPIC, ERROR_TYPE};

@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, GlobalStores, Journal, OperatorTime,
-    Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView, Timers,
+    Calls, CannotSnapshot, DropCounts, DropReason, ErrorSettings, FiredTimer, Flow, FollowsTime, GlobalStores, Journal,
+    OperatorTime, Origin, Outputs, ProcessError, ProcessorInstance, ProcessorRunner, PunctuationType, TimerView,
+    Timers,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, Timestamp, TopicName};
 use crate::state::{
@@ -62,6 +63,10 @@ pub(crate) struct TaskParts {
     pub(crate) times: Vec<(Arc<str>, Undoable<OperatorTime>)>,
     /// How often closed windows, and records of joins that have met none, are looked for, in milliseconds of the wall clock.
     pub(crate) emit_interval: i64,
+    /// Operators that follow record time without records, those further up first.
+    pub(crate) following: Arc<[Arc<dyn FollowsTime>]>,
+    /// After how long without records their time moves on, in milliseconds of the wall clock.
+    pub(crate) idle_advance: Option<i64>,
     /// One per queue of the task.
     pub(crate) heads: Vec<Box<dyn Any + Send>>,
     pub(crate) outputs: Outputs,
@@ -97,6 +102,7 @@ pub struct TaskState {
     now: Timestamp,
     pub(super) dropped: DropCounts,
     pub(super) timers: Timers,
+    pub(super) calls: Calls,
     begun: Begun,
     pub(super) commit_requested: bool,
     /// The innermost node that panicked.
@@ -115,6 +121,7 @@ impl TaskState {
             now: Timestamp::ZERO,
             dropped: DropCounts::default(),
             timers: Timers::default(),
+            calls: Calls::default(),
             begun: Begun::None,
             commit_requested: false,
             panicked_in: None,
@@ -563,6 +570,7 @@ impl TaskState {
         out.number(self.begun as u64);
         out.number(u64::from(self.commit_requested));
         self.timers.snapshot(&mut out);
+        self.calls.snapshot(&mut out);
         for store in self.parts.stores.iter_mut().flatten() {
             out.filled(|bytes| store.snapshot(bytes))?;
         }
@@ -587,6 +595,7 @@ impl TaskState {
         self.begun = Begun::of(bytes.number()?);
         self.commit_requested = bytes.number()? != 0;
         self.timers.restore(bytes)?;
+        self.calls.restore(bytes)?;
         for store in self.parts.stores.iter_mut().flatten() {
             store.restore(bytes.bytes()?)?;
         }
@@ -607,7 +616,7 @@ impl TaskState {
             let to = crate::record::TopicPartition { topic, partition };
             self.parts.outputs.append_batch(&to, &batch.map_err(ProcessError::from)?)?;
         }
-        Ok(())
+        self.remake_calls()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Edge, Flow, ProcessorRunner, Push, TaskState};
+use super::{Address, CallEvent, CallOf, Edge, Flow, ProcessorRunner, Push, TaskState};
 use crate::record::Timestamp;
 
 /// What a processor is called for.
@@ -14,6 +14,8 @@ pub enum CallReason<'a> {
     Item,
     /// A timer of this name.
     Timer(&'a str),
+    /// One of the calls that it makes has ended, or is to be made again: `map_async`.
+    Call,
 }
 
 /// A call of a processor.
@@ -87,5 +89,14 @@ impl ProcessorRunner for Wrapped<dyn ProcessorRunner> {
 
     fn punctuate(&self, timer: &str, time: Timestamp, task: &mut TaskState) -> Flow {
         self.call(CallReason::Timer(timer), task, |inner, task| inner.punctuate(timer, time, task))
+    }
+
+    fn called(&self, call: CallOf, event: CallEvent, task: &mut TaskState) -> Flow {
+        // It is there for the first run of what the wrapper stands around.
+        let event = std::cell::Cell::new(Some(event));
+        self.call(CallReason::Call, task, |inner, task| match event.take() {
+            Some(event) => inner.called(call, event, task),
+            None => Ok(()),
+        })
     }
 }

@@ -5,6 +5,7 @@
 //! plan.
 
 mod aggregation;
+mod async_calls;
 mod builder;
 mod cogroup;
 mod deduplicate;
@@ -16,6 +17,7 @@ mod join_later;
 mod join_streams;
 mod list_change;
 mod lowering;
+mod map_async;
 mod merge_topics;
 mod names;
 mod optimization;
@@ -34,6 +36,7 @@ mod top_n;
 mod ungrouped;
 mod windowed;
 
+pub use async_calls::AsyncCalls;
 pub use builder::{Naming, StoreFormat, StreamsBuilder};
 pub use cogroup::Cogrouped;
 pub use deduplicate::Deduplicated;

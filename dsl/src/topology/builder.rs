@@ -6,6 +6,7 @@ use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
 use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use crate::operator::ResultsOf;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
     ProcessorNode, ProcessorWrapper, StreamOf, Takes,
@@ -140,6 +141,27 @@ impl TopologyBuilder {
         self.bring_stores(name, stores)
     }
 
+    /// Adds a node that makes calls, with an instance per task and these stores.
+    pub(crate) fn add_calling<K, V, R, P>(
+        &mut self,
+        name: &str,
+        parents: &[&str],
+        stores: &[&str],
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) where
+        K: 'static,
+        V: 'static,
+        R: 'static,
+        P: NodeProcessor<StreamOf<K, V>, ResultsOf<K, R>>,
+    {
+        self.add_instances::<StreamOf<K, V>, ResultsOf<K, R>, StreamOf<K, R>, P>(name, parents, supplier, |wiring| {
+            Outlet::of_results(wiring.below::<StreamOf<K, R>>())
+        });
+        if let Some(node) = self.nodes.last_mut() {
+            node.stores.extend(stores.iter().map(|store| (*store).into()));
+        }
+    }
+
     /// Adds a node with an instance per task. What it hands on goes by `Out`, and what its children take by `Below`.
     fn add_instances<In: Edge, Out: Edge, Below: Edge, P: NodeProcessor<In, Out>>(
         &mut self,
@@ -189,7 +211,12 @@ impl TopologyBuilder {
         self.add_wired::<In, Out>(name, parents, stores, |wiring| {
             let operator = make(wiring);
             let (head, outlet, sides) = (wiring.head(None), wiring.outlet(), wiring.sides());
-            wiring.wrapped::<In>(Arc::new(OperatorNode::<O, In, Out> { head, operator, outlet, sides }))
+            let follows_time = operator.follows_time();
+            let node = Arc::new(OperatorNode::<O, In, Out> { head, operator, outlet, sides });
+            if follows_time {
+                wiring.parts.following.push((wiring.node_number, node.clone()));
+            }
+            wiring.wrapped::<In>(node)
         })
     }
 

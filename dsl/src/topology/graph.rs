@@ -14,7 +14,7 @@ use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
 use super::wiring::{Flusher, ProgramParts, Supplier};
 use super::{Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
-use crate::processor::{ProcessorRunner, Takes};
+use crate::processor::{FollowsTime, ProcessorRunner, Takes};
 use crate::state::StoreSpec;
 
 /// What a node is.
@@ -77,6 +77,8 @@ pub(super) struct Program {
     /// Makers of processor instances, with the number of their node.
     pub(super) suppliers: Vec<(usize, Supplier)>,
     pub(super) timed: Vec<Arc<str>>,
+    /// Operators that follow record time without records, those further up first, with the numbers of their nodes.
+    pub(super) following: Vec<(usize, Arc<dyn FollowsTime>)>,
     /// The nodes of the processors, by their slots.
     pub(super) processors: Arc<[Arc<dyn ProcessorRunner>]>,
     pub(super) outputs: Vec<TopicRef>,
@@ -131,7 +133,9 @@ impl Topology {
                 }
             }
         }
-        let ProgramParts { suppliers, timed, processors, outputs, flushers } = parts;
+        let ProgramParts { suppliers, timed, mut following, processors, outputs, flushers } = parts;
+        // Nodes are put together from the last to the first.
+        following.reverse();
         let processors = processors.into();
         let partitions = partitions.into_iter().collect();
         let program = Program {
@@ -142,6 +146,7 @@ impl Topology {
             filled,
             suppliers,
             timed,
+            following,
             processors,
             outputs,
             flushers: flushers.into(),

@@ -117,7 +117,15 @@ impl Topology {
             filling,
             instances,
             times: self.program.timed.iter().map(|node| (node.clone(), Undoable::default())).collect(),
+            following: self
+                .program
+                .following
+                .iter()
+                .filter(|(node, _)| in_task(*node))
+                .map(|(_, node)| node.clone())
+                .collect(),
             emit_interval: millis(spec.settings.emit_interval),
+            idle_advance: spec.settings.idle_advance.filter(|_| !global).map(|idle| millis(idle).max(1)),
             processors: self.program.processors.clone(),
             heads,
             outputs,

@@ -18,6 +18,14 @@ pub struct TaskSettings {
     /// How often operators that emit on window close look for closed windows, and left and outer joins of streams for records
     /// that have met none, by the wall clock: records that come sooner only update windows, or join. In an application a second, as in Kafka Streams; in the test driver zero: at every record.
     pub emit_interval: Duration,
+    /// How long a task waits, by the wall clock, before record time moves on without records; `None`, the default: it never
+    /// does, as in Kafka Streams, and what waits for a later record waits.
+    ///
+    /// When none of a task's inputs has had a record for so long, and all that was there is processed, its stream time moves on
+    /// by the time that has passed since the last record, and again after each such time. So windows close and suppressed
+    /// results come out. A record that comes later and is older than that is late where it would be late behind a record of
+    /// that time: choose a time that is longer than what senders take to send.
+    pub idle_advance: Option<Duration>,
     /// What becomes of records that cannot be read, processed or written.
     pub errors: ErrorSettings,
     /// How large key and value of a record that is written may be together, in bytes; a larger one fails, or goes where
@@ -35,6 +43,7 @@ impl Default for TaskSettings {
             changelog: Changelog::LastPerCommit,
             cache_bytes: 0,
             emit_interval: Duration::from_secs(1),
+            idle_advance: None,
             errors: ErrorSettings::default(),
             record_bytes_max: 1 << 30,
             offset_reset: OffsetReset::default(),

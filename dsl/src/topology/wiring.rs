@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Filled, FilledBy, SourceRunner, TopicRef};
 use crate::operator::{RowFlusher, TableStore};
 use crate::processor::{
-    Edge, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push, SideOutputs,
-    TableOf, Takes, TaskState, Wrapped,
+    Edge, FollowsTime, NodeHead, Outlet, ProcessError, ProcessorInstance, ProcessorRunner, ProcessorWrapper, Push,
+    SideOutputs, TableOf, Takes, TaskState, Wrapped,
 };
 use crate::state::{KeyValueState, KeyedRows, Release, StateStore, StoreSpec, VersionedState};
 
@@ -72,6 +72,8 @@ pub(crate) struct ProgramParts {
     pub(crate) suppliers: Vec<(usize, Supplier)>,
     /// Nodes with a time of their own.
     pub(crate) timed: Vec<Arc<str>>,
+    /// Operators that follow record time without records, those further down first, with the numbers of their nodes.
+    pub(crate) following: Vec<(usize, Arc<dyn FollowsTime>)>,
     /// The nodes of the processors, by their slots.
     pub(crate) processors: Vec<Arc<dyn ProcessorRunner>>,
     pub(crate) outputs: Vec<TopicRef>,

@@ -4,6 +4,7 @@
 //! code. By default it does what Kafka's `TopologyTestDriver` does: one partition, all sub-topologies in one task, a commit
 //! after every record, and what the topology writes to topics that it reads itself is processed before `send` returns.
 
+mod calls;
 mod error;
 mod input;
 mod output;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill::processor::{DropCounts, ErrorSettings, GlobalStores};
+use tidemill::processor::{Answer, CallId, DropCounts, ErrorSettings, GlobalStores};
 use tidemill::record::{
     Batch, BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record,
 };
@@ -24,11 +25,13 @@ use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{Clock, ManualClock, Topic};
 
+pub use calls::Calls;
 pub use error::DriverError;
 pub use input::Input;
 pub use output::{Output, OutputRecord, RawRecord};
 pub use store_view::StoreView;
 
+use calls::OpenCalls;
 use topics::Topics;
 
 /// When the driver commits. What a topology writes becomes visible, to itself and to the test, at the commit.
@@ -84,6 +87,7 @@ pub struct TestDriver {
     topics: Topics,
     commit: Commit,
     capture: Capture,
+    calls: Calls,
     settings: TaskSettings,
     /// What was said by itself, which holds whatever the settings say.
     changelog: Option<Changelog>,
@@ -101,6 +105,7 @@ struct Running {
     captured: BTreeMap<TopicName, Vec<RawRecord>>,
     /// Records processed since the last commit.
     uncommitted: u64,
+    calls: OpenCalls,
 }
 
 impl TestDriver {
@@ -112,6 +117,7 @@ impl TestDriver {
             topics: Topics::default(),
             commit: Commit::default(),
             capture: Capture::default(),
+            calls: Calls::default(),
             settings: TaskSettings {
                 changelog: Changelog::EveryUpdate,
                 emit_interval: Duration::ZERO,
@@ -149,6 +155,12 @@ impl TestDriver {
     #[must_use]
     pub fn capture(self, capture: Capture) -> Self {
         TestDriver { capture, ..self }
+    }
+
+    /// Says when calls of `map_async` end: at once, or when the test says so.
+    #[must_use]
+    pub fn calls(self, calls: Calls) -> Self {
+        TestDriver { calls, ..self }
     }
 
     /// Says what changelogs get where the topology does not say.
@@ -208,7 +220,7 @@ impl TestDriver {
             task.begin()?;
         }
         let (ends, captured) = (BTreeMap::new(), BTreeMap::new());
-        self.running = Some(Running { tasks, readers, ends, captured, uncommitted: 0 });
+        self.running = Some(Running { tasks, readers, ends, captured, uncommitted: 0, calls: OpenCalls::default() });
         Ok(())
     }
 
@@ -325,6 +337,45 @@ impl TestDriver {
         self.drain()
     }
 
+    /// The nodes of the calls that are open, in the order in which they were made.
+    pub fn open_calls(&mut self) -> Vec<String> {
+        self.running().calls.nodes()
+    }
+
+    /// Lets the open call at this place end, counted in the order in which they were made, and processes all that follows from
+    /// it; `false` if its future is not ready.
+    ///
+    /// # Errors
+    ///
+    /// When a task fails.
+    pub fn end_call(&mut self, place: usize) -> Result<bool, DriverError> {
+        self.start()?;
+        let Some((task, call, answer)) = self.running().calls.take(place) else { return Ok(false) };
+        self.answer(task, call, answer)?;
+        self.drain()?;
+        Ok(true)
+    }
+
+    /// Asks the futures of open calls whether they are ready, as the driver does whenever it has processed something, and
+    /// processes all that follows.
+    ///
+    /// # Errors
+    ///
+    /// When a task fails.
+    pub fn poll_calls(&mut self) -> Result<(), DriverError> {
+        self.start()?;
+        self.drain()
+    }
+
+    fn answer(&mut self, task: usize, call: CallId, answer: Answer) -> Result<(), DriverError> {
+        let now = self.clock.now();
+        let Running { tasks, calls, .. } = self.running();
+        tasks[task].state().set_now(now);
+        tasks[task].answer(call, answer)?;
+        calls.update(task, &mut tasks[task]);
+        self.processed()
+    }
+
     fn asked_to_commit(&mut self) -> bool {
         self.running().tasks.iter().any(Task::commit_requested)
     }
@@ -350,6 +401,14 @@ impl TestDriver {
                     busy = true;
                     self.processed()?;
                 }
+                let Running { tasks, calls, .. } = self.running();
+                calls.update(task, &mut tasks[task]);
+            }
+            if self.calls == Calls::AtOnce
+                && let Some((task, call, answer)) = self.running().calls.take_ready()
+            {
+                busy = true;
+                self.answer(task, call, answer)?;
             }
             // A record that was only dropped moved its input, and may have left a dead letter.
             let dropped = self.running().tasks.iter().any(Task::has_progress);

@@ -1,0 +1,130 @@
+//! A record that waits for a call, as it is stored.
+//!
+//! The layout, numbers big-endian: time (8 bytes), then size (4 bytes, -1 for nothing) and bytes of the key, of the value, and of
+//! the topic it came from; partition (4) and offset (8) there; number of headers (4), for each size and bytes of its name and of its
+//! value.
+
+use bytes::Bytes;
+
+use crate::processor::Address;
+use crate::record::{Headers, Offset, Timestamp};
+use crate::serde::{Serde, SerdeError};
+
+/// A record that waits for a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeldCall {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) timestamp: Timestamp,
+    pub(super) headers: Headers,
+    /// `None`: a timer made it.
+    pub(super) address: Option<Address>,
+}
+
+const ABSENT: i32 = -1;
+
+pub(crate) struct HeldCallSerde;
+
+impl Serde<HeldCall> for HeldCallSerde {
+    fn write(&self, held: &HeldCall, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(&held.timestamp.as_millis().to_be_bytes());
+        sized(held.key.as_deref(), out)?;
+        sized(held.value.as_deref(), out)?;
+        sized(held.address.as_ref().map(|address| address.topic.as_bytes()), out)?;
+        let place = held.address.as_ref().map_or((0, 0), |address| (address.partition, address.offset.get()));
+        out.extend_from_slice(&place.0.to_be_bytes());
+        out.extend_from_slice(&place.1.to_be_bytes());
+        out.extend_from_slice(&length(held.headers.len())?.to_be_bytes());
+        for (name, value) in held.headers.iter() {
+            sized(Some(name.as_bytes()), out)?;
+            sized(value, out)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<HeldCall, SerdeError> {
+        let mut bytes = Reader(bytes);
+        let timestamp = Timestamp::from_millis(i64::from_be_bytes(bytes.array()?));
+        let (key, value) = (bytes.sized()?.map(<[u8]>::to_vec), bytes.sized()?.map(<[u8]>::to_vec));
+        let topic = bytes.sized()?.map(text).transpose()?;
+        let (partition, offset) = (u32::from_be_bytes(bytes.array()?), u64::from_be_bytes(bytes.array()?));
+        let address = topic.map(|topic| Address { topic: topic.into(), partition, offset: Offset::new(offset) });
+        let mut headers = Headers::NONE;
+        for _ in 0..i32::from_be_bytes(bytes.array()?) {
+            let name = text(bytes.sized()?.unwrap_or_default())?;
+            headers.add(name, bytes.sized()?.map(Bytes::copy_from_slice));
+        }
+        Ok(HeldCall { key, value, timestamp, headers, address })
+    }
+
+    fn name(&self) -> String {
+        "held call".into()
+    }
+}
+
+fn length(length: usize) -> Result<i32, SerdeError> {
+    i32::try_from(length).map_err(|_| SerdeError::new("a part of a record that waits for a call is longer than 2 GiB"))
+}
+
+fn sized(part: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+    let Some(part) = part else {
+        out.extend_from_slice(&ABSENT.to_be_bytes());
+        return Ok(());
+    };
+    out.extend_from_slice(&length(part.len())?.to_be_bytes());
+    out.extend_from_slice(part);
+    Ok(())
+}
+
+fn text(part: &[u8]) -> Result<&str, SerdeError> {
+    std::str::from_utf8(part).map_err(|error| {
+        SerdeError::new("a record that waits for a call has a name that is no text").with_source(error)
+    })
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], SerdeError> {
+        let cut_off = || SerdeError::new("the bytes of a record that waits for a call are cut off");
+        let (head, tail) = self.0.split_at_checked(count).ok_or_else(cut_off)?;
+        self.0 = tail;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], SerdeError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn sized(&mut self) -> Result<Option<&'a [u8]>, SerdeError> {
+        let length = i32::from_be_bytes(self.array()?);
+        usize::try_from(length).ok().map(|length| self.take(length)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_cut_off_is_an_error() {
+        let address = Address { topic: "in".into(), partition: 3, offset: Offset::new(9) };
+        let headers = Headers::NONE.with("h", vec![7]);
+        let full = HeldCall {
+            key: Some(b"k".to_vec()),
+            value: Some(Vec::new()),
+            timestamp: 5.into(),
+            headers,
+            address: Some(address),
+        };
+        let empty = HeldCall { key: None, value: None, headers: Headers::NONE, address: None, ..full.clone() };
+        for held in [full, empty] {
+            let mut bytes = Vec::new();
+            HeldCallSerde.write(&held, &mut bytes).unwrap();
+            assert_eq!(HeldCallSerde.read(&bytes).unwrap(), held);
+            (0..bytes.len()).for_each(|cut| assert!(HeldCallSerde.read(&bytes[..cut]).is_err(), "cut at {cut}"));
+        }
+    }
+}

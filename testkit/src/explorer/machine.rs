@@ -1,0 +1,445 @@
+//! Takes steps, by the engine's own code.
+//!
+//! Rule: a task's part of a step is done by the task that applications run: it is set from its bytes, does its work, and is
+//! written down again. A task that begins is restored by the runtime's executor. Only the log and the order of things are
+//! imagined.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tidemill::ManualClock;
+use tidemill::exec::{Executor, Settings};
+use tidemill::log::{Progress, Session};
+use tidemill::record::{Batch, BatchBuilder, Offset, StoredRecord, Timestamp, TopicPartition};
+use tidemill::task::{Fingerprint, Readiness, Task};
+
+use super::backend::Guarantee;
+use super::event::{Event, RecordText};
+use super::frozen_log::FrozenLog;
+use super::model::{APPLICATION, Model};
+use super::step::Step;
+use super::world::{Member, MemberTask, PartitionLog, QueueView, RecordState, World};
+
+/// A task of each kind, to be set to what any world says.
+pub(super) struct Machine<'m> {
+    pub(super) model: &'m Model,
+    tasks: Vec<Scratch>,
+}
+
+struct Scratch {
+    task: Task,
+    /// The bytes that the task is set to.
+    set_to: Option<Arc<[u8]>>,
+}
+
+/// A world after a step, and what happened.
+pub(super) struct Next {
+    pub(super) world: World,
+    pub(super) events: Vec<Event>,
+}
+
+impl<'m> Machine<'m> {
+    pub(super) fn new(model: &'m Model) -> Self {
+        let scratch = |place: &super::model::TaskPlace| Scratch {
+            task: model.make_task(place.subtopology, place.partition),
+            set_to: None,
+        };
+        Machine { model, tasks: model.tasks.iter().map(scratch).collect() }
+    }
+
+    /// The world before anything happens.
+    pub(super) fn first(&mut self, memory: Vec<u8>) -> World {
+        let mut logs = vec![PartitionLog::default(); self.model.partitions.len()];
+        for script in &self.model.given {
+            script.records.iter().for_each(|record| {
+                logs[script.log].push(record, RecordState::Committed);
+            });
+        }
+        let mut world = World {
+            logs: logs.into_iter().map(Arc::new).collect(),
+            sent: vec![0; self.model.scripts.len()],
+            members: Vec::new(),
+            committed: Arc::default(),
+            budgets: self.model.budgets,
+            next_member: 0,
+            memory,
+        };
+        for thread in 0..self.model.threads.len() {
+            let member = self.start_member(&mut world, thread);
+            world.members.push(Arc::new(member));
+        }
+        for script in &self.model.early {
+            script.records.iter().for_each(|record| {
+                world.log_mut(script.log).push(record, RecordState::Committed);
+            });
+        }
+        world
+    }
+
+    /// What can happen next.
+    pub(super) fn steps(&mut self, world: &World) -> Vec<Step> {
+        let ready: Vec<Vec<bool>> = (0..world.members.len())
+            .map(|member| {
+                (0..world.members[member].tasks.len()).map(|task| self.is_ready(world, member, task)).collect()
+            })
+            .collect();
+        self.model.steps(world, |member, task| ready[member][task])
+    }
+
+    fn is_ready(&mut self, world: &World, member: usize, task: usize) -> bool {
+        let held = &world.members[member].tasks[task];
+        if !held.queues.iter().any(|queue| queue.waits) {
+            return false;
+        }
+        let rules = self.model.rules;
+        if !rules.idling {
+            return true;
+        }
+        let task = self.set(held);
+        let readiness = task.readiness();
+        if !rules.exact_ends || readiness != Readiness::Ready {
+            return readiness == Readiness::Ready;
+        }
+        for (queue, log) in &self.model.tasks[held.task].inputs {
+            self.tasks[held.task].task.learn_end(*queue, world.logs[*log].readable_end(rules));
+        }
+        let Scratch { task, set_to } = &mut self.tasks[held.task];
+        *set_to = None;
+        task.readiness() == Readiness::Ready
+    }
+
+    /// Sets a task to what a member holds.
+    pub(super) fn set(&mut self, held: &MemberTask) -> &mut Task {
+        let Scratch { task, set_to } = &mut self.tasks[held.task];
+        if !set_to.as_ref().is_some_and(|bytes| Arc::ptr_eq(bytes, &held.state)) {
+            task.state().set_now(held.now);
+            task.restore(&held.state).unwrap_or_else(|error| panic!("{error}"));
+            *set_to = Some(held.state.clone());
+        }
+        task.state().set_now(held.now);
+        task
+    }
+
+    /// Takes a step.
+    pub(super) fn take(&mut self, world: &World, step: Step) -> Next {
+        let mut next = Next { world: world.clone(), events: Vec::new() };
+        match step {
+            Step::Arrive { member, log } => self.arrive(&mut next, member, log),
+            Step::Fetch { member, task, queue } => self.fetch(&mut next, member, task, queue),
+            Step::Process { member, task } => self.process(&mut next, member, task),
+            Step::Send { script } => self.send(&mut next, script),
+            Step::Flush { member } => self.flush(&mut next, member),
+            Step::Commit { member } => self.commit(&mut next, member),
+            Step::Tick { member, task } => self.tick(&mut next, member, task),
+            Step::Crash { member } => self.crash(&mut next, member),
+            Step::Rebalance { member } => self.rebalance(&mut next, member),
+            Step::Leave { member } => self.leave(&mut next, member),
+        }
+        next
+    }
+
+    fn send(&self, next: &mut Next, script: usize) {
+        let (log, sent) = (self.model.scripts[script].log, next.world.sent[script]);
+        let offset = next.world.log_mut(log).push(&self.model.scripts[script].records[sent], RecordState::Committed);
+        next.world.sent[script] += 1;
+        next.events.extend([Event::Sent { log, offset }, Event::Visible { log, offset }]);
+    }
+
+    fn fetch(&mut self, next: &mut Next, member: usize, place: usize, queue: usize) {
+        let held = next.world.members[member].tasks[place].clone();
+        let log = self.model.tasks[held.task].inputs[&queue];
+        let found = next.world.logs[log].next_readable(held.queues[queue].fetched, self.model.rules);
+        let record = found.expect("a fetch is a step only where there is a record").clone();
+        next.events.push(Event::Fetched { task: held.task, log, offset: record.base() });
+        let fetched = self.set(&held).enqueue(queue, &record).map_err(|error| error.to_string());
+        self.keep(next, member, place, fetched);
+    }
+
+    fn process(&mut self, next: &mut Next, member: usize, place: usize) {
+        let held = next.world.members[member].tasks[place].clone();
+        let done = self.set(&held).process();
+        if let Ok(Some(done)) = &done {
+            let log = self.model.tasks[held.task].inputs[&done.queue];
+            next.events.push(Event::Processed { task: held.task, log, offset: done.offset });
+        }
+        self.keep(next, member, place, done.map(|_| ()).map_err(|error| error.to_string()));
+    }
+
+    fn tick(&mut self, next: &mut Next, member: usize, place: usize) {
+        next.world.budgets.ticks -= 1;
+        let mut held = next.world.members[member].tasks[place].clone();
+        held.now = held.now.max(held.timer.unwrap_or(held.now));
+        next.world.member_mut(member).tasks[place].now = held.now;
+        next.events.push(Event::Ticked { task: held.task });
+        let fired = self.set(&held).punctuate_wall_clock();
+        self.keep(next, member, place, fired.map(|_| ()).map_err(|error| error.to_string()));
+    }
+
+    /// Writes a task down again that has done something, and sends what it wrote.
+    fn keep(&mut self, next: &mut Next, member: usize, place: usize, done: Result<(), String>) {
+        let held = &next.world.members[member].tasks[place];
+        let (number, now) = (held.task, held.now);
+        if let Err(error) = done {
+            // A task that failed is of no use any more, here as in an application.
+            let at = &self.model.tasks[number];
+            let task = self.model.make_task(at.subtopology, at.partition);
+            self.tasks[number] = Scratch { task, set_to: None };
+            return next.events.push(Event::Failed { task: number, error });
+        }
+        let written = self.tasks[number].task.state().outputs().take_all();
+        let kept = self.write_down(number, now);
+        next.world.member_mut(member).tasks[place] = kept;
+        self.write(next, member, number, written);
+    }
+
+    fn write_down(&mut self, number: usize, now: Timestamp) -> MemberTask {
+        let inputs = &self.model.tasks[number].inputs;
+        let Scratch { task, set_to } = &mut self.tasks[number];
+        let mut bytes = Vec::new();
+        task.snapshot(&mut bytes).unwrap_or_else(|error| panic!("{error}"));
+        let state: Arc<[u8]> = bytes.into();
+        *set_to = Some(state.clone());
+        let queues = inputs.last_key_value().map_or(0, |(queue, _)| queue + 1);
+        let view = |queue| QueueView { fetched: task.fetch_position(queue), waits: task.buffered(queue) > 0 };
+        MemberTask {
+            task: number,
+            now,
+            hash: Fingerprint::of(&state),
+            state,
+            has_progress: task.has_progress(),
+            timer: task.wall_clock_due(),
+            queues: (0..queues).map(view).collect(),
+        }
+    }
+
+    /// Sends what a task wrote, record by record.
+    fn write(&self, next: &mut Next, member: usize, task: usize, written: Vec<(TopicPartition, Batch)>) {
+        let id = next.world.members[member].id;
+        for (to, batch) in written {
+            let log = self.model.number(&to);
+            let is_changelog = self.model.is_changelog(log);
+            if is_changelog && !self.model.restores() {
+                continue;
+            }
+            for record in one_by_one(batch) {
+                let text = text_of(&record);
+                if !is_changelog {
+                    next.events.push(Event::Wrote { task, log, record: text });
+                }
+                if self.model.at_once[log] {
+                    append(next, log, &record, self.state_of(id));
+                } else {
+                    next.world.member_mut(member).sending.entry(log).or_default().push_back(record);
+                }
+            }
+        }
+    }
+
+    /// What a record of a member is until it commits.
+    fn state_of(&self, member: u32) -> RecordState {
+        match self.model.rules.guarantee {
+            Guarantee::AtLeastOnce => RecordState::Committed,
+            Guarantee::ExactlyOnce => RecordState::Pending(member),
+        }
+    }
+
+    fn arrive(&self, next: &mut Next, member: usize, log: usize) {
+        let (id, tasks) = (next.world.members[member].id, tasks_of(&next.world.members[member]));
+        let sending = &mut next.world.member_mut(member).sending;
+        let Some(waiting) = sending.get_mut(&log) else { return };
+        let record = waiting.pop_front();
+        if waiting.is_empty() {
+            sending.remove(&log);
+        }
+        let Some(record) = record else { return };
+        next.events.push(Event::Arrived { tasks, log, offset: next.world.logs[log].end() });
+        append(next, log, &record, self.state_of(id));
+    }
+
+    /// Lets all of a member's tasks prepare their commit, and gives their progress.
+    fn prepare(&mut self, next: &mut Next, member: usize) -> Progress {
+        let mut progress = Progress::default();
+        for place in 0..next.world.members[member].tasks.len() {
+            let held = next.world.members[member].tasks[place].clone();
+            let task = self.set(&held);
+            let prepared = task.prepare_commit().map_err(|error| error.to_string());
+            if prepared.is_ok() {
+                let Progress { inputs, notes } = task.take_progress();
+                progress.inputs.extend(inputs);
+                progress.notes.extend(notes);
+            }
+            self.keep(next, member, place, prepared);
+        }
+        progress
+    }
+
+    fn flush(&mut self, next: &mut Next, member: usize) {
+        let progress = self.prepare(next, member);
+        let member = next.world.member_mut(member);
+        member.ending = Some(Arc::new(progress));
+        next.events.push(Event::Flushed { tasks: tasks_of(member) });
+    }
+
+    fn commit(&mut self, next: &mut Next, member: usize) {
+        match self.model.rules.guarantee {
+            Guarantee::AtLeastOnce => self.commit_positions(next, member),
+            Guarantee::ExactlyOnce if self.model.rules.one_epoch => {
+                (0..next.world.members.len()).for_each(|member| self.commit_transaction(next, member));
+            }
+            Guarantee::ExactlyOnce => self.commit_transaction(next, member),
+        }
+    }
+
+    /// What was sent has arrived; positions follow. The group refuses those of a former owner.
+    fn commit_positions(&self, next: &mut Next, member: usize) {
+        let member = next.world.member_mut(member);
+        let (tasks, zombie, ending) = (tasks_of(member), member.zombie, member.ending.take());
+        if zombie {
+            return next.events.push(Event::Fenced { tasks });
+        }
+        if let Some(progress) = ending {
+            next.world.commit(&progress);
+        }
+        next.events.push(Event::Committed { tasks });
+    }
+
+    /// Everything arrives, and becomes visible together with the positions.
+    fn commit_transaction(&mut self, next: &mut Next, member: usize) {
+        let progress = self.prepare(next, member);
+        let (id, tasks) = (next.world.members[member].id, tasks_of(&next.world.members[member]));
+        let sending = std::mem::take(&mut next.world.member_mut(member).sending);
+        for (log, records) in sending {
+            for record in records {
+                next.events.push(Event::Arrived { tasks: tasks.clone(), log, offset: next.world.logs[log].end() });
+                next.world.log_mut(log).push(&record, RecordState::Pending(id));
+            }
+        }
+        next.events.push(Event::Committed { tasks });
+        settle(next, id, RecordState::Committed);
+        next.world.commit(&progress);
+    }
+
+    fn crash(&mut self, next: &mut Next, member: usize) {
+        next.world.budgets.crashes -= 1;
+        let members = if self.model.rules.one_epoch { 0..next.world.members.len() } else { member..member + 1 };
+        for member in members.clone() {
+            next.events.push(Event::Crashed { tasks: tasks_of(&next.world.members[member]) });
+            self.abort(next, member);
+        }
+        for member in members {
+            let thread = next.world.members[member].thread;
+            let begun = self.start_member(&mut next.world, thread);
+            next.world.members[member] = Arc::new(begun);
+        }
+    }
+
+    fn rebalance(&mut self, next: &mut Next, member: usize) {
+        next.world.budgets.rebalances -= 1;
+        next.events.push(Event::Moved { tasks: tasks_of(&next.world.members[member]) });
+        let thread = next.world.members[member].thread;
+        let begun = self.start_member(&mut next.world, thread);
+        let mut former = std::mem::replace(&mut next.world.members[member], Arc::new(begun));
+        Arc::make_mut(&mut former).zombie = true;
+        next.world.members.push(former);
+    }
+
+    fn leave(&self, next: &mut Next, member: usize) {
+        next.events.push(Event::Left { tasks: tasks_of(&next.world.members[member]) });
+        self.abort(next, member);
+        next.world.members.remove(member);
+    }
+
+    /// What a member had not committed is gone.
+    fn abort(&self, next: &mut Next, member: usize) {
+        let id = next.world.members[member].id;
+        next.world.member_mut(member).sending.clear();
+        if self.model.rules.one_epoch {
+            (0..next.world.logs.len()).for_each(|log| next.world.log_mut(log).roll_back());
+        } else {
+            settle(next, id, RecordState::Aborted);
+        }
+    }
+
+    /// A member whose tasks are restored from what is committed, by the code that restores them in an application.
+    fn start_member(&mut self, world: &mut World, thread: usize) -> Member {
+        let id = world.next_member;
+        world.next_member += 1;
+        let log = self.frozen(world);
+        let session: Arc<dyn Session> = Arc::new(log.clone());
+        let clock = Arc::new(ManualClock::default());
+        let mut executor = Executor::new(Arc::new(log), session.clone(), Arc::new(session), clock, Settings::default());
+        let mut tasks = Vec::new();
+        for number in self.model.threads[thread].clone() {
+            let place = &self.model.tasks[number];
+            let task = self.model.make_task(place.subtopology, place.partition);
+            let restored = executor.add_task(task, APPLICATION, &world.committed);
+            restored.unwrap_or_else(|error| panic!("{error}"));
+            let task = executor.task(place.subtopology, place.partition).expect("it was just added");
+            if self.model.rules.idling && !self.model.rules.exact_ends {
+                // It does not run before the first fetch of each input was answered.
+                let ends = place.inputs.iter();
+                ends.for_each(|(queue, log)| task.learn_end(*queue, world.logs[*log].readable_end(self.model.rules)));
+            }
+            let mut bytes = Vec::new();
+            task.snapshot(&mut bytes).unwrap_or_else(|error| panic!("{error}"));
+            let scratch = &mut self.tasks[number].task;
+            scratch.state().set_now(Timestamp::ZERO);
+            scratch.restore(&bytes).unwrap_or_else(|error| panic!("{error}"));
+            tasks.push(self.write_down(number, Timestamp::ZERO));
+        }
+        Member { id, thread, zombie: false, tasks, sending: Default::default(), ending: None }
+    }
+
+    fn frozen(&self, world: &World) -> FrozenLog {
+        let partition = |(log, name): (usize, &TopicPartition)| {
+            let log = &world.logs[log];
+            let records: Vec<Arc<Batch>> = log.committed().cloned().collect();
+            (name.clone(), (records.last().map_or(Offset::ZERO, |last| last.end()), records))
+        };
+        FrozenLog { partitions: Arc::new(self.model.partitions.iter().enumerate().map(partition).collect()) }
+    }
+}
+
+fn tasks_of(member: &Member) -> Vec<usize> {
+    member.tasks.iter().map(|task| task.task).collect()
+}
+
+/// Puts a record into its partition.
+fn append(next: &mut Next, log: usize, record: &Arc<Batch>, state: RecordState) {
+    let offset = next.world.log_mut(log).push(record, state);
+    if state == RecordState::Committed {
+        next.events.push(Event::Visible { log, offset });
+    }
+}
+
+/// Ends a member's transaction in all partitions.
+fn settle(next: &mut Next, member: u32, state: RecordState) {
+    for log in 0..next.world.logs.len() {
+        if !next.world.logs[log].has_pending() {
+            continue;
+        }
+        let before: Vec<Offset> = next.world.logs[log].committed().map(|record| record.base()).collect();
+        next.world.log_mut(log).settle(member, state);
+        // A record becomes visible when nothing before it is open any more.
+        let now = next.world.logs[log].committed().map(|record| record.base()).collect::<Vec<_>>();
+        next.events.extend(now[before.len()..].iter().map(|offset| Event::Visible { log, offset: *offset }));
+    }
+}
+
+/// The records of a batch, each as a batch of its own.
+pub(super) fn one_by_one(batch: Batch) -> VecDeque<Arc<Batch>> {
+    let mut records = VecDeque::new();
+    let split = |_, record: StoredRecord<'_>| {
+        let mut one = BatchBuilder::default();
+        one.push_stored(&record);
+        records.push_back(Arc::new(one.finish(Offset::ZERO)));
+        Ok::<_, std::convert::Infallible>(())
+    };
+    let Ok(()) = Arc::new(batch).for_each(split);
+    records
+}
+
+/// The only record of a batch, in words.
+pub(super) fn text_of(record: &Arc<Batch>) -> RecordText {
+    record.records().peek().map_or(RecordText::of(None, None), |record| RecordText::of(record.key, record.value))
+}
