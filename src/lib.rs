@@ -146,6 +146,7 @@ mod guides {
     page!(beyond, "docs/guide/beyond.md");
     page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
+    page!(joins, "docs/guide/joins.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");

@@ -14,7 +14,10 @@ pub use tidemill_dsl::record::{Headers, Record, Timestamp};
 pub use tidemill_dsl::serde::{Data, SerdeRef};
 pub use tidemill_dsl::state::{Changelog, Direction, SessionStore, Store, StoreSpec, WindowStore};
 pub use tidemill_dsl::stream::{
-    Consumed, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream, StreamsBuilder, Table,
+    Consumed, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream, StreamJoined,
+    StreamsBuilder, Table,
 };
 pub use tidemill_dsl::topology::{TimestampExtractor, Topology, TopologyErrors};
-pub use tidemill_dsl::window::{EmitStrategy, Hopping, Session, Sliding, TimeWindowed, Tumbling, Window, Windowed};
+pub use tidemill_dsl::window::{
+    EmitStrategy, Hopping, JoinWindows, Session, Sliding, TimeWindowed, Tumbling, Window, Windowed,
+};

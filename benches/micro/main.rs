@@ -1,20 +1,25 @@
 //! The task itself, without log and without capture, on one core: `cargo bench -p tidemill-benches --bench micro`.
 //!
-//! Before anything is timed, a counting allocator shows that neither path allocates per record.
+//! Before anything is timed, a counting allocator shows that stateless operators and counts do not allocate per record, and that
+//! what windows and joins allocate does not grow with what they hold.
 
 mod hash_map;
+mod stateful;
 mod task;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
+use stateful::{JoinOn, Stateful};
 use task::Bench;
 
 /// Records that one iteration processes.
 const RECORDS: u32 = 100_000;
 /// Distinct keys of the counts.
 const KEYS: u64 = 10_000;
+/// Distinct keys of the operators with windows.
+const WINDOW_KEYS: u64 = 1_000;
 
 fn show_allocations() {
     for (name, mut bench) in [("stateless", Bench::stateless()), ("count", Bench::count())] {
@@ -43,5 +48,53 @@ fn micro(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, micro);
+/// The operators with state.
+const STATEFUL: [(&str, fn(u64) -> Stateful); 6] = [
+    ("windowed_count", Stateful::windowed_count),
+    ("sliding_count", Stateful::sliding_count),
+    ("session_count", Stateful::session_count),
+    ("join_streams", Stateful::join_streams),
+    ("outer_join_streams", Stateful::outer_join_streams),
+    ("join_tables", Stateful::join_tables),
+];
+
+/// Shows that a record costs as many allocations when many windows are held as when few are.
+fn show_stateful_allocations() {
+    for (name, make) in STATEFUL {
+        let mut bench = make(WINDOW_KEYS);
+        let mut measured = || {
+            let round = bench.next_round(RECORDS.into());
+            let allocated = allocation_counter::measure(|| bench.run(&round));
+            allocated.count_total as f64 / f64::from(RECORDS)
+        };
+        let rounds: Vec<f64> = (0..20).map(|_| measured()).collect();
+        let (few, many) = (rounds[1], rounds[19]);
+        println!("{name}: {few:.2} allocations per record, {many:.2} after 2 M records");
+        assert!(many < few * 1.1 + 0.01, "{name} allocates more when more windows are held: {rounds:?}");
+    }
+}
+
+fn stateful(criterion: &mut Criterion) {
+    show_stateful_allocations();
+    let mut group = criterion.benchmark_group("stateful");
+    group.throughput(Throughput::Elements(RECORDS.into()));
+    for (name, make) in STATEFUL {
+        let mut bench = make(WINDOW_KEYS);
+        // Until the first windows have left.
+        for _ in 0..20 {
+            let round = bench.next_round(RECORDS.into());
+            bench.run(&round);
+        }
+        let bench = std::cell::RefCell::new(bench);
+        group.bench_function(name, |b| {
+            let next = || bench.borrow_mut().next_round(RECORDS.into());
+            b.iter_batched(next, |round| bench.borrow_mut().run(black_box(&round)), BatchSize::PerIteration);
+        });
+    }
+    let mut join_on = JoinOn::new(WINDOW_KEYS);
+    group.bench_function("join_on_in_driver", |b| b.iter(|| join_on.run(RECORDS.into())));
+    group.finish();
+}
+
+criterion_group!(benches, micro, stateful);
 criterion_main!(benches);

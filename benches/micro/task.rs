@@ -39,7 +39,7 @@ impl Bench {
             .for_each(|key, value| {
                 black_box((key, value));
             });
-        Bench::over(&builder.build().unwrap())
+        Bench(over(&builder.build().unwrap()))
     }
 
     /// A count by key; each update ends in a function.
@@ -49,7 +49,7 @@ impl Bench {
         builder.stream(&IN).group_by_key().count_with(kept).to_stream().for_each(|key, count| {
             black_box((key, count));
         });
-        Bench::over(&builder.build().unwrap())
+        Bench(over(&builder.build().unwrap()))
     }
 
     /// The source alone: choice of record, decoding, one call.
@@ -58,21 +58,7 @@ impl Bench {
         builder.stream(&IN).for_each(|key, value| {
             black_box((key, value));
         });
-        Bench::over(&builder.build().unwrap())
-    }
-
-    fn over(topology: &Topology) -> Self {
-        let spec = TaskSpec {
-            subtopologies: &[0],
-            partition: 0,
-            application: "bench",
-            topics: &[],
-            counts: Arc::new(OnePartition),
-            settings: TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() },
-            globals: topology.global_stores(),
-            open_store: &mut |_| Ok(None),
-        };
-        Bench(Task::new(topology, spec).unwrap())
+        Bench(over(&builder.build().unwrap()))
     }
 
     /// Processes the batch.
@@ -82,6 +68,21 @@ impl Bench {
         task.enqueue(0, batch).unwrap();
         while task.process_many(1_000, &mut |_| false).unwrap() {}
     }
+}
+
+/// A task of all of a topology, with all in memory and without changelogs.
+pub(crate) fn over(topology: &Topology) -> Task {
+    let spec = TaskSpec {
+        subtopologies: &[0],
+        partition: 0,
+        application: "bench",
+        topics: &[],
+        counts: Arc::new(OnePartition),
+        settings: TaskSettings { changelog: Changelog::Off, ..TaskSettings::default() },
+        globals: topology.global_stores(),
+        open_store: &mut |_| Ok(None),
+    };
+    Task::new(topology, spec).unwrap()
 }
 
 /// `count` records with keys below `keys`, spread by a fixed sequence.

@@ -20,6 +20,7 @@ mod lent_rows;
 mod partitions;
 mod punctuations;
 mod side_outputs;
+mod stream_joins;
 mod tables;
 mod versions;
 mod window_emission;

@@ -158,6 +158,10 @@ fn split(entry: &[u8]) -> (Timestamp, &[u8]) {
 impl<K: Send + 'static, V: Clone + Send + 'static> StateStore for BufferState<K, V> {
     forward_to_rows!();
 
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+        self.rows.apply(record)
+    }
+
     fn keep(&mut self) {
         self.rows.keep();
     }

@@ -430,7 +430,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
     }
 }
 
-/// The part of a `StateStore` that a store leaves to its field `rows`.
+/// The part of a `StateStore` that every store of typed rows leaves to its field `rows`.
 macro_rules! forward_to_rows {
     () => {
         fn name(&self) -> &Arc<str> {
@@ -443,10 +443,6 @@ macro_rules! forward_to_rows {
 
         fn log_changes(&mut self, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
             self.rows.log_changes(out)
-        }
-
-        fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
-            self.rows.apply(record)
         }
 
         fn unflushed(&self) -> usize {

@@ -10,6 +10,9 @@ use super::Undoable;
 /// Kafka Streams' shortest segment.
 const INTERVAL_MIN: i64 = 60_000;
 
+/// The shortest segment of a store whose segments nobody can tell apart.
+const BRIEF_MIN: i64 = 1_000;
+
 /// Length of the number that segments begin their keys with.
 pub(super) const PREFIX: usize = 8;
 
@@ -34,6 +37,12 @@ impl Segments {
             observed: Undoable::new(None),
             told: None,
         }
+    }
+
+    /// With segments that are as short as they should be for rows to leave soon: of a store that is only read key by key. Where
+    /// rows of many keys are read their order shows where segments end.
+    pub(super) fn brief(retention: i64) -> Self {
+        Segments { interval: (retention / 2).max(BRIEF_MIN), ..Segments::new(retention) }
     }
 
     /// As Kafka Streams keeps windows that come out when they are closed: a row that is the retention behind can be read, as
@@ -138,6 +147,16 @@ mod tests {
         assert!(segments.is_visible(800_001) && !segments.is_visible(800_000));
         // Segments of 100 s: the one that 800 s lies in goes with its last row.
         assert!(segments.is_live(800_000) && !segments.is_live(799_999));
+    }
+
+    #[test]
+    fn rows_that_are_read_key_by_key_leave_sooner() {
+        let mut brief = Segments::brief(100);
+        brief.observe(2_099);
+        assert!(brief.is_live(1_000) && !brief.is_live(999) && !brief.is_visible(1_999));
+        let mut long = Segments::brief(200_000);
+        long.observe(1_000_000);
+        assert!(long.is_live(800_000) && !long.is_live(799_999));
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         let own = own_bytes::<SessionKeys>(&bytes);
         let range = |prefix: &[u8; PREFIX]| {
             let bound = |session| {
-                let mut bound = [prefix, own].concat();
+                let mut bound = Vec::with_capacity(PREFIX + bytes.len());
+                bound.extend_from_slice(prefix);
+                bound.extend_from_slice(own);
                 push_session(&mut bound, session);
                 Bound::Included(bound)
             };
@@ -263,6 +265,10 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
 
 impl<K: Send + 'static, V: Send + 'static> StateStore for SessionState<K, V> {
     forward_to_rows!();
+
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+        self.rows.apply(record)
+    }
 
     fn keep(&mut self) {
         self.rows.keep();

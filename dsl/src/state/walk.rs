@@ -1,10 +1,9 @@
 //! Walks over typed rows in the order of their keys: cells and the bytes below as one.
 
 use std::cmp::Ordering;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use super::cache::Reader;
-use super::cells::KeyBytes;
 use super::typed_rows::{TypedRows, VisitWholeRow, WholeRow};
 use super::{Direction, KeyRange, StoreError, VisitRow};
 
@@ -68,17 +67,17 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         self.cells.order();
         let order = self.cells.order_made().expect("made in the line above");
-        let bounds = (bound(&range.from), bound(&range.to));
-        let found = order.range::<KeyBytes, _>((bounds.0.as_ref(), bounds.1.as_ref()));
-        let mut cells: Box<dyn Iterator<Item = u32>> = match direction {
-            Direction::Forward => Box::new(found.map(|(_, id)| *id)),
-            Direction::Backward => Box::new(found.rev().map(|(_, id)| *id)),
+        let bounds = (range.from.as_ref().map(Vec::as_slice), range.to.as_ref().map(Vec::as_slice));
+        let mut cells = order.range::<[u8], _>(bounds);
+        let mut next = || match direction {
+            Direction::Forward => cells.next().map(|(_, id)| *id),
+            Direction::Backward => cells.next_back().map(|(_, id)| *id),
         };
         let mut below = match &self.below {
             Some(below) => below.range(range, direction)?,
             None => Box::new(std::iter::empty()),
         };
-        let (mut next_cell, mut next_below) = (cells.next(), below.next().transpose()?);
+        let (mut next_cell, mut next_below) = (next(), below.next().transpose()?);
         loop {
             // A cell hides the bytes below it, also when it says that the row is gone.
             let side = match (next_cell, &next_below) {
@@ -107,15 +106,11 @@ impl<V: Send + 'static> TypedRows<V> {
                 return Ok(());
             }
             if side != Ordering::Greater {
-                next_cell = cells.next();
+                next_cell = next();
             }
             if side != Ordering::Less {
                 next_below = below.next().transpose()?;
             }
         }
     }
-}
-
-fn bound(bound: &Bound<Vec<u8>>) -> Bound<KeyBytes> {
-    bound.as_ref().map(|key| KeyBytes::from_slice(key))
 }

@@ -65,7 +65,9 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
     ) -> Self {
         // A cache has one row for a key and a start.
         let kept = Kept { cache: kept.cache.filter(|_| keeping.duplicates.is_none()), ..kept };
-        let segments = Segments::new(keeping.retention);
+        // Duplicates are records of a join, which are looked for key by key.
+        let brief = keeping.duplicates.is_some();
+        let segments = if brief { Segments::brief(keeping.retention) } else { Segments::new(keeping.retention) };
         let times = (if keeping.closing { segments.with_closing() } else { segments }, keeping.closing);
         WindowState {
             keys: store.key_serde().clone(),
@@ -141,7 +143,9 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         let own = own_bytes::<WindowKeys>(&bytes);
         let range = |prefix: &[u8; PREFIX]| {
             let bound = |start, sequence| {
-                let mut bound = [prefix, own].concat();
+                let mut bound = Vec::with_capacity(PREFIX + bytes.len());
+                bound.extend_from_slice(prefix);
+                bound.extend_from_slice(own);
                 push_window(&mut bound, start, sequence);
                 Bound::Included(bound)
             };
@@ -322,6 +326,14 @@ where
 impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
     forward_to_rows!();
 
+    fn apply(&mut self, record: &StoredRecord<'_>) -> Result<(), StoreError> {
+        // Where duplicates are kept no row is ever deleted: this only took a number.
+        if record.value.is_none() && self.duplicates.is_some() {
+            return Ok(());
+        }
+        self.rows.apply(record)
+    }
+
     fn keep(&mut self) {
         self.sequence.keep();
         self.rows.keep();
@@ -345,19 +357,23 @@ impl<K: Send + 'static, V: Send + 'static> StateStore for WindowState<K, V> {
     }
 
     fn commit_note(&self) -> Option<Vec<u8>> {
-        let mut note = self.rows.commit_note()?;
-        if self.duplicates.is_some() {
-            note.extend_from_slice(&self.sequence.get().to_be_bytes());
+        let time = self.rows.commit_note();
+        // A row without value takes a number, and may move no time.
+        let sequence = self.sequence.get();
+        if self.duplicates.is_none() || sequence == 0 {
+            return time;
         }
+        let mut note = time.unwrap_or_default();
+        note.extend_from_slice(&sequence.to_be_bytes());
         Some(note)
     }
 
     fn resume(&mut self, note: &[u8]) -> Result<(), StoreError> {
-        let (time, sequence) = note.split_at_checked(8).ok_or_else(|| cut_off(self.rows.name()))?;
+        let (time, sequence) = note.split_at(note.len() / 8 * 8);
         if let Ok(sequence) = sequence.try_into() {
             self.sequence = Undoable::new(u32::from_be_bytes(sequence));
         }
-        StateStore::resume(&mut self.rows, time)
+        if time.is_empty() && !sequence.is_empty() { Ok(()) } else { StateStore::resume(&mut self.rows, time) }
     }
 }
 
