@@ -113,7 +113,8 @@ fn the_numbers_of_other_nodes_do_not_move() {
 
 #[test]
 fn aggregations_joins_and_tables_write_what_they_drop() {
-    let verbs: [Describe; 6] = [
+    let verbs: [Describe; 7] = [
+        |b| _ = b.stream(&NULLS).dropped_to(&DROPPED).group_by_key().top_n(2, |value| *value),
         |b| _ = b.stream(&NULLS).dropped_to(&DROPPED).group_by_key().count(),
         |b| _ = b.stream(&NULLS).group_by_key().dropped_to(&DROPPED).reduce(|sum, value| sum + value),
         |b| {

@@ -72,9 +72,10 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         let (node, kept, serdes) = (plan.names.numbered("KSTREAM-TOPN-"), top.kept, top.serdes());
         drop(plan);
         let (parent, sources) = self.placed(top.store);
-        let rank = written(rank);
+        let (rank, sides) = (written(rank), self.stream.sides.clone());
         let step = self.stream.builder.plan().add(node, &[parent], move |plan, builder| {
             top.lower::<StreamOf<K, V>, _>((plan, builder), node, parent, rank, TopOfStream);
+            sides.add_to(&plan.name(node), builder);
         });
         Table::stored(self.stream.builder, step, sources, kept).with_serdes(serdes)
     }
