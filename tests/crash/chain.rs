@@ -39,7 +39,6 @@ fn audited(books: &Books) -> BTreeMap<i64, i64> {
 
 /// The process that runs both, until it is killed or has made all records; then it prints what they have.
 #[test]
-#[ignore = "run by the tests of this file, in a process of its own"]
 fn the_chain_itself() {
     let Ok(asked) = std::env::var(WORK) else { return };
     let (until, folder) = asked.split_once(' ').unwrap();

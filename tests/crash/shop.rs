@@ -118,7 +118,6 @@ impl Books {
 
 /// The process that runs the shop, until it is killed or has made all records; then it prints its books.
 #[test]
-#[ignore = "run by the tests of this file, in a process of its own"]
 fn the_shop_itself() {
     let Ok(work) = std::env::var(WORK) else { return };
     let (until, folder) = work.split_once(' ').unwrap();

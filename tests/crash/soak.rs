@@ -1,4 +1,5 @@
-//! Ten million records through a compacted topic: what lies on the disk stays bounded by what is alive.
+//! Many records through a compacted topic: what lies on the disk stays bounded by what is alive. A million of them at each run, ten
+//! with `cargo xtask test --long`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +10,8 @@ use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition}
 
 use crate::chance::Chance;
 
+/// The variable that asks for another number of records.
+const RECORDS: &str = "TIDEMILL_SOAK_RECORDS";
 const KEYS: u64 = 100_000;
 const BATCH: u64 = 1_000;
 const SEGMENT_BYTES: u64 = 16 << 20;
@@ -30,10 +33,9 @@ fn value(n: u64) -> [u8; 100] {
 }
 
 #[test]
-#[ignore = "takes a minute and two gigabytes of writing; `cargo xtask test --long` runs it"]
 #[allow(clippy::disallowed_methods, reason = "a rate is printed")]
-fn ten_million_records_through_a_compacted_topic_stay_bounded() {
-    let records: u64 = std::env::var("TIDEMILL_SOAK_RECORDS").map_or(10_000_000, |count| count.parse().unwrap());
+fn many_records_through_a_compacted_topic_stay_bounded() {
+    let records: u64 = std::env::var(RECORDS).map_or(1_000_000, |count| count.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let settings =
         LogSettings { segment_bytes: SEGMENT_BYTES, durability: Durability::Never, ..LogSettings::default() };
