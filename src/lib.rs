@@ -96,12 +96,13 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none needs a C compiler.
+//! None is on by default, and none but `rocksdb` needs a C compiler.
 //!
 //! | feature | what |
 //! |---|---|
 //! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
+//! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
 //!
 //! # Async
 //!
@@ -120,9 +121,10 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, NoPosition, Position, Posted, Queryable, ReadRecord, Row,
-    RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot, Subscription,
-    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position, Posted, Queryable,
+    ReadRecord, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot,
+    Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,
+    WindowedRows,
 };
 
 // Describing what it computes.

@@ -109,6 +109,8 @@ Workloads (all keys and values are 8-byte numbers and byte strings unless said o
   append                no topology: records into the log, committed every interval
 
 Settings for --set:
+  memory_bytes=N                what rows, caches and buffers may take together
+  store_engine=NAME             `fjall`, or `rocksdb` where the program was built with that feature
   flush_rows=N                  changed rows after which a store is flushed
   stores.cache_bytes=N          blocks in memory
   stores.write_buffer_bytes=N   rows that wait to be sorted into a file

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
+use super::held::{Early, Held};
 use super::origin::Origin;
 use super::purge::Purge;
 use super::refill::{self, Filling};
@@ -31,6 +32,9 @@ pub struct Settings {
     pub step_records: u32,
     /// After how many changed rows a store on disk is flushed, at the next commit.
     pub flush_rows: usize,
+    /// How many bytes the rows of stores on disk may take in memory, all together. An epoch whose records take a quarter of
+    /// it is committed before its time.
+    pub row_bytes: u64,
 }
 
 impl Default for Settings {
@@ -40,6 +44,7 @@ impl Default for Settings {
             fetch_bytes: 1 << 20,
             step_records: 1_000,
             flush_rows: 200_000,
+            row_bytes: 128 << 20,
         }
     }
 }
@@ -67,8 +72,8 @@ impl Committer for Arc<dyn Session> {
 }
 
 /// A task with what connects it to the log.
-struct Driven {
-    task: Task,
+pub(super) struct Driven {
+    pub(super) task: Task,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
     /// What each store is restored from, by the store's number; `None` for a store without.
@@ -87,8 +92,10 @@ pub struct Executor {
     session: Arc<dyn Session>,
     committer: Arc<dyn Committer>,
     clock: Arc<dyn Clock>,
-    settings: Settings,
-    tasks: Vec<Driven>,
+    pub(super) settings: Settings,
+    pub(super) tasks: Vec<Driven>,
+    pub(super) held: Held,
+    pub(super) early: Early,
     enabled: Vec<Step>,
     committed_at: Timestamp,
     purge: Purge,
@@ -111,6 +118,7 @@ impl Executor {
     ) -> Self {
         let committed_at = clock.now();
         let (tasks, enabled) = (Vec::new(), Vec::new());
+        let (held, early) = (Held::default(), Early::default());
         let (purge, interrupt) = (Purge::default(), Arc::default());
         Executor {
             log,
@@ -119,6 +127,8 @@ impl Executor {
             clock,
             settings,
             tasks,
+            held,
+            early,
             enabled,
             committed_at,
             purge,
@@ -187,6 +197,7 @@ impl Executor {
         }
         self.tasks.push(Driven { task, ends, origins });
         self.pass_calls(self.tasks.len() - 1);
+        self.keep_to_budget()?;
         Ok(restored)
     }
 
@@ -214,11 +225,11 @@ impl Executor {
         for number in stores {
             let origin = Origin::of(task, number, application);
             if let Some(origin) = &origin {
-                restored += restore(task, number, origin, &*self.log, self.settings.fetch_bytes)?;
+                restored += restore(task, number, origin, &*self.log, &self.settings)?;
             }
             origins.push((number, origin));
         }
-        restored += refill::refill(task, &fillings, &*self.log, self.settings.fetch_bytes)?;
+        restored += refill::refill(task, &fillings, &*self.log, &self.settings)?;
         chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
         task.resume_notes(progress)?;
         Ok((Prepared { ends, origins }, restored))
@@ -306,7 +317,7 @@ impl Executor {
         }
         self.enabled.extend(self.answers.first().map(|task| Step::Answer { task }));
         let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
-        let requested = asked || self.committer.requested();
+        let requested = asked || self.early.due || self.committer.requested();
         if requested || self.has_work() {
             self.enabled.push(Step::Commit { due: requested || self.interval_left(now).is_zero() });
         }
@@ -365,7 +376,9 @@ impl Executor {
         let own_input = task.state().outputs().take_own_input();
         drop(idle);
         self.pass_calls(number);
-        self.stage(&id, own_input)
+        self.stage(&id, own_input)?;
+        self.look_at_epoch(number);
+        Ok(())
     }
 
     fn punctuate(&mut self, number: usize, now: Timestamp) -> Result<(), Error> {
@@ -380,6 +393,7 @@ impl Executor {
     fn stage(&mut self, task: &TaskId, records: Vec<(TopicPartition, Batch)>) -> Result<(), Error> {
         for (to, records) in records {
             let (count, output) = (records.count(), to.clone());
+            self.early.staged += records.bytes().len() as u64;
             let first = self.session.stage(Append { to, records })?;
             if let Some(trace) = &mut self.trace {
                 trace.event(TraceEvent::Appended { task: task.clone(), output, first, count });
@@ -415,7 +429,8 @@ impl Executor {
         }
         self.committed_at = self.clock.now();
         self.purge.purge(&*self.log, self.committed_at)?;
-        self.flush_stores(self.settings.flush_rows)
+        self.flush_stores(self.settings.flush_rows)?;
+        self.keep_to_budget()
     }
 
     /// Flushes all stores on disk; only right after a commit. A start then has nothing to restore.

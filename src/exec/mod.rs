@@ -6,6 +6,7 @@
 mod calls;
 mod chooser;
 mod executor;
+mod held;
 mod origin;
 mod purge;
 mod refill;
@@ -16,4 +17,5 @@ mod trace;
 pub use calls::{Answers, Caller};
 pub use chooser::{Chooser, EagerChooser, Step};
 pub use executor::{Committer, Executor, Settings};
+pub use held::Held;
 pub use trace::{Trace, TraceEvent};

@@ -6,6 +6,7 @@
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tidemill_dsl::state::{StateStore, StoreError};
 
+use super::Settings;
 use super::origin::Origin;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, Log};
@@ -20,7 +21,7 @@ pub(super) fn restore(
     store: usize,
     origin: &Origin,
     log: &dyn Log,
-    fetch_bytes: usize,
+    settings: &Settings,
 ) -> Result<u64, Error> {
     let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
     let complete_from = log.complete_from(from)?;
@@ -28,7 +29,7 @@ pub(super) fn restore(
     let Some(mut next) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
-        let batches = log.read(from, next, fetch_bytes)?;
+        let batches = log.read(from, next, settings.fetch_bytes)?;
         if batches.is_empty() {
             let message = format!("`{from}` ends at {next}, and its log said {}: its files are damaged", bounds.end);
             return Err(Error::new(ErrorKind::Corrupt, message));
@@ -52,6 +53,8 @@ pub(super) fn restore(
         let Some(store) = store_of(task, store) else { break };
         if store.unflushed() > FLUSH_ROWS {
             store.flush(next)?;
+            // How many other stores share the budget is not known yet; what is too much goes when all are there.
+            store.shrink(settings.row_bytes / 4);
         }
     }
     Ok(restored)

@@ -12,20 +12,20 @@ use tidemill_dsl::topology::Topology;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::housekeeping::Housekeeping;
+use super::memory::{MemoryUse, Shares};
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
-use super::shared::Shared;
+use super::shared::{HeldByWorker, Shared};
 use super::subscription::unknown_topic;
 use super::timer::Timer;
 use super::waiting::News;
 use super::{AppBuilder, AppState, Feed, Position, Queryable, Sent, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
+use crate::exec::Held;
 use crate::log::Progress;
 
 /// How long `close` waits for the last commit.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
-/// How many bytes of records may be on their way.
-const ROOM_BYTES: u32 = 16 << 20;
 
 /// What feeds and queries share with the application.
 pub(super) struct Handle {
@@ -38,22 +38,21 @@ pub(super) struct Handle {
     pub(super) timer: Timer,
     /// For records that were sent and are not written yet, in bytes.
     room: Arc<Semaphore>,
-    room_bytes: u32,
+    shares: Shares,
 }
 
 impl Handle {
     pub(super) fn new(
         shared: Arc<Shared>,
         outbox: Outbox,
-        sender: JoinHandle<()>,
+        (sender, shares): (JoinHandle<()>, Shares),
         threads: Vec<JoinHandle<()>>,
         housekeeping: Housekeeping,
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
         let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
-        let room = Arc::new(Semaphore::new(ROOM_BYTES as usize));
-        let timer = Timer::default();
-        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer, room, room_bytes: ROOM_BYTES })
+        let (room, timer) = (Arc::new(Semaphore::new(shares.sending() as usize)), Timer::default());
+        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer, room, shares })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -95,7 +94,7 @@ impl Handle {
         }
         let bytes: usize = records.iter().map(|(_, batch)| batch.bytes().len()).sum();
         // What is larger than all the room goes alone.
-        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
+        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.shares.sending());
         let room = self.room.clone().acquire_many_owned(share).await.map_err(|_| self.shared.gone())?;
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (done, sent) = oneshot::channel();
@@ -261,6 +260,35 @@ impl App {
             }
             shared.want(&ends(shared)?);
             news = news.next().await;
+        }
+    }
+
+    /// What the application holds in memory, and what it may.
+    ///
+    /// ```
+    /// # use tidemill::{App, Settings, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let topology = builder.build()?;
+    /// let settings = Settings { memory_bytes: 64 << 20, ..Settings::default() };
+    /// let app = App::builder("counts", topology).settings(settings).memory().start().await?;
+    /// assert_eq!((app.memory().limit, app.memory().rows), (64 << 20, 0));
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn memory(&self) -> MemoryUse {
+        let Handle { shared, room, shares, .. } = &*self.handle;
+        let held: Vec<Held> = shared.held.iter().map(HeldByWorker::get).collect();
+        let sending = (shares.sending() as usize).saturating_sub(room.available_permits());
+        MemoryUse {
+            limit: shares.whole,
+            rows: held.iter().map(|held| held.rows).sum(),
+            rows_on_disk: held.iter().map(|held| held.rows_on_disk).sum(),
+            sending: sending as u64,
         }
     }
 

@@ -8,11 +8,11 @@ use tidemill_dsl::state::{ByteStore, Changelog, Persistence, StoreSpec};
 use tidemill_dsl::topology::changelog_topic;
 
 use crate::log::{Log, LogError, TopicId};
-use crate::store::{FjallStores, Label};
+use crate::store::{Label, Stores};
 
 /// Where stores on disk lie, and what they belong to.
 pub(super) struct Checkpoints<'a> {
-    pub(super) stores: &'a FjallStores,
+    pub(super) stores: &'a Stores,
     pub(super) log: &'a dyn Log,
     pub(super) application: &'a str,
     /// What a changelog gets where the topology does not say.
@@ -46,7 +46,7 @@ impl Checkpoints<'_> {
         if known.as_ref() != Some(&label) {
             self.stores.set_label(spec.name(), partition, &label)?;
         }
-        Ok(Some(Box::new(store)))
+        Ok(Some(store))
     }
 
     /// The topic that a store is restored from.

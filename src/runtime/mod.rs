@@ -10,6 +10,7 @@ mod committed;
 mod feed;
 mod gate;
 mod housekeeping;
+mod memory;
 mod message;
 mod position;
 mod posted;
@@ -27,6 +28,7 @@ mod worker;
 pub use app::App;
 pub use builder::AppBuilder;
 pub use feed::{Feed, FeedBatch};
+pub use memory::MemoryUse;
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
 pub use query::{

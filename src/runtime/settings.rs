@@ -33,6 +33,12 @@ pub struct Settings {
     pub clean_interval: Duration,
     /// How the embedded log works: durability, segments, memory.
     pub log: log::LogSettings,
+    /// How many bytes of memory rows, caches, buffers and records on their way may take, all together. Each part has a share,
+    /// which its own setting can lower. What no part can give back, such as rows of stores in memory, the program itself and
+    /// what its closures hold, comes on top.
+    pub memory_bytes: u64,
+    /// What stores on disk lie in.
+    pub store_engine: store::StoreEngine,
     /// How stores on disk work.
     pub stores: store::StoreSettings,
 }
@@ -49,6 +55,8 @@ impl Default for Settings {
             flush_rows,
             clean_interval: Duration::from_secs(15),
             log: log::LogSettings::default(),
+            memory_bytes: 256 << 20,
+            store_engine: store::StoreEngine::default(),
             stores: store::StoreSettings::default(),
         }
     }

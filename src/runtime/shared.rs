@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition};
@@ -14,6 +15,7 @@ use super::message::{Inbox, Query};
 use super::{AppState, Position};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::exec::Held;
 use crate::log::{Log, Session};
 
 /// An application, as its threads and its users see it.
@@ -36,9 +38,30 @@ pub(super) struct Shared {
     pub(super) repartition: Vec<TopicName>,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
+    /// What each worker's tasks hold in memory.
+    pub(super) held: Vec<HeldByWorker>,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
     pub(super) runtime: Option<tokio::runtime::Handle>,
+}
+
+/// What a worker's tasks held in memory at its last step.
+#[derive(Debug, Default)]
+pub(super) struct HeldByWorker {
+    rows: AtomicU64,
+    rows_on_disk: AtomicU64,
+}
+
+impl HeldByWorker {
+    pub(super) fn set(&self, held: Held) {
+        self.rows.store(held.rows, Ordering::Relaxed);
+        self.rows_on_disk.store(held.rows_on_disk, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Held {
+        let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
+        Held { rows: load(&self.rows), rows_on_disk: load(&self.rows_on_disk) }
+    }
 }
 
 impl Shared {

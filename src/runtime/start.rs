@@ -1,7 +1,6 @@
 //! The steps of a start: log, topics, stores, tasks, threads.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -18,14 +17,15 @@ use super::checkpoints::Checkpoints;
 use super::committed::Committed;
 use super::gate::Gate;
 use super::housekeeping::Housekeeping;
+use super::memory::Shares;
 use super::message::Inbox;
 use super::sender::Outbox;
-use super::shared::{LogTopics, Shared};
+use super::shared::{HeldByWorker, LogTopics, Shared};
 use super::{App, AppState, Position, worker};
 use crate::error::{Error, ErrorKind};
 use crate::exec;
 use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
-use crate::store::FjallStores;
+use crate::store::Stores;
 use crate::task::Task;
 
 /// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
@@ -45,12 +45,14 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     for warning in builder.topology.warnings(builder.settings.tasks.changelog) {
         tracing::warn!(application = builder.application, "{warning}");
     }
-    let (log, stores) = open(&builder)?;
+    let shares = Shares::of(&builder.settings);
+    let log = open(&builder, shares)?;
     create_topics(&builder, &*log)?;
     let names: Vec<TopicName> = log.topics()?.into_iter().map(|spec| spec.name).collect();
     let topics = Arc::new(LogTopics(log.clone()));
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
+    let stores = open_stores(&builder, shares, &plan)?;
     let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
     let Tasks { global, tasks } = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
     let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
@@ -77,17 +79,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
             .map(|need| need.name.clone())
             .collect(),
         inputs,
+        held: (0..workers).map(|_| HeldByWorker::default()).collect(),
         state: builder.state,
         runtime: builder.runtime,
     });
-    let settings = exec::Settings {
-        commit_interval: builder.settings.commit_interval,
-        flush_rows: builder.settings.flush_rows,
-        ..exec::Settings::default()
-    };
+    let settings = shares.exec(&builder.settings, workers, shared.inputs.len());
     let (threads, restored) = start_workers(&shared, Tasks { global, tasks }, settings)?;
     shared.enter(AppState::Running);
-    Ok(App::new(Handle::new(shared, outbox, sender, threads, housekeeping), restored))
+    let handle = Handle::new(shared, outbox, (sender, shares), threads, housekeeping);
+    Ok(App::new(handle, restored))
 }
 
 /// How far the application has read its inputs.
@@ -115,13 +115,11 @@ fn check(builder: &AppBuilder) -> Result<(), Error> {
     Ok(())
 }
 
-type Opened = (Arc<dyn Log>, Option<FjallStores>);
-
-fn open(builder: &AppBuilder) -> Result<Opened, Error> {
+fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
     match &builder.place {
-        Some(Place::Folder(folder)) => open_folder(builder, folder),
-        Some(Place::Memory) => Ok((Arc::new(MemoryLog::default()), None)),
-        Some(Place::Log(log)) => Ok((log.clone(), None)),
+        Some(Place::Folder(folder)) => Ok(Arc::new(EmbeddedLog::open(folder, shares.log(builder.settings.log))?)),
+        Some(Place::Memory) => Ok(Arc::new(MemoryLog::default())),
+        Some(Place::Log(log)) => Ok(log.clone()),
         None => Err(Error::new(
             ErrorKind::Invalid,
             "nothing says where the application's topics are: call `embedded(folder)`, `memory()` or `log(..)`",
@@ -129,13 +127,16 @@ fn open(builder: &AppBuilder) -> Result<Opened, Error> {
     }
 }
 
-fn open_folder(builder: &AppBuilder, folder: &Path) -> Result<Opened, Error> {
-    // The log's lock on the folder covers the stores beside it.
-    let log = EmbeddedLog::open(folder, builder.settings.log)?;
-    let on_disk = builder.topology.stores().iter().any(|store| store.persistence() == Persistence::Disk);
-    let state = folder.join("state").join(&builder.application);
-    let stores = on_disk.then(|| FjallStores::open(state, builder.settings.stores)).transpose()?;
-    Ok((Arc::new(log), stores))
+/// Opens the stores on disk, if there are any. The log's lock on the folder covers them.
+fn open_stores(builder: &AppBuilder, shares: Shares, plan: &TopicPlan) -> Result<Option<Stores>, Error> {
+    let Some(Place::Folder(folder)) = &builder.place else { return Ok(None) };
+    let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
+    let count: usize = on_disk.map(|store| plan.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
+    if count == 0 {
+        return Ok(None);
+    }
+    let (folder, settings) = (folder.join("state").join(&builder.application), &builder.settings);
+    Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
 }
 
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
@@ -208,7 +209,7 @@ fn make_tasks(
     plan: &TopicPlan,
     names: &[TopicName],
     topics: Arc<LogTopics>,
-    stores: Option<&FjallStores>,
+    stores: Option<&Stores>,
 ) -> Result<Tasks, Error> {
     let globals = builder.topology.global_stores();
     let make = |subtopologies: &[usize], partition: u32| {

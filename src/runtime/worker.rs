@@ -75,6 +75,7 @@ fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), Error> {
     let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, Vec::new());
     loop {
+        shared.held[number].set(executor.held());
         let messages = shared.inboxes[number].take();
         messages.queries.into_iter().try_for_each(|query| query(executor))?;
         wanted.extend(messages.wanted);

@@ -13,12 +13,11 @@
 //! even be ahead of a log that lost its own tail. Whoever opens a store compares the checkpoint with the changelog's
 //! end, and wipes a store that is ahead.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use ::fjall::{
     AbstractTree, Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot, UserValue,
@@ -29,6 +28,7 @@ use tidemill_dsl::record::Offset;
 use super::directory::{Directory, DirectoryFault};
 use super::folder::{locked, prepare};
 use super::label::Label;
+use super::leases::{Lease, Leases};
 use super::order::rising;
 use super::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreWrite, TakeSnapshot,
@@ -364,37 +364,6 @@ fn walk<'a>(
     match direction {
         Direction::Forward => Box::new(rows.map(row)),
         Direction::Backward => Box::new(rows.rev().map(row)),
-    }
-}
-
-/// Which stores are open. Two owners of one store would each believe in a checkpoint of their own.
-#[derive(Default)]
-struct Leases(Mutex<BTreeSet<StoreId>>);
-
-impl Leases {
-    fn open(&self) -> MutexGuard<'_, BTreeSet<StoreId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Lease {
-    id: StoreId,
-    leases: Arc<Leases>,
-}
-
-impl Lease {
-    /// Gives the id back when somebody holds it.
-    fn take(leases: &Arc<Leases>, id: StoreId) -> Result<Lease, StoreId> {
-        match leases.open().insert(id.clone()) {
-            true => Ok(Lease { id, leases: Arc::clone(leases) }),
-            false => Err(id),
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.leases.open().remove(&self.id);
     }
 }
 

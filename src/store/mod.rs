@@ -7,9 +7,13 @@ mod directory;
 mod fjall;
 mod folder;
 mod label;
+mod leases;
 mod memory;
 mod names;
 mod order;
+#[cfg(feature = "rocksdb")]
+mod rocksdb;
+mod stores;
 
 pub use tidemill_dsl::state::{
     ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
@@ -19,3 +23,7 @@ pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
 pub use self::label::Label;
 pub use self::memory::MemoryStore;
 pub use self::names::StoreId;
+#[cfg(feature = "rocksdb")]
+pub use self::rocksdb::{RocksDbStore, RocksDbStores};
+pub use self::stores::StoreEngine;
+pub(crate) use self::stores::Stores;

@@ -8,6 +8,7 @@ mod globals;
 mod housekeeping;
 mod identity;
 mod loops;
+mod memory;
 mod offset_resets;
 mod positions;
 mod queries;

@@ -4,3 +4,5 @@ mod conformance;
 mod crash;
 mod damage;
 mod folder;
+#[cfg(feature = "rocksdb")]
+mod rocksdb;

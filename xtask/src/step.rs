@@ -18,7 +18,7 @@ pub(crate) struct Step {
     /// What is set in its environment.
     pub(crate) environment: Vec<(&'static str, String)>,
     /// What must be installed for it, beside cargo.
-    pub(crate) tool: Option<Tool>,
+    pub(crate) tools: Vec<Tool>,
     /// Whether the step is itself a test, and counts as one.
     pub(crate) is_check: bool,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
-        Step { name, arguments, environment: Vec::new(), tool: None, is_check: false }
+        Step { name, arguments, environment: Vec::new(), tools: Vec::new(), is_check: false }
     }
 
     /// A step that is a test by itself.
@@ -34,8 +34,9 @@ impl Step {
         Step { is_check: true, ..Step::new(name, arguments) }
     }
 
-    pub(crate) fn needing(self, tool: Tool) -> Self {
-        Step { tool: Some(tool), ..self }
+    pub(crate) fn needing(mut self, tool: Tool) -> Self {
+        self.tools.push(tool);
+        self
     }
 
     pub(crate) fn with_env(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -21,6 +21,14 @@ pub(crate) fn of_lint() -> Vec<Step> {
     vec![
         Step::check("format", "fmt --all --check").needing(Tool::Rustfmt),
         Step::check("clippy", "clippy --workspace --all-targets -- -D warnings").needing(Tool::Clippy),
+        // Always all packages, in one profile: what else is selected decides the features of what RocksDB is built with, and
+        // each combination would be half an hour of C++.
+        Step::check(
+            "clippy-rocksdb",
+            "clippy --release --workspace --features tidemill/rocksdb --all-targets -- -D warnings",
+        )
+        .needing(Tool::Clippy)
+        .needing(Tool::Libclang),
         Step::check("clippy-cli", "clippy --features cli --bin tidemill --test cli -- -D warnings")
             .needing(Tool::Clippy),
         Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
@@ -44,6 +52,11 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         steps.push(Step::new("examples-release", "build --release --workspace --examples"));
         steps.push(Step::new("release", &format!("test --release --no-fail-fast{}", chosen(&optimised))));
     }
+    let rocksdb = [
+        ("rocksdb", "test --release --no-fail-fast --workspace --features tidemill/rocksdb --test store rocksdb"),
+        ("rocksdb-docs", "test --release --no-fail-fast --workspace --features tidemill/rocksdb --doc RocksDb"),
+    ];
+    steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
     if !options.long {
         return steps;
@@ -77,8 +90,12 @@ mod tests {
         assert!(programs.contains(&"tidy".to_string()), "{programs:?}");
         let steps = of_test(&Options::default());
         for name in programs {
-            let runs =
-                steps.iter().filter(|step| step.arguments.windows(2).any(|pair| pair == ["--test", &name])).count();
+            // What has a feature comes on top of those that have none.
+            let runs = steps.iter().filter(|step| {
+                step.arguments.windows(2).any(|pair| pair == ["--test", &name])
+                    && !step.arguments.iter().any(|argument| argument == "--features")
+            });
+            let runs = runs.count();
             assert_eq!(runs, 1, "`{name}` must run once");
         }
     }

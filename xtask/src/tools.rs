@@ -1,6 +1,7 @@
 //! What must be installed beside cargo, and how it is.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::step::{Step, cargo};
@@ -11,15 +12,28 @@ pub(crate) enum Tool {
     Rustfmt,
     Clippy,
     Deny,
+    /// What reads the headers of RocksDB.
+    Libclang,
 }
 
+/// Where systems put libclang, besides `LIBCLANG_PATH`.
+const LIBCLANG_PLACES: [&str; 6] = [
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/local/lib",
+    "/usr/local/opt/llvm/lib",
+];
+
 impl Tool {
-    /// The subcommand of cargo that it is.
-    fn subcommand(self) -> &'static str {
+    /// The subcommand of cargo that it is, if it is one.
+    fn subcommand(self) -> Option<&'static str> {
         match self {
-            Tool::Rustfmt => "fmt",
-            Tool::Clippy => "clippy",
-            Tool::Deny => "deny",
+            Tool::Rustfmt => Some("fmt"),
+            Tool::Clippy => Some("clippy"),
+            Tool::Deny => Some("deny"),
+            Tool::Libclang => None,
         }
     }
 
@@ -30,12 +44,14 @@ impl Tool {
             Tool::Clippy => "rustup component add clippy",
             // Some four minutes on two cores, once.
             Tool::Deny => "cargo install --locked cargo-deny@0.20.2",
+            Tool::Libclang => "apt-get install --yes libclang-dev",
         }
     }
 
     fn is_there(self) -> bool {
+        let Some(subcommand) = self.subcommand() else { return has_libclang() };
         let mut call = cargo();
-        call.args([self.subcommand(), "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        call.args([subcommand, "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         call.status().is_ok_and(|status| status.success())
     }
 
@@ -51,15 +67,36 @@ impl Tool {
     }
 }
 
+fn has_libclang() -> bool {
+    let llvm = names_in(Path::new("/usr/lib"))
+        .filter(|path| path.to_string_lossy().contains("llvm"))
+        .map(|path| path.join("lib"));
+    let told = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+    let mut places = LIBCLANG_PLACES.map(PathBuf::from).into_iter().chain(llvm).chain(told);
+    places.any(|place| names_in(&place).any(|path| is_libclang(&path)))
+}
+
+fn is_libclang(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    ["libclang.so", "libclang-", "libclang.dylib"].iter().any(|beginning| name.starts_with(beginning))
+        && !name.starts_with("libclang-cpp")
+        && (name.contains(".so") || name.contains(".dylib"))
+}
+
+fn names_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    folder.read_dir().into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path())
+}
+
 /// Sees to it that every step's tool is there; an error says what to install, or which steps to leave out.
 pub(crate) fn provide(steps: &[Step], may_install: bool) -> Result<(), String> {
-    let missing: Vec<(Tool, &str)> =
-        steps.iter().filter_map(|step| Some((step.tool?, step.name))).filter(|(tool, _)| !tool.is_there()).collect();
+    let needed = steps.iter().flat_map(|step| step.tools.iter().map(|tool| (*tool, step.name)));
+    let missing: Vec<(Tool, &str)> = needed.filter(|(tool, _)| !tool.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if may_install || agreed(&missing) {
-        return missing.iter().try_for_each(|(tool, _)| tool.install());
+        // One tool may be missing for several steps.
+        return missing.iter().filter(|(tool, _)| !tool.is_there()).try_for_each(|(tool, _)| tool.install());
     }
     Err(refusal(&missing))
 }
@@ -97,6 +134,13 @@ mod tests {
         {
             assert!(reason.contains(part), "{reason}");
         }
+    }
+
+    #[test]
+    fn libclang_is_known_by_its_name() {
+        let names =
+            ["libclang.so", "libclang-14.so.1", "libclang.dylib", "libclang-cpp.so.14", "libclang_rt.a", "libclang.a"];
+        assert_eq!(names.map(|name| is_libclang(Path::new(name))), [true, true, true, false, false, false]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use tidemill::log::{Durability, LogSettings};
+use tidemill::store::StoreEngine;
 use tidemill::{App, Settings};
 
 use crate::options::{Fsync, Options};
@@ -41,6 +42,8 @@ fn settings(options: &Options) -> Result<Settings> {
 
 fn set(settings: &mut Settings, key: &str, value: &str) -> Result<()> {
     match key {
+        "memory_bytes" => settings.memory_bytes = number(key, value)?,
+        "store_engine" => settings.store_engine = engine(value)?,
         "flush_rows" => settings.flush_rows = number(key, value)?,
         "stores.cache_bytes" => settings.stores.cache_bytes = number(key, value)?,
         "stores.write_buffer_bytes" => settings.stores.write_buffer_bytes = number(key, value)?,
@@ -48,6 +51,15 @@ fn set(settings: &mut Settings, key: &str, value: &str) -> Result<()> {
         _ => bail!("there is no setting `{key}`; `--help` lists those that are"),
     }
     Ok(())
+}
+
+fn engine(name: &str) -> Result<StoreEngine> {
+    match name {
+        "fjall" => Ok(StoreEngine::Fjall),
+        #[cfg(feature = "rocksdb")]
+        "rocksdb" => Ok(StoreEngine::RocksDb),
+        _ => bail!("there is no store engine `{name}` in this build: `fjall`, and with the feature `rocksdb` that"),
+    }
 }
 
 fn number<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(key: &str, value: &str) -> Result<T> {

@@ -274,6 +274,13 @@ impl Outputs {
         self.written.is_empty()
     }
 
+    /// How many bytes of records wait to be taken.
+    pub fn waiting_bytes(&self) -> u64 {
+        let size =
+            |(topic, partition): &(usize, u32)| self.topics[*topic].partitions[*partition as usize].size() as u64;
+        self.written.iter().map(size).sum()
+    }
+
     /// Whether records wait that this application itself reads.
     #[inline]
     pub fn has_own_input(&self) -> bool {

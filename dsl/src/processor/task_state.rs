@@ -372,6 +372,11 @@ impl TaskState {
         self.parts.stores.iter().enumerate().filter_map(|(number, store)| store.as_deref().map(|store| (number, store)))
     }
 
+    /// The stores of this task.
+    pub fn stores_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn StateStore>> {
+        self.parts.stores.iter_mut().flatten()
+    }
+
     /// A store by its number.
     pub fn store_mut(&mut self, number: usize) -> Option<&mut Box<dyn StateStore>> {
         self.parts.stores.get_mut(number)?.as_mut()

@@ -143,6 +143,13 @@ impl<V> Cells<V> {
         self.free.push(id);
     }
 
+    /// The next cell with a value from place `at` on, around the end, and the place behind it. It does not search long.
+    pub(super) fn next_filled(&self, at: usize) -> Option<(usize, &Cell<V>)> {
+        const PLACES: usize = 16;
+        let places = (0..PLACES.min(self.cells.len())).map(|step| (at + step) % self.cells.len());
+        places.map(|place| (place + 1, &self.cells[place])).find(|(_, cell)| cell.value.is_some())
+    }
+
     /// Removes the cells for which `leave` holds.
     pub(super) fn remove_where(&mut self, mut leave: impl FnMut(&mut Cell<V>) -> bool) {
         let ids: Vec<u32> = self.index.iter().copied().collect();

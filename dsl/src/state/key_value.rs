@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
-    Store, StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, RowMemory,
+    StateStore, Store, StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
 use crate::record::{Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
@@ -174,6 +174,14 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
 
     fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
         self.rows.flush(next)
+    }
+
+    fn memory(&self) -> RowMemory {
+        self.rows.memory()
+    }
+
+    fn shrink(&mut self, bytes: u64) {
+        self.rows.shrink(bytes);
     }
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {

@@ -19,6 +19,7 @@ mod published;
 mod publishing;
 mod row_format;
 mod row_headers;
+mod row_memory;
 mod rows_snapshot;
 mod scan;
 mod segmented_rows;
@@ -57,6 +58,7 @@ pub use published::{
 };
 pub use row_format::RowFormat;
 pub use row_headers::KeptHeaders;
+pub use row_memory::RowMemory;
 pub use scan::Scan;
 pub(crate) use scan::key_range;
 pub(crate) use session::SessionKeeping;

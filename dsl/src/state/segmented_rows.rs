@@ -12,8 +12,8 @@ use super::cells::KeyBytes;
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
-    StoreError, StoreErrorKind, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, RowMemory,
+    StateStore, StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
@@ -344,6 +344,14 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.flush(next)
     }
 
+    fn memory(&self) -> RowMemory {
+        self.rows.memory()
+    }
+
+    fn shrink(&mut self, bytes: u64) {
+        self.rows.shrink(bytes);
+    }
+
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
         self.rows.checkpoint()
     }
@@ -451,6 +459,14 @@ macro_rules! forward_to_rows {
 
         fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
             self.rows.flush(next)
+        }
+
+        fn memory(&self) -> $crate::state::RowMemory {
+            self.rows.memory()
+        }
+
+        fn shrink(&mut self, bytes: u64) {
+            self.rows.shrink(bytes);
         }
 
         fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {

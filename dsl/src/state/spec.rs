@@ -208,7 +208,7 @@ impl StoreSpec {
     }
 
     /// Says how many rows of a task's part all stay in memory when the store is kept on disk; of more, those not used
-    /// between two flushes go. Without this call it is 100,000.
+    /// between two flushes go. Without this call only the application's memory limits them.
     #[must_use]
     pub fn rows_in_memory(self, rows: usize) -> Self {
         StoreSpec { rows_in_memory: Some(rows), ..self }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::cache::{CacheBudget, HeldCause, Reader};
-use super::{Changelog, Direction, KeyRange, PublishedRows, Release, StoreError};
+use super::{Changelog, Direction, KeyRange, PublishedRows, Release, RowMemory, StoreError};
 use crate::processor::{Address, Outputs};
 use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
 
@@ -30,6 +30,13 @@ pub trait StateStore: Any + Send {
     /// Writes changed rows to the bytes below, with the changelog offset that they reflect. Only between a commit and the
     /// next change.
     fn flush(&mut self, next: Offset) -> Result<(), StoreError>;
+
+    /// What the rows in memory take.
+    fn memory(&self) -> RowMemory;
+
+    /// Lets go of rows that the bytes below have, those first that nobody used lately, until about so many bytes are left. Only
+    /// between a commit and the next change; a store in memory keeps all.
+    fn shrink(&mut self, bytes: u64);
 
     /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;

@@ -9,17 +9,15 @@ use super::cache::{CacheSpec, EntryId, RowCache};
 use super::cells::{Cell, Cells};
 use super::publishing::Publishing;
 use super::row_headers::{KeptHeaders, RowHeaders};
+use super::row_memory::Measure;
 use super::scan::OpenScans;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
-    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
-    StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
+    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, RowMemory, StateStore,
+    StoreError, StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
 use crate::record::{BatchError, Headers, Offset, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
-
-/// Rows that a store over a checkpoint keeps in memory at least, where its spec does not say.
-const ROWS_IN_MEMORY: usize = 100_000;
 
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
 pub type VisitRow<'a, V> = &'a mut dyn FnMut(&[u8], &V, Timestamp) -> ControlFlow<()>;
@@ -63,8 +61,10 @@ pub(crate) struct TypedRows<V: 'static> {
     pub(super) format: RowFormat,
     changelog: Changelog,
     pub(super) below: Option<Box<dyn ByteStore>>,
-    /// Up to so many rows all stay in memory; of more, those not used between two flushes go.
-    rows_in_memory: usize,
+    /// Up to so many rows all stay in memory, where that is said; of more, those not used between two flushes go.
+    rows_in_memory: Option<usize>,
+    /// What rows take.
+    pub(super) measure: Measure,
     pub(super) cells: Cells<V>,
     kept_headers: Option<KeptHeaders>,
     /// Where rows keep headers: those of all cells.
@@ -104,7 +104,8 @@ impl<V: Send + 'static> TypedRows<V> {
             kept_headers: kept.headers,
             changelog: kept.changelog,
             below: kept.below,
-            rows_in_memory: kept.rows_in_memory.unwrap_or(ROWS_IN_MEMORY),
+            rows_in_memory: kept.rows_in_memory,
+            measure: Measure::default(),
             cells: Cells::new(),
             headers: kept.headers.map(|_| RowHeaders::default()),
             cache: kept.cache.map(RowCache::new),
@@ -400,6 +401,7 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         // Reading brings rows up too, and a store that is only read is never flushed.
         self.sweep();
+        self.look_at_rows()?;
         Ok(())
     }
 
@@ -417,7 +419,7 @@ impl<V: Send + 'static> TypedRows<V> {
     /// Lets go of rows that the bytes below have and that nobody used since the last sweep, if there are too many.
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
-        if self.below.is_some() && self.cells.len() > 2 * self.rows_in_memory {
+        if self.below.is_some() && self.rows_in_memory.is_some_and(|rows| self.cells.len() > rows.saturating_mul(2)) {
             self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.is_owed());
         }
     }
@@ -494,6 +496,8 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
         assert!(self.unlogged.is_empty(), "a store is flushed only after its changes were committed");
+        // A restore knows no commits, at which rows are measured else.
+        self.look_at_rows()?;
         let Some(below) = &mut self.below else { return Ok(()) };
         let mut ids = std::mem::take(&mut self.unflushed);
         let cells = &self.cells;
@@ -534,6 +538,14 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         ids.clear();
         self.unflushed = ids;
         Ok(())
+    }
+
+    fn memory(&self) -> RowMemory {
+        self.row_memory()
+    }
+
+    fn shrink(&mut self, bytes: u64) {
+        self.shrink_to(bytes);
     }
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {

@@ -13,7 +13,7 @@ use super::cells::KeyBytes;
 use super::history::{History, HistorySerde};
 use super::typed_rows::TypedRows;
 use super::{
-    Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, StateStore, StoreError,
+    Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, RowMemory, StateStore, StoreError,
     StoreErrorKind, Version, VersionedStore, VisitBytes,
 };
 use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
@@ -359,6 +359,14 @@ impl<K: 'static, V: Send + 'static> StateStore for VersionedState<K, V> {
 
     fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
         self.rows.flush(next)
+    }
+
+    fn memory(&self) -> RowMemory {
+        self.rows.memory()
+    }
+
+    fn shrink(&mut self, bytes: u64) {
+        self.rows.shrink(bytes);
     }
 
     fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
