@@ -14,9 +14,9 @@ use tidemill::topology::{Topology, TopologyErrors};
 use tidemill::{App, Settings};
 
 use crate::chance::{Chance, SEED};
+use crate::market::{Books, TOTALS, differs, kind, read, send, settings, topology, work};
 use crate::process::{itself, pause, printed, run};
 use crate::rounds::{Tally, rounds};
-use crate::shop::{Books, TOTALS, differs, kind, read, send, settings, topology, work};
 
 const AUDIT: Store<i64, i64> = Store::of("audit");
 const WORK: &str = "TIDEMILL_CRASH_CHAIN";

@@ -12,8 +12,8 @@ use tidemill::{App, Error, ErrorKind, Settings};
 use tidemill_testkit::fault::{Fault, SimulatedFiles};
 
 use crate::chance::Chance;
+use crate::market::{Books, differs, read, settings, topology, work};
 use crate::rounds::rounds;
-use crate::shop::{Books, differs, read, settings, topology, work};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)

@@ -6,6 +6,7 @@ mod disk;
 mod faults;
 mod inputs;
 mod kills;
+mod market;
 mod model;
 mod process;
 mod rounds;
