@@ -5,6 +5,7 @@ mod tasks;
 
 mod calendar;
 mod deduplicate;
+mod expire;
 mod idle;
 mod map_async;
 mod support;

@@ -100,7 +100,7 @@ fn run_and_kill(form: &str, scene: &Scene, at_work: bool, moment: Duration) -> b
 }
 
 /// How many bytes the log has.
-fn bytes(data: &Path) -> u64 {
+pub(crate) fn bytes(data: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(data) else { return 0 };
     let segments = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "segment"));
     segments.filter_map(|segment| segment.metadata().ok()).map(|meta| meta.len()).sum()

@@ -6,4 +6,5 @@ mod inputs;
 mod kills;
 mod model;
 mod process;
+mod shop;
 mod word_count;

@@ -192,6 +192,11 @@ impl Wiring<'_> {
         slot
     }
 
+    /// The store of the table above, whose own node tells of the changes that a cache lets out.
+    pub(crate) fn rows_of_above<S: KeyedRows>(&self, name: &str, sends_old: bool) -> StoreSlot<S> {
+        self.store(name).sending_old(sends_old)
+    }
+
     /// A place for times of the node's own.
     pub(crate) fn add_time(&mut self) -> usize {
         self.parts.timed.push(self.node.clone());

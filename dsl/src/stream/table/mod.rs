@@ -4,6 +4,7 @@
 //! only if something below asks.
 
 mod aggregation;
+mod expire;
 mod filter;
 mod foreign_key;
 mod foreign_key_plan;

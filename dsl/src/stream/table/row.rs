@@ -21,12 +21,15 @@ pub(in crate::stream) struct Row<K, V> {
     used: Rc<[Arc<str>]>,
     /// How far back the rows can be read as they were; `None` where only the latest is known.
     retention: Option<Duration>,
+    /// The table's own key-value store of its latest rows, where there is one.
+    own: Option<StoreId>,
     make: MakeReader<K, V>,
 }
 
 impl<K, V> Clone for Row<K, V> {
     fn clone(&self) -> Self {
-        Row { stores: self.stores.clone(), used: self.used.clone(), retention: self.retention, make: self.make.clone() }
+        let (stores, used, make) = (self.stores.clone(), self.used.clone(), self.make.clone());
+        Row { stores, used, make, ..*self }
     }
 }
 
@@ -37,7 +40,8 @@ impl<K: 'static, V: Send + 'static> Row<K, V> {
             TableStore::Latest(slot) => Box::new(StoredRow(slot)),
             TableStore::Versions(slot) => Box::new(VersionedRow(slot)),
         });
-        Row { retention: plan.retention(store), ..row }
+        let retention = plan.retention(store);
+        Row { retention, own: Some(store).filter(|_| retention.is_none()), ..row }
     }
 
     /// Rows of a store of any kind.
@@ -62,7 +66,7 @@ impl<K: 'static, V: 'static> Row<K, V> {
         stores: impl Into<Rc<[StoreId]>>,
         make: impl Fn(&Plan) -> WireReader<K, V> + 'static,
     ) -> Self {
-        Row { stores: stores.into(), used: Rc::default(), retention: None, make: Rc::new(make) }
+        Row { stores: stores.into(), used: Rc::default(), retention: None, own: None, make: Rc::new(make) }
     }
 
     /// Rows computed from these, each when it is read.
@@ -104,6 +108,11 @@ impl<K: 'static, V: 'static> Row<K, V> {
             })
         });
         Row { used: self.used.clone(), ..row }
+    }
+
+    /// The table's own key-value store of its latest rows, where there is one.
+    pub(in crate::stream) fn own(&self) -> Option<StoreId> {
+        self.own
     }
 
     /// How far back the rows can be read as they were; `None` where only the latest is known.
