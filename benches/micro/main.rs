@@ -48,8 +48,11 @@ fn micro(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Makes a task with an operator that holds state.
+type MakeStateful = fn(u64) -> Stateful;
+
 /// The operators with state.
-const STATEFUL: [(&str, fn(u64) -> Stateful); 6] = [
+const STATEFUL: [(&str, MakeStateful); 6] = [
     ("windowed_count", Stateful::windowed_count),
     ("sliding_count", Stateful::sliding_count),
     ("session_count", Stateful::session_count),

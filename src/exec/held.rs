@@ -6,6 +6,9 @@
 use super::executor::{Driven, Executor};
 use crate::error::Error;
 
+/// How many steps lie between two looks at the rows.
+const LOOK_EVERY: u32 = 16;
+
 /// What tasks hold, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
@@ -36,6 +39,8 @@ pub(super) struct Early {
     pub(super) staged: u64,
     /// How much rows on disk may take before the next commit.
     rows_max: u64,
+    /// Steps of the epoch. Where a task reads what it writes a step is one record, too little to look at all stores for.
+    steps: u32,
     pub(super) due: bool,
 }
 
@@ -49,8 +54,10 @@ impl Executor {
     pub(super) fn look_at_epoch(&mut self, number: usize) {
         let waiting = self.tasks[number].task.state().outputs().waiting_bytes();
         let budget = self.settings.row_bytes;
+        self.early.steps = self.early.steps.wrapping_add(1);
         self.early.due |= self.early.staged + waiting > budget / 4
-            || Held::by(&mut self.tasks).rows_on_disk > self.early.rows_max.max(budget);
+            || (self.early.steps.is_multiple_of(LOOK_EVERY)
+                && Held::by(&mut self.tasks).rows_on_disk > self.early.rows_max.max(budget));
     }
 
     /// Lets go of rows until they fit; right after a commit.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::ledger::{Book, Call, Change, Keep, Ledger, PartitionId, Ticket, log_by_ledger};
-use super::{Append, Bounds, Cleaned, LogError, Notes, Progress, Session, TopicSpec};
+use super::{Append, Bounds, Cleaned, LogError, Notes, Progress, Session, TopicId, TopicSpec};
 
 /// A log in memory, for tests and for the explorer. Everything is kept until it is dropped; nothing ever fails to be
 /// written.

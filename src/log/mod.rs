@@ -22,7 +22,7 @@ pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings
 pub use error::{LogError, LogErrorKind};
 pub use memory::MemoryLog;
 pub use search::offset_at;
-pub use topic::{Cleanup, TopicConfig, TopicSpec};
+pub use topic::{Cleanup, TopicConfig, TopicId, TopicSpec};
 pub use written::Written;
 
 /// The first offset that is kept and the one that the next committed record gets.
@@ -90,8 +90,14 @@ pub trait Log: Send + Sync + 'static {
     /// error ([`LogErrorKind::Invalid`]).
     fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
 
+    /// An error ([`LogErrorKind::Unavailable`]) when the log takes no more writes.
+    fn check(&self) -> Result<(), LogError>;
+
     /// What a topic was created with; `None` when there is none of this name.
     fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError>;
+
+    /// Which topic has this name now; `None` when there is none.
+    fn topic_id(&self, name: &str) -> Result<Option<TopicId>, LogError>;
 
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<TopicSpec>, LogError>;

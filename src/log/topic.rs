@@ -15,6 +15,22 @@ pub struct TopicSpec {
     pub config: TopicConfig,
 }
 
+/// Which topic it is: a topic that is deleted and made again under the same name has another id. Unique within a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(u128);
+
+impl TopicId {
+    /// An id by its number.
+    pub const fn new(id: u128) -> Self {
+        TopicId(id)
+    }
+
+    /// The number.
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
 impl TopicSpec {
     /// A topic that keeps its records for ever.
     pub fn new(name: impl Into<TopicName>, partitions: u32) -> Self {

@@ -5,6 +5,7 @@
 mod app;
 mod builder;
 mod calls;
+mod checkpoints;
 mod committed;
 mod feed;
 mod gate;

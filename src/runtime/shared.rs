@@ -91,6 +91,13 @@ impl Shared {
         }
     }
 
+    /// The error for a question that a worker dropped: it is ending, and a moment later it is known why.
+    pub(super) async fn over(&self) -> Error {
+        // The sender lives as long as this does.
+        let _ = self.state.subscribe().wait_for(AppState::is_over).await;
+        self.gone()
+    }
+
     /// The error that ended the application, if one did.
     pub(super) fn failure(&self) -> Option<Error> {
         match &*self.state.borrow() {

@@ -13,6 +13,7 @@ use tidemill_dsl::topology::{TaskSpec, TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
+use super::checkpoints::Checkpoints;
 use super::committed::Committed;
 use super::gate::Gate;
 use super::housekeeping::Housekeeping;
@@ -212,13 +213,14 @@ fn make_tasks(
 ) -> Result<Tasks, Error> {
     let globals = builder.topology.global_stores();
     let make = |subtopologies: &[usize], partition: u32| {
+        let checkpoints = stores.map(|stores| Checkpoints {
+            stores,
+            log: &*topics.0,
+            application: &builder.application,
+            changelog: builder.settings.tasks.changelog,
+        });
         let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
-            match stores {
-                Some(stores) if spec.persistence() == Persistence::Disk => {
-                    Ok(Some(stores.open_store(spec.name(), partition)?))
-                }
-                _ => Ok(None),
-            }
+            checkpoints.as_ref().map_or(Ok(None), |checkpoints| checkpoints.open(spec, partition))
         };
         let spec = TaskSpec {
             subtopologies,

@@ -87,6 +87,8 @@ fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), E
             return Err(error.clone());
         }
         if executor.step(&mut chooser)?.is_none() {
+            // Whoever has nothing to write would not hear of a log that broke, and go on as if it ran.
+            shared.log.check()?;
             let due = [executor.commit_due_in(), executor.timer_due_in()];
             let limit = due.into_iter().flatten().fold(SLEEP_MAX, Duration::min);
             seen = shared.session.wait(seen, limit);

@@ -8,6 +8,7 @@
 //! keyspace v1   stores
 //! counter       key 00                                value: the last generation given out, u64, big-endian
 //! store         key 01 | <store name>/<partition>     value: its generation, u64, big-endian
+//! label         key 02 | <store name>/<partition>     value: its label (see `label`)
 //! ```
 
 use std::sync::{Mutex, PoisonError};
@@ -15,10 +16,12 @@ use std::sync::{Mutex, PoisonError};
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserValue};
 
 use super::StoreId;
+use super::label::Label;
 
 const KEYSPACE: &str = "stores";
 const COUNTER: &[u8] = &[0];
 const STORE: u8 = 1;
+const LABEL: u8 = 2;
 
 /// Why the directory could not be read.
 pub(super) enum DirectoryFault {
@@ -79,6 +82,22 @@ impl Directory {
     pub(super) fn forget(&self, id: &StoreId) -> Result<(), DirectoryFault> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         batch.remove(&self.keyspace, key(id));
+        batch.remove(&self.keyspace, label_key(id));
+        Ok(batch.commit()?)
+    }
+
+    /// What a store says of itself.
+    pub(super) fn label(&self, id: &StoreId) -> Result<Option<Label>, DirectoryFault> {
+        let read = |stored: UserValue| {
+            Label::decode(&stored).ok_or_else(|| DirectoryFault::Foreign(format!("the label of {}", id.place())))
+        };
+        self.keyspace.get(label_key(id))?.map(read).transpose()
+    }
+
+    /// Sets what a store says of itself; on the disk when this returns.
+    pub(super) fn set_label(&self, id: &StoreId, label: &Label) -> Result<(), DirectoryFault> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&self.keyspace, label_key(id), label.encode());
         Ok(batch.commit()?)
     }
 
@@ -105,4 +124,8 @@ impl Directory {
 
 fn key(id: &StoreId) -> Vec<u8> {
     [&[STORE], id.place().as_bytes()].concat()
+}
+
+fn label_key(id: &StoreId) -> Vec<u8> {
+    [&[LABEL], id.place().as_bytes()].concat()
 }

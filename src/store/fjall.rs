@@ -27,6 +27,7 @@ use tidemill_dsl::record::Offset;
 
 use super::directory::{Directory, DirectoryFault};
 use super::folder::{locked, prepare};
+use super::label::Label;
 use super::leases::{Lease, Leases};
 use super::order::rising;
 use super::{
@@ -131,6 +132,24 @@ impl FjallStores {
     /// When the list cannot be read.
     pub fn names(&self) -> Result<Vec<StoreId>, StoreError> {
         self.directory.ids().map_err(|fault| unlisted(&self.folder, fault))
+    }
+
+    /// What a store says of itself; `None` for a store that was never given a label.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a name that no store can have; when the list of stores cannot be read.
+    pub fn label(&self, name: &str, partition: u32) -> Result<Option<Label>, StoreError> {
+        self.directory.label(&StoreId::new(name, partition)?).map_err(|fault| unlisted(&self.folder, fault))
+    }
+
+    /// Sets what a store says of itself; it is on the disk when this returns, and goes when the store is removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`label`](Self::label), and when it cannot be written.
+    pub fn set_label(&self, name: &str, partition: u32, label: &Label) -> Result<(), StoreError> {
+        self.directory.set_label(&StoreId::new(name, partition)?, label).map_err(|fault| unlisted(&self.folder, fault))
     }
 
     /// Removes a store with its rows and its checkpoint; `false` when there is none.

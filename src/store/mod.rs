@@ -6,6 +6,7 @@
 mod directory;
 mod fjall;
 mod folder;
+mod label;
 mod leases;
 mod memory;
 mod names;
@@ -19,6 +20,7 @@ pub use tidemill_dsl::state::{
 };
 
 pub use self::fjall::{FjallStore, FjallStores, StoreSettings};
+pub use self::label::Label;
 pub use self::memory::MemoryStore;
 pub use self::names::StoreId;
 #[cfg(feature = "rocksdb")]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ByteStore, FjallStores, StoreError, StoreErrorKind, StoreSettings};
+use super::{ByteStore, FjallStores, Label, StoreError, StoreErrorKind, StoreSettings};
 
 /// What keeps stores on disk. A folder stays with the one that made it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,5 +72,33 @@ impl Stores {
             #[cfg(feature = "rocksdb")]
             Stores::RocksDb(stores) => Box::new(stores.open_store(name, partition)?),
         })
+    }
+
+    /// What a store says of itself. RocksDB's stores say nothing: there a changelog that was made again is noticed only as long as
+    /// it ends before the checkpoint.
+    pub(crate) fn label(&self, name: &str, partition: u32) -> Result<Option<Label>, StoreError> {
+        match self {
+            Stores::Fjall(stores) => stores.label(name, partition),
+            #[cfg(feature = "rocksdb")]
+            Stores::RocksDb(_) => Ok(None),
+        }
+    }
+
+    /// Sets what a store says of itself, where it says anything.
+    pub(crate) fn set_label(&self, name: &str, partition: u32, label: &Label) -> Result<(), StoreError> {
+        match self {
+            Stores::Fjall(stores) => stores.set_label(name, partition, label),
+            #[cfg(feature = "rocksdb")]
+            Stores::RocksDb(_) => Ok(()),
+        }
+    }
+
+    /// Removes a store with its rows; `false` when there is none.
+    pub(crate) fn remove(&self, name: &str, partition: u32) -> Result<bool, StoreError> {
+        match self {
+            Stores::Fjall(stores) => stores.remove(name, partition),
+            #[cfg(feature = "rocksdb")]
+            Stores::RocksDb(stores) => stores.remove(name, partition),
+        }
     }
 }

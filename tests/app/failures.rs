@@ -1,14 +1,17 @@
 //! User code that fails stops the application with the record's address; a corrected program goes on from the last commit.
 
+use std::sync::Arc;
 use std::time::Duration;
+use tidemill::log::{EmbeddedLog, Log, LogSettings};
 use tidemill::serde::{Serde, SerdeError, SerdeRef};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 
 use tidemill::{App, AppState, ErrorKind, Topic};
+use tidemill_testkit::fault::SimulatedFiles;
 
-use crate::support::{IN, OUT, append, never, out, shared_log, soon, start};
+use crate::support::{IN, LIMIT, OUT, append, never, out, shared_log, soon, start, sums};
 
 /// Writes each value twice, and between the two `check` looks at it.
 fn twice(check: impl Fn(i64) -> Result<(), String> + Send + Sync + 'static) -> Topology {
@@ -149,4 +152,18 @@ async fn a_send_that_waits_for_an_epoch_does_not_outlive_the_failure_that_ends_i
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Processing);
     let closed = tokio::time::timeout(Duration::from_secs(5), app.close()).await;
     assert_eq!(closed.expect("nothing waits for the epoch any more").unwrap_err().kind(), ErrorKind::Processing);
+}
+
+#[tokio::test]
+async fn an_idle_application_stops_when_its_log_breaks() {
+    let files = SimulatedFiles::new();
+    let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open_on(Arc::new(files.clone()), LogSettings::default()).unwrap());
+    let app = start(sums(), &log, soon()).await;
+    app.send(&IN, "a", 1).await.unwrap();
+    app.settled().await.unwrap();
+    files.limit(Some(0));
+    assert_eq!(app.send(&IN, "a", 1).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    // No worker has anything to write, and yet the application does not go on as if nothing had happened.
+    let ended = tokio::time::timeout(LIMIT, app.ended()).await.expect("it ends").unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Unavailable, "{ended}");
 }

@@ -6,6 +6,7 @@ mod emission;
 mod failures;
 mod globals;
 mod housekeeping;
+mod identity;
 mod loops;
 mod memory;
 mod offset_resets;

@@ -13,11 +13,10 @@ use crate::chance::{Chance, SEED};
 use crate::inputs::Scene;
 use crate::model::Books;
 use crate::process::{bank, pause, succeed};
+use crate::rounds::{Tally, rounds};
 
-/// Kills that struck a running process before it was done.
-const KILLS: u32 = 24;
-const ROUNDS_MAX: u32 = 120;
 const LINES_PER_ROUND: usize = 12_000;
+const ROUNDS_PER_FOLDER: u32 = 6;
 /// Less than a batch of operations has, and more than anything else that is written before it.
 const BATCH_BYTES: u64 = 50_000;
 /// Often, so that kills meet commits.
@@ -39,31 +38,31 @@ fn survives(form: &str, application: &str) {
     let mut chance = Chance::new(seed);
     let whole = time_of_a_whole_run(form, &mut chance);
     println!("{form}: seed {seed}; a run that is left alone takes {whole:?}");
-    let mut scene = Scene::new();
-    let (mut rounds, mut kills, mut amid) = (0, 0, 0);
-    while kills < KILLS {
-        assert!(rounds < ROUNDS_MAX, "{kills} of {rounds} kills struck: the moments are wrong; {repeat}");
-        rounds += 1;
-        scene.grow(LINES_PER_ROUND, &mut chance);
-        // Most kills strike when the bank has stored something and works on it, some at any time: while it starts, too.
-        let at_work = chance.below(4) > 0;
-        let moment = whole.mul_f64(chance.below(1_000) as f64 / if at_work { 2_000.0 } else { 1_000.0 });
-        let struck = run_and_kill(form, &scene, at_work, moment);
-        kills += u32::from(struck);
-        let (stored, decided) = progress(&scene.data(), application);
-        println!(
-            "{form}: round {rounds}: {} {moment:?}: struck {struck}; {decided} of {stored} operations decided",
-            after(at_work)
-        );
-        assert!(decided <= stored && stored <= scene.operations.len() as u64, "{repeat}");
-        amid += u32::from(decided < stored);
+    let mut tally = Tally::default();
+    while tally.kills < rounds() {
+        // A fresh folder now and then: a first start can be killed too, and books stay small enough to compare.
+        let mut scene = Scene::new();
+        for _ in 0..ROUNDS_PER_FOLDER {
+            tally.begin(&repeat);
+            scene.grow(LINES_PER_ROUND, &mut chance);
+            // Most kills strike when the bank has stored something and works on it, some at any time: while it starts, too.
+            let at_work = chance.below(4) > 0;
+            let moment = whole.mul_f64(chance.below(1_000) as f64 / if at_work { 2_000.0 } else { 1_000.0 });
+            tally.count(run_and_kill(form, &scene, at_work, moment));
+            let (stored, decided) = progress(&scene.data(), application);
+            assert!(decided <= stored && stored <= scene.operations.len() as u64, "{repeat}");
+            tally.amid += u32::from(decided < stored);
+            tally.records += stored;
+            // A start that is given nothing new finishes what was stored, and has exactly that.
+            let ended = succeed(bank(&scene.data(), form).arg("/dev/null"));
+            let stored = usize::try_from(stored).unwrap();
+            Books::printed(&ended.stdout).assert_equal(&Books::of(&scene.operations[..stored], form), &repeat);
+        }
+        let ended = succeed(bank(&scene.data(), form).arg(scene.file()));
+        Books::printed(&ended.stdout).assert_equal(&Books::of(&scene.operations, form), &repeat);
     }
-    assert!(amid > 0, "no kill struck between storing and deciding; {repeat}");
-    println!("{form}: {rounds} rounds, {kills} kills struck a running process, {amid} between storing and deciding");
-    let ended = succeed(bank(&scene.data(), form).arg(scene.file()));
-    let expected = Books::of(&scene.operations, form);
-    Books::printed(&ended.stdout).assert_equal(&expected, &repeat);
-    println!("{form}: all {} operations applied once", scene.operations.len());
+    assert!(tally.amid > 0, "no kill struck between storing and deciding; {repeat}");
+    println!("bank, {form}: {tally}");
 }
 
 /// How long a round takes that nobody kills; measured behind another one, so that building and first loading are left out.
@@ -78,10 +77,6 @@ fn time_of_a_whole_run(form: &str, chance: &mut Chance) -> Duration {
     };
     run();
     run()
-}
-
-fn after(at_work: bool) -> &'static str {
-    if at_work { "killed after its first batch and" } else { "killed after" }
 }
 
 /// Starts the bank and kills it after some time, or so long after it stored its first batch; `false` when it was done before.

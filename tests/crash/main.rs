@@ -1,10 +1,15 @@
-//! The examples as processes, from outside: killed, ended, misused and run again, they apply every line exactly once.
+//! Processes from outside: killed, ended, misused, out of room and run again, they apply every record exactly once.
 
+mod chain;
 mod chance;
+mod disk;
 mod faults;
 mod inputs;
 mod kills;
+mod market;
 mod model;
 mod process;
+mod rounds;
 mod shop;
+mod soak;
 mod word_count;

@@ -47,6 +47,22 @@ pub(crate) fn bank(data: &Path, form: &str) -> Command {
     command
 }
 
+/// This test program as a process of its own, to run one of its tests that does nothing otherwise; the variable says that it
+/// is meant, and what to do.
+pub(crate) fn itself(test: &str, variable: &str, work: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(variable, work).stdin(Stdio::null());
+    command
+}
+
+/// What such a process printed about its books.
+#[track_caller]
+pub(crate) fn printed<T: serde::de::DeserializeOwned>(ended: &Ended) -> T {
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let line = ended.stdout.lines().find_map(|line| line.split_once("books ")).expect("it prints its books").1;
+    serde_json::from_str(line).unwrap()
+}
+
 /// What a process that ended left behind.
 #[derive(Debug)]
 pub(crate) struct Ended {

@@ -4,8 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::process::{example, fail, succeed};
+use crate::chance::{Chance, SEED};
+use crate::process::{example, fail, pause, succeed};
+use crate::rounds::{Tally, rounds};
 
 const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/opticks.txt");
 
@@ -60,4 +63,37 @@ fn a_file_that_is_no_text_is_an_error() {
     let file = folder.path().join("picture");
     std::fs::write(&file, b"line\n\xff\xfe\n").unwrap();
     fail(&mut word_count(&file), &["picture, line 2: byte 1 is no UTF-8"]);
+}
+
+#[test]
+fn the_word_count_survives_kills() {
+    let seed = Chance::seed();
+    let repeat = format!("repeat: {SEED}={seed} cargo test --release --test crash word_count");
+    let (mut chance, mut tally) = (Chance::new(seed), Tally::default());
+    let book = std::fs::read_to_string(BOOK).unwrap();
+    while tally.kills < rounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, file) = (folder.path().join("data"), folder.path().join("text.txt"));
+        let mut text = String::new();
+        for _ in 0..4 {
+            tally.begin(&repeat);
+            (0..16).for_each(|_| text.push_str(&book));
+            std::fs::write(&file, &text).unwrap();
+            let count = || {
+                let mut command = word_count(&file);
+                command.args(["--json", "--top", "100000", "--data"]).arg(&data);
+                command
+            };
+            let mut child = count().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            pause(Duration::from_millis(10 + chance.below(350)));
+            child.kill().unwrap();
+            tally.count(!child.wait().unwrap().success());
+            tally.amid += u32::from(data.join("tidemill-log").exists());
+            // The next run goes on where the killed one was, and has every word of the text once.
+            let counted = succeed(&mut count()).stdout;
+            assert!(counted == expected(&text, usize::MAX), "the counts differ; {repeat}");
+            tally.records += text.lines().count() as u64;
+        }
+    }
+    println!("word count: {tally}");
 }

@@ -12,8 +12,10 @@ const OPTIMISED: [&str; 2] = ["crash", "golden"];
 const OF_CLI: &str = "cli";
 /// The folders of the packages whose tests run.
 const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
-/// For each property, where `--long` is given; 256 is what proptest takes by itself.
-const CASES_LONG: &str = "4096";
+/// What `--long` asks for: cases of each property (256 is what proptest takes by itself), kills of each program that is killed
+/// (12), records through a compacted topic (a million).
+const LONG: [(&str, &str); 3] =
+    [("PROPTEST_CASES", "4096"), ("TIDEMILL_CRASH_ROUNDS", "60"), ("TIDEMILL_SOAK_RECORDS", "10000000")];
 
 pub(crate) fn of_lint() -> Vec<Step> {
     vec![
@@ -56,7 +58,10 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     ];
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
-    let lengthen = |step: Step| if options.long { step.with_env("PROPTEST_CASES", CASES_LONG) } else { step };
+    if !options.long {
+        return steps;
+    }
+    let lengthen = |step: Step| LONG.into_iter().fold(step, |step, (name, value)| step.with_env(name, value));
     steps.into_iter().map(lengthen).collect()
 }
 

@@ -16,6 +16,10 @@ use crate::record::Timestamp;
 /// The bytes of a key.
 pub(super) type KeyBytes = SmallVec<[u8; 16]>;
 
+/// The bytes of a key in the ordered index. Keys of windows and sessions lie in the index itself: a way down through it that
+/// looks elsewhere for each comparison costs many times as much.
+pub(super) type OrderedKey = SmallVec<[u8; 32]>;
+
 /// A row in memory. A cell without value is a row that is not there.
 pub(super) struct Cell<V> {
     pub(super) key: KeyBytes,
@@ -49,7 +53,7 @@ pub(super) struct Cells<V> {
     cells: Vec<Cell<V>>,
     free: Vec<u32>,
     index: HashTable<u32>,
-    order: Option<BTreeMap<KeyBytes, u32>>,
+    order: Option<BTreeMap<OrderedKey, u32>>,
     // Keys come from outside, so the seed is a random one. No order of hashes shows anywhere.
     hash: foldhash::fast::RandomState,
 }
@@ -93,7 +97,10 @@ impl<V> Cells<V> {
     pub(super) fn insert(&mut self, cell: Cell<V>) -> u32 {
         let hash = Self::hash(&self.hash, &cell.key);
         if let Some(order) = &mut self.order {
-            order.insert(cell.key.clone(), self.free.last().copied().unwrap_or(Self::id(self.cells.len())));
+            order.insert(
+                OrderedKey::from_slice(&cell.key),
+                self.free.last().copied().unwrap_or(Self::id(self.cells.len())),
+            );
         }
         let id = match self.free.pop() {
             Some(id) => {
@@ -137,7 +144,7 @@ impl<V> Cells<V> {
             entry.remove();
         }
         if let Some(order) = &mut self.order {
-            order.remove(&key);
+            order.remove::<[u8]>(&key);
         }
         self.cells[id as usize].value = None;
         self.free.push(id);
@@ -178,13 +185,15 @@ impl<V> Cells<V> {
     }
 
     /// The cells' keys in order; made at the first call and kept up to date from then on.
-    pub(super) fn order(&mut self) -> &BTreeMap<KeyBytes, u32> {
+    pub(super) fn order(&mut self) -> &BTreeMap<OrderedKey, u32> {
         let (index, cells) = (&self.index, &self.cells);
-        self.order.get_or_insert_with(|| index.iter().map(|id| (cells[*id as usize].key.clone(), *id)).collect())
+        self.order.get_or_insert_with(|| {
+            index.iter().map(|id| (OrderedKey::from_slice(&cells[*id as usize].key), *id)).collect()
+        })
     }
 
     /// As `order`, without making it.
-    pub(super) fn order_made(&self) -> Option<&BTreeMap<KeyBytes, u32>> {
+    pub(super) fn order_made(&self) -> Option<&BTreeMap<OrderedKey, u32>> {
         self.order.as_ref()
     }
 }

@@ -49,7 +49,7 @@ pub enum Emit {
 }
 
 /// How long a store keeps what it has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lifetime {
     /// Rows until they are deleted.
     UntilDeleted,
@@ -104,7 +104,7 @@ impl StoreSpec {
     /// A store that knows what its rows were, for tables and processors. No cache ever holds its changes back.
     pub fn versioned<K: 'static, V: Send + 'static>(store: &VersionedStore<K, V>) -> Self {
         let (key, value) = (store.key_serde().name(), store.value_serde().name());
-        let shape = format!("versioned key-value {key} -> {value}, kept for {:?}", store.retention());
+        let shape = format!("versioned key-value {key} -> {value}");
         let kept = Lifetime::Versions(store.retention());
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         let make = StoreSpec::new(name.clone(), shape, move |kept| VersionedState::new(name.clone(), &store, kept));
@@ -301,7 +301,9 @@ impl StoreSpec {
 
     /// Whether both describe the same store: of one name, kind and types, kept the same way.
     pub(crate) fn is_same(&self, other: &StoreSpec) -> bool {
-        let of = |spec: &StoreSpec| (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit);
+        let of = |spec: &StoreSpec| {
+            (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit, spec.kept)
+        };
         let named = |spec: &StoreSpec| (spec.name.clone(), spec.shape.clone(), spec.source.clone());
         named(self) == named(other) && of(self) == of(other)
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::ledger::{Ledger, log_by_ledger};
-use super::{Append, Bounds, Cleaned, LogError, LogErrorKind, Notes, Progress, Session, TopicSpec};
+use super::{Append, Bounds, Cleaned, LogError, LogErrorKind, Notes, Progress, Session, TopicId, TopicSpec};
 use frozen::FrozenFiles;
 use journal::Journal;
 

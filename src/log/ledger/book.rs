@@ -56,6 +56,11 @@ impl Book {
         self.topics.get(name).map(|topic| &topic.spec)
     }
 
+    /// The first partition of a topic.
+    pub(in crate::log) fn first_of(&self, name: &str) -> Option<PartitionId> {
+        self.topics.get(name).map(|topic| topic.first)
+    }
+
     /// All topics by name, each with its first partition.
     pub(in crate::log) fn topics(&self) -> impl Iterator<Item = (&TopicSpec, PartitionId)> {
         self.topics.values().map(|topic| (&topic.spec, topic.first))

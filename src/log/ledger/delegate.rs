@@ -7,8 +7,14 @@ macro_rules! log_by_ledger {
             fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
                 self.0.create_topic(spec)
             }
+            fn check(&self) -> Result<(), LogError> {
+                self.0.check()
+            }
             fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
                 self.0.topic(name)
+            }
+            fn topic_id(&self, name: &str) -> Result<Option<TopicId>, LogError> {
+                self.0.topic_id(name)
             }
             fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
                 self.0.topics()

@@ -25,7 +25,8 @@ use std::time::Duration;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::{
-    Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicSpec, Written,
+    Append, Bounds, Cleaned, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicId, TopicSpec,
+    Written,
 };
 use book::no_topic;
 use draft::{Draft, check_name, check_topic, out_of_range};
@@ -230,8 +231,17 @@ impl<K: Keep> Log for Ledger<K> {
         self.shared.keep.settle(ticket, Call::Append)
     }
 
+    fn check(&self) -> Result<(), LogError> {
+        self.shared.keep.usable()
+    }
+
     fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
         Ok(self.shared.lock().book.topic(name).cloned())
+    }
+
+    fn topic_id(&self, name: &str) -> Result<Option<TopicId>, LogError> {
+        // The number of its first partition is given to no other topic, whatever becomes of this one.
+        Ok(self.shared.lock().book.first_of(name).map(|first| TopicId::new(first.0.into())))
     }
 
     fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {

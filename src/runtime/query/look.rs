@@ -120,7 +120,10 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
         };
         let shared = self.query.shared();
         shared.tell(shared.worker_of(place.subtopology, partition), Box::new(ask))?;
-        let (found, look) = answered.await.map_err(|_| shared.gone())?;
+        let (found, look) = match answered.await {
+            Ok(answer) => answer,
+            Err(_) => return Err(shared.over().await),
+        };
         Ok((found.map_err(reason)?, look))
     }
 }

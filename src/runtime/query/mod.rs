@@ -230,7 +230,10 @@ impl StoreQuery {
             answers.push(published);
         }
         for published in answers {
-            published.await.map_err(|_| self.shared().gone())??;
+            match published.await {
+                Ok(published) => published?,
+                Err(_) => return Err(self.shared().over().await),
+            }
         }
         Ok(())
     }
@@ -252,7 +255,10 @@ impl StoreQuery {
             Ok(())
         };
         self.shared().tell(self.shared().worker_of(place.subtopology, partition), Box::new(ask))?;
-        answered.await.map_err(|_| self.shared().gone())?
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.shared().over().await),
+        }
     }
 }
 

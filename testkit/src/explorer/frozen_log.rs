@@ -7,8 +7,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tidemill::log::{
-    Append, Bounds, Cleaned, EndWatch, Log, LogError, LogErrorKind, Notes, OwnRecords, Progress, Session, TopicSpec,
-    Written,
+    Append, Bounds, Cleaned, EndWatch, Log, LogError, LogErrorKind, Notes, OwnRecords, Progress, Session, TopicId,
+    TopicSpec, Written,
 };
 use tidemill::record::{Batch, Offset, Timestamp, TopicPartition};
 
@@ -35,6 +35,14 @@ impl FrozenLog {
 
 impl Log for FrozenLog {
     fn create_topic(&self, _spec: &TopicSpec) -> Result<(), LogError> {
+        only_read()
+    }
+
+    fn check(&self) -> Result<(), LogError> {
+        only_read()
+    }
+
+    fn topic_id(&self, _name: &str) -> Result<Option<TopicId>, LogError> {
         only_read()
     }
 
