@@ -77,7 +77,7 @@ fn the_word_count_survives_kills() {
         let mut text = String::new();
         for _ in 0..4 {
             tally.begin(&repeat);
-            (0..16).for_each(|_| text.push_str(&book));
+            text.push_str(&book);
             std::fs::write(&file, &text).unwrap();
             let count = || {
                 let mut command = word_count(&file);
@@ -85,7 +85,7 @@ fn the_word_count_survives_kills() {
                 command
             };
             let mut child = count().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            pause(Duration::from_millis(10 + chance.below(350)));
+            pause(Duration::from_millis(10 + chance.below(250)));
             child.kill().unwrap();
             tally.count(!child.wait().unwrap().success());
             tally.amid += u32::from(data.join("tidemill-log").exists());
