@@ -250,6 +250,7 @@ impl App {
     pub async fn settled(&self) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let mut news = News::of(shared);
+        let mut target: Option<Position> = None;
         loop {
             if news.look() {
                 return Err(shared.gone());
@@ -258,7 +259,11 @@ impl App {
             if backlog(shared, &shared.session.progress()?)? == 0 {
                 return Ok(());
             }
-            shared.want(&ends(shared)?);
+            // What comes of the records is asked for only when those are committed: asking anew after each commit would make
+            // the workers commit without a pause.
+            if target.as_ref().is_none_or(|target| shared.committed.position().covers(target)) {
+                shared.want(target.insert(ends(shared)?));
+            }
             news = news.next().await;
         }
     }

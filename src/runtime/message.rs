@@ -1,6 +1,6 @@
 //! What users ask of a worker; it answers between two records.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ pub(super) struct Inbox {
 pub(super) struct Waiting {
     pub(super) queries: VecDeque<Query>,
     /// What somebody waits for to be committed.
-    pub(super) wanted: Vec<(TopicPartition, Offset)>,
+    pub(super) wanted: BTreeSet<(TopicPartition, Offset)>,
     pub(super) close: bool,
     /// Nobody reads the inbox any more.
     ended: bool,

@@ -1,6 +1,6 @@
 //! A thread that runs tasks until the application is closed or fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 
 /// Runs the tasks until the application is closed or fails.
 fn work(shared: &Shared, number: usize, executor: &mut Executor) -> Result<(), Error> {
-    let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, Vec::new());
+    let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, BTreeSet::new());
     loop {
         shared.held[number].set(executor.held());
         let messages = shared.inboxes[number].take();
@@ -102,7 +102,7 @@ fn restore(shared: &Shared, executor: &mut Executor, tasks: Vec<Task>) -> Result
 }
 
 /// Commits when something is processed whose commit is waited for. What this worker does not read is another's.
-fn commit_wanted(executor: &mut Executor, wanted: &mut Vec<(TopicPartition, Offset)>) -> Result<(), Error> {
+fn commit_wanted(executor: &mut Executor, wanted: &mut BTreeSet<(TopicPartition, Offset)>) -> Result<(), Error> {
     let mut reached = false;
     wanted.retain(|(input, next)| match executor.position(input) {
         Some(position) if position < *next => true,
