@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tidemill::log::{
-    Append, Cleanup, Durability, EmbeddedLog, InputProgress, Log, LogSettings, Notes, Progress, TopicConfig, TopicSpec,
+    Append, Cleanup, Durability, EmbeddedLog, InputProgress, Log, LogErrorKind, LogSettings, Notes, Progress,
+    TopicConfig, TopicSpec,
 };
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 
@@ -73,7 +75,7 @@ impl Scene {
     /// What it prints when it succeeds.
     #[track_caller]
     pub(crate) fn prints(&self, command: &str, arguments: &[&str]) -> String {
-        let ended = self.run(command, arguments);
+        let ended = once_free(|| Some(self.run(command, arguments)).filter(|ended| !ended.stderr.contains(IN_USE)));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.stdout
     }
@@ -89,8 +91,28 @@ impl Scene {
     }
 }
 
+/// What the program says of a folder that somebody has open.
+const IN_USE: &str = "open: close it first";
+
+/// Tries until a folder is free. A process that another test is just starting has a copy of all locks of this one until its
+/// program begins.
+#[track_caller]
+fn once_free<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..5_000 {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    panic!("the folder stays locked");
+}
+
 pub(crate) fn open(folder: &Path) -> EmbeddedLog {
-    EmbeddedLog::open(folder, LogSettings { durability: Durability::Never, ..LogSettings::default() }).unwrap()
+    let settings = LogSettings { durability: Durability::Never, ..LogSettings::default() };
+    once_free(|| match EmbeddedLog::open(folder, settings) {
+        Err(error) if error.kind() == LogErrorKind::Locked => None,
+        opened => Some(opened.unwrap()),
+    })
 }
 
 pub(crate) fn append(log: &EmbeddedLog, partition: u32, records: &mut BatchBuilder) {
