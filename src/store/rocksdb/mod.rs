@@ -99,12 +99,11 @@ impl RocksDbStores {
     /// When the list cannot be read.
     pub fn names(&self) -> Result<Vec<StoreId>, StoreError> {
         let (from, to) = keys::stores();
-        let id = |entry: Result<(Box<[u8]>, Box<[u8]>), ::rocksdb::Error>| {
+        let mut ids = Vec::new();
+        for entry in self.shared.database.iterator_opt(IteratorMode::Start, between(&from, &to)) {
             let (key, _) = entry.map_err(|cause| cannot_open(&self.shared.folder, cause))?;
-            keys::store_of(&key).ok_or_else(|| unknown_layout(&self.shared.folder, "a store"))
-        };
-        let entries = self.shared.database.iterator_opt(IteratorMode::Start, between(&from, &to));
-        let mut ids = entries.map(id).collect::<Result<Vec<_>, _>>()?;
+            ids.push(keys::store_of(&key).ok_or_else(|| unknown_layout(&self.shared.folder, "a store"))?);
+        }
         ids.sort();
         Ok(ids)
     }
