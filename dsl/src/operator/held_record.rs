@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::parts::{Parts, write_count, write_part};
 use crate::processor::Address;
 use crate::record::{Headers, Offset, Timestamp};
 use crate::serde::{Serde, SerdeError};
@@ -18,9 +19,6 @@ pub(crate) struct HeldRecord {
     pub(crate) headers: Headers,
     pub(crate) value: Vec<u8>,
 }
-
-/// A length that says that nothing is there.
-const ABSENT: i32 = -1;
 
 /// Topic, partition and offset of a record that comes from no topic.
 const NOWHERE: (&str, u32, u64) = ("", u32::MAX, u64::MAX);
@@ -35,80 +33,41 @@ impl Serde<HeldRecord> for HeldRecordSerde {
         };
         out.extend_from_slice(&record.timestamp.as_millis().to_be_bytes());
         out.extend_from_slice(&offset.to_be_bytes());
-        sized(topic.as_bytes(), out)?;
+        write_part(Some(topic.as_bytes()), out)?;
         out.extend_from_slice(&partition.to_be_bytes());
-        out.extend_from_slice(&length(record.headers.len())?.to_be_bytes());
+        write_count(record.headers.len(), out)?;
         for (name, value) in record.headers.iter() {
-            sized(name.as_bytes(), out)?;
-            match value {
-                Some(value) => sized(value, out)?,
-                None => out.extend_from_slice(&ABSENT.to_be_bytes()),
-            }
+            write_part(Some(name.as_bytes()), out)?;
+            write_part(value, out)?;
         }
         // Neither a value before this one nor an old one: those are for tables.
-        out.extend_from_slice(&ABSENT.to_be_bytes());
-        out.extend_from_slice(&ABSENT.to_be_bytes());
-        sized(&record.value, out)?;
+        write_part(None, out)?;
+        write_part(None, out)?;
+        write_part(Some(&record.value), out)?;
         out.extend_from_slice(&[0; 8]);
         Ok(())
     }
 
     fn read(&self, bytes: &[u8]) -> Result<HeldRecord, SerdeError> {
-        let mut bytes = Reader(bytes);
+        let nameless = || SerdeError::new("a held record has a topic or a header without a name");
+        let mut bytes = Parts::of(bytes);
         let timestamp = Timestamp::from_millis(i64::from_be_bytes(bytes.array()?));
         let offset = u64::from_be_bytes(bytes.array()?);
-        let topic = text(bytes.sized()?)?;
+        let topic = bytes.text()?.ok_or_else(nameless)?;
         let partition = u32::from_be_bytes(bytes.array()?);
         let place = || Address { topic: topic.into(), partition, offset: Offset::new(offset) };
         let address = (topic != NOWHERE.0).then(place);
         let mut headers = Headers::NONE;
-        for _ in 0..i32::from_be_bytes(bytes.array()?) {
-            let name = text(bytes.sized()?)?;
-            headers.add(name, bytes.sized()?.map(Bytes::copy_from_slice));
+        for _ in 0..bytes.count()? {
+            let name = bytes.text()?.ok_or_else(nameless)?;
+            headers.add(name, bytes.part()?.map(Bytes::copy_from_slice));
         }
-        let (_prior, _old) = (bytes.sized()?, bytes.sized()?);
-        let value = bytes.sized()?.ok_or_else(|| SerdeError::new("a held record has no value"))?.to_vec();
+        let (_prior, _old) = (bytes.part()?, bytes.part()?);
+        let value = bytes.part()?.ok_or_else(|| SerdeError::new("a held record has no value"))?.to_vec();
         Ok(HeldRecord { timestamp, address, headers, value })
     }
 
     fn name(&self) -> String {
         "held record".into()
-    }
-}
-
-fn length(length: usize) -> Result<i32, SerdeError> {
-    i32::try_from(length).map_err(|_| SerdeError::new("a part of a held record is longer than 2 GiB"))
-}
-
-fn sized(part: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError> {
-    out.extend_from_slice(&length(part.len())?.to_be_bytes());
-    out.extend_from_slice(part);
-    Ok(())
-}
-
-fn text(part: Option<&[u8]>) -> Result<&str, SerdeError> {
-    let part = part.and_then(|part| std::str::from_utf8(part).ok());
-    part.ok_or_else(|| SerdeError::new("a held record has a name that is no text"))
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], SerdeError> {
-        let cut_off = || SerdeError::new("the bytes of a held record are cut off");
-        let (head, tail) = self.0.split_at_checked(count).ok_or_else(cut_off)?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], SerdeError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn sized(&mut self) -> Result<Option<&'a [u8]>, SerdeError> {
-        let length = i32::from_be_bytes(self.array()?);
-        usize::try_from(length).ok().map(|length| self.take(length)).transpose()
     }
 }

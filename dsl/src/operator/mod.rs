@@ -24,6 +24,7 @@ mod map;
 mod map_async;
 mod merge;
 mod non_null_key;
+mod parts;
 mod peek;
 mod process_fn;
 mod read_row;

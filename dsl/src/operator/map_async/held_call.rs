@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use crate::operator::parts::{Parts, write_count, write_part};
 use crate::processor::Address;
 use crate::record::{Headers, Offset, Timestamp};
 use crate::serde::{Serde, SerdeError};
@@ -21,86 +22,42 @@ pub(crate) struct HeldCall {
     pub(super) address: Option<Address>,
 }
 
-const ABSENT: i32 = -1;
-
 pub(crate) struct HeldCallSerde;
 
 impl Serde<HeldCall> for HeldCallSerde {
     fn write(&self, held: &HeldCall, out: &mut Vec<u8>) -> Result<(), SerdeError> {
         out.extend_from_slice(&held.timestamp.as_millis().to_be_bytes());
-        sized(held.key.as_deref(), out)?;
-        sized(held.value.as_deref(), out)?;
-        sized(held.address.as_ref().map(|address| address.topic.as_bytes()), out)?;
+        write_part(held.key.as_deref(), out)?;
+        write_part(held.value.as_deref(), out)?;
+        write_part(held.address.as_ref().map(|address| address.topic.as_bytes()), out)?;
         let place = held.address.as_ref().map_or((0, 0), |address| (address.partition, address.offset.get()));
         out.extend_from_slice(&place.0.to_be_bytes());
         out.extend_from_slice(&place.1.to_be_bytes());
-        out.extend_from_slice(&length(held.headers.len())?.to_be_bytes());
+        write_count(held.headers.len(), out)?;
         for (name, value) in held.headers.iter() {
-            sized(Some(name.as_bytes()), out)?;
-            sized(value, out)?;
+            write_part(Some(name.as_bytes()), out)?;
+            write_part(value, out)?;
         }
         Ok(())
     }
 
     fn read(&self, bytes: &[u8]) -> Result<HeldCall, SerdeError> {
-        let mut bytes = Reader(bytes);
+        let mut bytes = Parts::of(bytes);
         let timestamp = Timestamp::from_millis(i64::from_be_bytes(bytes.array()?));
-        let (key, value) = (bytes.sized()?.map(<[u8]>::to_vec), bytes.sized()?.map(<[u8]>::to_vec));
-        let topic = bytes.sized()?.map(text).transpose()?;
+        let (key, value) = (bytes.part()?.map(<[u8]>::to_vec), bytes.part()?.map(<[u8]>::to_vec));
+        let topic = bytes.text()?;
         let (partition, offset) = (u32::from_be_bytes(bytes.array()?), u64::from_be_bytes(bytes.array()?));
         let address = topic.map(|topic| Address { topic: topic.into(), partition, offset: Offset::new(offset) });
         let mut headers = Headers::NONE;
-        for _ in 0..i32::from_be_bytes(bytes.array()?) {
-            let name = text(bytes.sized()?.unwrap_or_default())?;
-            headers.add(name, bytes.sized()?.map(Bytes::copy_from_slice));
+        for _ in 0..bytes.count()? {
+            let name = bytes.text()?.unwrap_or_default();
+            headers.add(name, bytes.part()?.map(Bytes::copy_from_slice));
         }
         Ok(HeldCall { key, value, timestamp, headers, address })
     }
 
     fn name(&self) -> String {
         "held call".into()
-    }
-}
-
-fn length(length: usize) -> Result<i32, SerdeError> {
-    i32::try_from(length).map_err(|_| SerdeError::new("a part of a record that waits for a call is longer than 2 GiB"))
-}
-
-fn sized(part: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), SerdeError> {
-    let Some(part) = part else {
-        out.extend_from_slice(&ABSENT.to_be_bytes());
-        return Ok(());
-    };
-    out.extend_from_slice(&length(part.len())?.to_be_bytes());
-    out.extend_from_slice(part);
-    Ok(())
-}
-
-fn text(part: &[u8]) -> Result<&str, SerdeError> {
-    std::str::from_utf8(part).map_err(|error| {
-        SerdeError::new("a record that waits for a call has a name that is no text").with_source(error)
-    })
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], SerdeError> {
-        let cut_off = || SerdeError::new("the bytes of a record that waits for a call are cut off");
-        let (head, tail) = self.0.split_at_checked(count).ok_or_else(cut_off)?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], SerdeError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn sized(&mut self) -> Result<Option<&'a [u8]>, SerdeError> {
-        let length = i32::from_be_bytes(self.array()?);
-        usize::try_from(length).ok().map(|length| self.take(length)).transpose()
     }
 }
 
