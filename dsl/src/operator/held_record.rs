@@ -71,3 +71,37 @@ impl Serde<HeldRecord> for HeldRecordSerde {
         "held record".into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_those_that_the_layout_says() {
+        let address = Address { topic: "in".into(), partition: 3, offset: Offset::new(7) };
+        let mut headers = Headers::default().with("h", "v");
+        headers.add("n", None);
+        let record =
+            HeldRecord { timestamp: Timestamp::from_millis(258), address: Some(address), headers, value: vec![9] };
+        let mut bytes = Vec::new();
+        HeldRecordSerde.write(&record, &mut bytes).unwrap();
+        let absent = [255_u8; 4];
+        let expected = [
+            &[0, 0, 0, 0, 0, 0, 1, 2][..],
+            &[0, 0, 0, 0, 0, 0, 0, 7],
+            &[0, 0, 0, 2, b'i', b'n'],
+            &[0, 0, 0, 3],
+            &[0, 0, 0, 2],
+            &[0, 0, 0, 1, b'h', 0, 0, 0, 1, b'v'],
+            &[0, 0, 0, 1, b'n'],
+            &absent,
+            &absent,
+            &absent,
+            &[0, 0, 0, 1, 9],
+            &[0; 8],
+        ];
+        assert_eq!(bytes, expected.concat());
+        let read = HeldRecordSerde.read(&bytes).unwrap();
+        assert_eq!((read.address, read.headers, read.value), (record.address, record.headers, record.value));
+    }
+}
