@@ -59,6 +59,10 @@ impl Caller for Spawner {
             open.abort();
         }
     }
+
+    fn forget(&mut self, task: usize) {
+        self.open.extract_if(.., |(of, _), _| *of == task).for_each(|(_, open)| open.abort());
+    }
 }
 
 impl Drop for Spawner {
