@@ -92,6 +92,7 @@
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | [`reset`] | lets an application begin again |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
 //! # Features
@@ -113,6 +114,7 @@ mod error;
 pub mod exec;
 pub mod log;
 pub mod prelude;
+pub mod reset;
 mod runtime;
 pub mod store;
 pub mod task;

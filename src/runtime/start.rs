@@ -25,7 +25,7 @@ use super::{App, AppState, Position, worker};
 use crate::error::{Error, ErrorKind};
 use crate::exec;
 use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
-use crate::store::Stores;
+use crate::store::{Stores, state_folder};
 use crate::task::Task;
 
 /// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
@@ -135,7 +135,7 @@ fn open_stores(builder: &AppBuilder, shares: Shares, plan: &TopicPlan) -> Result
     if count == 0 {
         return Ok(None);
     }
-    let (folder, settings) = (folder.join("state").join(&builder.application), &builder.settings);
+    let (folder, settings) = (state_folder(folder, &builder.application), &builder.settings);
     Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
 }
 
