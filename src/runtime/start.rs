@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidemill_dsl::processor::BoxError;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
-use tidemill_dsl::topology::{TaskSpec, TopicKind, TopicPlan, TopicRef};
+use tidemill_dsl::topology::{ANSWERS_KEPT, TaskSpec, TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
@@ -75,7 +75,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         repartition: plan
             .internal
             .iter()
-            .filter(|need| !need.kind.is_changelog())
+            .filter(|need| need.kind == TopicKind::Repartition)
             .map(|need| need.name.clone())
             .collect(),
         inputs,
@@ -184,6 +184,7 @@ fn config_of(kind: TopicKind) -> TopicConfig {
     match kind {
         // What was processed is deleted by the application.
         TopicKind::Repartition => of(Cleanup::Delete),
+        TopicKind::Answers => TopicConfig { retention: Some(ANSWERS_KEPT), ..of(Cleanup::Delete) },
         TopicKind::Changelog => of(Cleanup::Compact),
         // The row of a window has the time of its last record, which may be its very start, and the store counts from the
         // start of the youngest window: so the size of a window is added, which is never greater than the retention.
