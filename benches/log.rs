@@ -92,7 +92,7 @@ fn stage_cost() -> Outcome {
     const RECORDS: usize = 1000;
     const EPOCHS: usize = 500;
     let session = with_topic(&MemoryLog::new())?;
-    let watch = session.end_watch(&TopicPartition::new("t", 0))?;
+    let watch = session.follow(&TopicPartition::new("t", 0), Offset::ZERO)?;
     let batch = batch(1);
     let mut best = f64::INFINITY;
     for _ in 0..EPOCHS {

@@ -12,10 +12,10 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 use super::held::{Early, Held};
 use super::origin::Origin;
 use super::purge::Purge;
-use super::refill::{self, Filling};
+use super::ready::{self, Origins, ReadyTask, Restorer};
+use super::refill;
 use super::reset::{Beginning, beginning};
-use super::restore::restore;
-use super::{Answers, Caller, Chooser, Step, Trace, TraceEvent};
+use super::{Answers, Caller, Chooser, Restoring, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
@@ -74,16 +74,11 @@ impl Committer for Arc<dyn Session> {
 /// A task with what connects it to the log.
 pub(super) struct Driven {
     pub(super) task: Task,
+    /// What calls know it by; unlike its place it never changes.
+    key: usize,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
-    /// What each store is restored from, by the store's number; `None` for a store without.
-    origins: Vec<(usize, Option<Origin>)>,
-}
-
-/// What connects a task to the log.
-struct Prepared {
-    ends: Vec<Option<EndWatch>>,
-    origins: Vec<(usize, Option<Origin>)>,
+    origins: Origins,
 }
 
 /// Drives tasks against a log.
@@ -94,6 +89,8 @@ pub struct Executor {
     clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
     pub(super) tasks: Vec<Driven>,
+    /// The key of the next task.
+    next_key: usize,
     pub(super) held: Held,
     pub(super) early: Early,
     enabled: Vec<Step>,
@@ -127,6 +124,7 @@ impl Executor {
             clock,
             settings,
             tasks,
+            next_key: 0,
             held,
             early,
             enabled,
@@ -163,13 +161,16 @@ impl Executor {
     /// Hands on what has become of a task's calls.
     fn pass_calls(&mut self, number: usize) {
         let Some(caller) = &mut self.caller else { return };
-        let CallChanges { made, ended } = self.tasks[number].task.take_calls();
-        made.into_iter().for_each(|call| caller.make(number, call));
-        ended.into_iter().for_each(|call| caller.end(number, call));
+        let Driven { task, key, .. } = &mut self.tasks[number];
+        let CallChanges { made, ended } = task.take_calls();
+        made.into_iter().for_each(|call| caller.make(*key, call));
+        ended.into_iter().for_each(|call| caller.end(*key, call));
     }
 
     fn answer(&mut self, now: Timestamp) -> Result<(), Error> {
-        let Some((number, call, answer)) = self.answers.take() else { return Ok(()) };
+        let Some((key, call, answer)) = self.answers.take() else { return Ok(()) };
+        // The task may have left since.
+        let Some(number) = self.tasks.iter().position(|driven| driven.key == key) else { return Ok(()) };
         let task = &mut self.tasks[number].task;
         task.state().set_now(now);
         task.answer(call, answer)?;
@@ -183,56 +184,50 @@ impl Executor {
         self.trace = Some(Box::new(trace));
     }
 
-    /// Adds a task: restores its stores and sets its inputs to where the application was at its last commit; one that
-    /// maintains global stores fills them up to the ends that their topics have now. Gives the number of records that this
-    /// took.
-    pub fn add_task(&mut self, mut task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
-        task.state().set_now(self.clock.now());
-        let (driven, restored) = task.with_stores(|task| self.prepare(task, application, progress))?;
-        let Prepared { ends, origins } = driven;
-        task.begin()?;
+    /// Adds a task: restores its stores, sets its inputs to where the application was at its last commit, and takes it over.
+    /// Gives the number of records that this took.
+    pub fn add_task(&mut self, task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
+        let restorer = Restorer::new(self.log.clone(), self.clock.clone(), application, self.settings);
+        let ready = restorer.restore(task, progress, &Restoring::default())?;
+        let restored = ready.restored();
+        self.adopt(ready)?;
+        Ok(restored)
+    }
+
+    /// Takes over a task that is ready: begins to read its inputs.
+    pub fn adopt(&mut self, ready: ReadyTask) -> Result<(), Error> {
+        let ReadyTask { task, origins, .. } = ready;
+        let mut ends = Vec::new();
+        for (queue, input, from) in ready::inputs(&task) {
+            ends.resize(queue, None);
+            ends.push(Some(self.session.follow(&input, from)?));
+        }
         if task.is_global() {
             let inputs = task.inputs().map(|(queue, input)| (input.clone(), task.progress_of(queue)));
             self.committer.reached(&inputs.collect());
         }
-        self.tasks.push(Driven { task, ends, origins });
+        let key = self.next_key;
+        self.next_key += 1;
+        self.tasks.push(Driven { task, key, ends, origins });
         self.pass_calls(self.tasks.len() - 1);
-        self.keep_to_budget()?;
-        Ok(restored)
+        self.keep_to_budget()
     }
 
-    fn prepare(&self, task: &mut Task, application: &str, progress: &Progress) -> Result<(Prepared, u64), Error> {
-        task.resume_time(progress);
-        let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
-        let (mut ends, mut fillings, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
-        for (queue, input) in inputs {
-            let (committed, bounds) = (progress.inputs.get(&input).copied(), self.log.bounds(&input)?);
-            ends.resize(queue, None);
-            ends.push(Some(self.session.end_watch(&input)?));
-            if let Some(store) = task.fills(queue) {
-                let committed = committed.map_or(bounds.start, |progress| progress.next);
-                let to = if task.is_global() { bounds.end } else { committed };
-                fillings.push(Filling { queue, input, store, bounds, to });
-            } else {
-                let Beginning { at, is_chosen } =
-                    beginning(task, (queue, &input), committed, &*self.log, self.clock.now())?;
-                task.resume(queue, at);
-                chosen.extend(is_chosen.then_some((queue, at)));
+    /// Gives up tasks, whose stores are flushed before; only right after a commit, or what they did since is gone with them.
+    /// The calls that they have open are dropped.
+    pub fn release(&mut self, leaves: impl Fn(&TaskId) -> bool) -> Result<(), Error> {
+        let (leaving, staying) =
+            std::mem::take(&mut self.tasks).into_iter().partition(|driven| leaves(driven.task.id()));
+        self.tasks = staying;
+        let leaving: Vec<Driven> = leaving;
+        for Driven { mut task, key, origins, .. } in leaving {
+            task.inputs().for_each(|(_, input)| self.session.unfollow(input));
+            if let Some(caller) = &mut self.caller {
+                caller.forget(key);
             }
+            task.with_stores(|task| flush_stores_of(task, &origins, &*self.session, 1))?;
         }
-        let (mut origins, mut restored) = (Vec::new(), 0);
-        let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
-        for number in stores {
-            let origin = Origin::of(task, number, application);
-            if let Some(origin) = &origin {
-                restored += restore(task, number, origin, &*self.log, &self.settings)?;
-            }
-            origins.push((number, origin));
-        }
-        restored += refill::refill(task, &fillings, &*self.log, &self.settings)?;
-        chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
-        task.resume_notes(progress)?;
-        Ok((Prepared { ends, origins }, restored))
+        Ok(())
     }
 
     /// The task of one sub-topology and partition, if it is here.
@@ -315,7 +310,10 @@ impl Executor {
                 self.enabled.push(Step::Punctuate { task: number });
             }
         }
-        self.enabled.extend(self.answers.first().map(|task| Step::Answer { task }));
+        if let Some(key) = self.answers.first() {
+            let task = self.tasks.iter().position(|driven| driven.key == key).unwrap_or_default();
+            self.enabled.push(Step::Answer { task });
+        }
         let asked = self.tasks.iter().any(|driven| driven.task.commit_requested());
         let requested = asked || self.early.due || self.committer.requested();
         if requested || self.has_work() {

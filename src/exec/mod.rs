@@ -9,13 +9,17 @@ mod executor;
 mod held;
 mod origin;
 mod purge;
+mod ready;
 mod refill;
 mod reset;
 mod restore;
+mod restoring;
 mod trace;
 
 pub use calls::{Answers, Caller};
 pub use chooser::{Chooser, EagerChooser, Step};
 pub use executor::{Committer, Executor, Settings};
 pub use held::Held;
+pub use ready::{ReadyTask, Restorer};
+pub use restoring::Restoring;
 pub use trace::{Trace, TraceEvent};

@@ -35,8 +35,8 @@ pub enum TraceEvent {
         task: TaskId,
         /// Where to.
         output: TopicPartition,
-        /// The offset of the first.
-        first: Offset,
+        /// The offset of the first, where it is known already.
+        first: Option<Offset>,
         /// How many.
         count: u32,
     },

@@ -15,6 +15,9 @@ pub enum LogErrorKind {
     OutOfRange,
     /// Another session of the application began. Drop this one.
     Fenced,
+    /// The member's share is gone, or nobody knows what became of a commit. Drop the session and its membership, and join again:
+    /// what was committed is what the log says then.
+    Lost,
     /// Another process holds the log's folder.
     Locked,
     /// The log cannot be reached or written now. Remove the cause and open the log again: nothing acknowledged is lost.

@@ -6,6 +6,7 @@
 mod embedded;
 mod error;
 mod ledger;
+mod membership;
 mod memory;
 mod search;
 mod topic;
@@ -20,6 +21,7 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
+pub use membership::{Change, Member, Membership};
 pub use memory::MemoryLog;
 pub use search::offset_at;
 pub use topic::{Cleanup, TopicConfig, TopicId, TopicSpec};
@@ -46,6 +48,18 @@ pub struct Append {
 /// Small named values that are stored in the same atomic step as records: an application's times, an importer's place.
 pub type Notes = BTreeMap<String, Vec<u8>>;
 
+/// The name of a note that belongs to a task: it stays with the task's first input, whoever reads that.
+pub fn note_name(what: &str, input: &TopicPartition) -> String {
+    format!("{what}@{}/{}", input.topic, input.partition)
+}
+
+/// What a note says and which partition it belongs to, by its name; `None` for a note that belongs to none.
+pub fn note_parts(name: &str) -> Option<(&str, TopicPartition)> {
+    let (what, place) = name.split_once('@')?;
+    let (topic, partition) = place.rsplit_once('/')?;
+    Some((what, TopicPartition::new(topic, partition.parse().ok()?)))
+}
+
 /// What [`Log::clean`] removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
@@ -71,7 +85,7 @@ pub struct InputProgress {
 pub struct Progress {
     /// Place in every input partition.
     pub inputs: BTreeMap<TopicPartition, InputProgress>,
-    /// The application's notes: stream times, operator times.
+    /// The application's notes: stream times, operator times. See [`note_name`].
     pub notes: Notes,
 }
 
@@ -156,6 +170,11 @@ pub trait Log: Send + Sync + 'static {
     /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError>;
+
+    /// Joins the processes that share an application's work; on a log that one process has for itself, it gets everything.
+    fn join(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
+        Ok(Box::new(membership::SoleMember::join(self, member)?))
+    }
 }
 
 /// One application's reading and writing: what it stages is committed together with how far it has read.
@@ -174,13 +193,17 @@ pub trait Session: Send + Sync {
     /// The offset after the last record that `read` of this session would give.
     fn end(&self, partition: &TopicPartition) -> Result<Offset, LogError>;
 
-    /// A shared view of [`Session::end`] that can be asked for every record: it is never behind what this session has
-    /// staged.
-    fn end_watch(&self, partition: &TopicPartition) -> Result<EndWatch, LogError>;
+    /// Begins to read a partition from `from` on. The result is a shared view of [`Session::end`] that can be asked for every
+    /// record: where own records are seen at once, it is never behind what this session has staged.
+    fn follow(&self, partition: &TopicPartition, from: Offset) -> Result<EndWatch, LogError>;
 
-    /// Adds records to the open epoch and says at which offset they will stand. Where own records are seen at once, a
-    /// partition in which another application's open epoch has records is an error ([`LogErrorKind::Invalid`]).
-    fn stage(&self, append: Append) -> Result<Offset, LogError>;
+    /// Stops reading a partition: what was fetched ahead of it is dropped.
+    fn unfollow(&self, _partition: &TopicPartition) {}
+
+    /// Adds records to the open epoch and says at which offset they will stand; `None` where that is not known before the
+    /// commit. Where own records are seen at once, a partition in which another application's open epoch has records is an error
+    /// ([`LogErrorKind::Invalid`]).
+    fn stage(&self, append: Append) -> Result<Option<Offset>, LogError>;
 
     /// Ends the epoch: everything staged, and `progress` merged into what was there, becomes visible in one atomic step.
     /// An error of the kind [`LogErrorKind::UnknownTopic`] or [`LogErrorKind::Invalid`] leaves the epoch open as it was.

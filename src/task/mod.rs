@@ -19,7 +19,7 @@ use tidemill_dsl::topology::{InstantiateError, OffsetReset, TaskSpec, Topology};
 pub use error::{TaskError, TaskErrorKind};
 pub use snapshot::Fingerprint;
 
-use crate::log::{InputProgress, Progress};
+use crate::log::{InputProgress, Progress, note_name};
 use queue::Queue;
 
 /// Which task of an application: the parts of the topology that it runs, and the partition.
@@ -59,6 +59,11 @@ pub struct Processed {
     /// Its offset.
     pub offset: Offset,
 }
+
+/// The note of a task's stream time.
+const STREAM_TIME: &str = "stream-time";
+/// The note of the times that operators and stores keep for themselves.
+const TIMES: &str = "times";
 
 /// A task: queues of records, the choice among them, and the state that they change.
 ///
@@ -518,12 +523,14 @@ impl Task {
                 progress.inputs.insert(queue.partition.clone(), moved);
             }
         }
-        if let Some(time) = self.state.stream_time() {
-            progress.notes.insert(self.note(), time.as_millis().to_be_bytes().to_vec());
-        }
-        let times = self.state.notes();
-        if !times.is_empty() {
-            progress.notes.insert(self.times_note(), times);
+        if let Some(home) = self.home() {
+            if let Some(time) = self.state.stream_time() {
+                progress.notes.insert(note_name(STREAM_TIME, home), time.as_millis().to_be_bytes().to_vec());
+            }
+            let times = self.state.notes();
+            if !times.is_empty() {
+                progress.notes.insert(note_name(TIMES, home), times);
+            }
         }
         progress
     }
@@ -535,7 +542,7 @@ impl Task {
 
     /// Takes the stream time from what an earlier task of the same number had committed.
     pub fn resume_time(&mut self, progress: &Progress) {
-        let time = progress.notes.get(&self.note()).and_then(|bytes| bytes.as_slice().try_into().ok());
+        let time = self.noted(STREAM_TIME, progress).and_then(|bytes| bytes.try_into().ok());
         if let Some(time) = time {
             self.state.advance_stream_time(Timestamp::from_millis(i64::from_be_bytes(time)));
         }
@@ -544,16 +551,16 @@ impl Task {
     /// Takes the times of operators and stores from what an earlier task of the same number had committed. Only when the
     /// stores are restored: what one of them does not need any more goes.
     pub fn resume_notes(&mut self, progress: &Progress) -> Result<(), StoreError> {
-        progress.notes.get(&self.times_note()).map_or(Ok(()), |times| self.state.resume(times))
+        self.noted(TIMES, progress).map_or(Ok(()), |times| self.state.resume(times))
     }
 
-    fn note(&self) -> String {
-        format!("stream-time/{}", self.id)
+    /// The input that the task's notes stay with.
+    fn home(&self) -> Option<&TopicPartition> {
+        self.inputs().next().map(|(_, input)| input)
     }
 
-    /// The note of the times that operators and stores keep for themselves.
-    fn times_note(&self) -> String {
-        format!("times/{}", self.id)
+    fn noted<'a>(&self, what: &str, progress: &'a Progress) -> Option<&'a [u8]> {
+        progress.notes.get(&note_name(what, self.home()?)).map(Vec::as_slice)
     }
 
     fn check_usable(&self) -> Result<(), TaskError> {

@@ -199,7 +199,7 @@ fn a_deleted_topic_is_gone_with_its_room_and_another_one_can_have_its_name() {
     let session = log.session("app").unwrap();
     let reached = InputProgress { next: Offset::new(3), partition_time: None };
     session.commit(&Progress { inputs: [(work(), reached), (kept(), reached)].into(), notes: Notes::new() }).unwrap();
-    let watch = session.end_watch(&work()).unwrap();
+    let watch = session.follow(&work(), Offset::ZERO).unwrap();
     assert_eq!(log.delete_topic("work").unwrap_err().kind(), LogErrorKind::Invalid, "a session reads it");
     drop((watch, session));
     for n in 0..200 {

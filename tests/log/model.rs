@@ -183,7 +183,7 @@ impl<'a> Model<'a> {
             assert_eq!(staged.unwrap_err().kind(), LogErrorKind::Invalid);
             return;
         }
-        assert_eq!(staged.unwrap().get(), expected as u64);
+        assert_eq!(staged.unwrap(), Some(Offset::new(expected as u64)));
         self.apps[app].staged[to].extend(values);
     }
 
@@ -255,7 +255,7 @@ impl<'a> Model<'a> {
                 let session = app.session.as_ref().unwrap();
                 let own: Vec<_> = committed.iter().chain(&app.staged[number]).cloned().collect();
                 assert_eq!(session.end(&name).unwrap().get(), own.len() as u64);
-                assert_eq!(session.end_watch(&name).unwrap().get().get(), own.len() as u64);
+                assert_eq!(session.follow(&name, Offset::ZERO).unwrap().get().get(), own.len() as u64);
                 assert_eq!(values(session.read(&name, Offset::ZERO, usize::MAX).unwrap()), own);
             }
         }

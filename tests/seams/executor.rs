@@ -134,7 +134,8 @@ impl Model {
             }
             TraceEvent::Appended { output, first, count, .. } => {
                 let next = self.appended.entry(output.clone()).or_default();
-                assert_eq!(*next, *first, "records for {output} follow one another");
+                let first = first.expect("the log says where own records stand");
+                assert_eq!(*next, first, "records for {output} follow one another");
                 *next = first.plus(u64::from(*count));
             }
             TraceEvent::Committed { progress } => {

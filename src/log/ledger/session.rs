@@ -88,7 +88,7 @@ impl<K: Keep> Session for LedgerSession<K> {
         Ok(state.slots[id.index()].end_for(self.id, state.book.bounds(id).end))
     }
 
-    fn end_watch(&self, partition: &TopicPartition) -> Result<EndWatch, LogError> {
+    fn follow(&self, partition: &TopicPartition, _from: Offset) -> Result<EndWatch, LogError> {
         let mut state = self.lock()?;
         let id = state.book.partition(partition)?;
         let end = state.book.bounds(id).end;
@@ -99,13 +99,13 @@ impl<K: Keep> Session for LedgerSession<K> {
         Ok(EndWatch::new(state.slots[id.index()].watch(self.id, end)))
     }
 
-    fn stage(&self, append: Append) -> Result<Offset, LogError> {
+    fn stage(&self, append: Append) -> Result<Option<Offset>, LogError> {
         let mut state = self.lock()?;
         self.shared.keep.usable()?;
         let id = state.book.partition(&append.to)?;
         let end = state.book.bounds(id).end;
         if append.records.count() == 0 {
-            return Ok(state.slots[id.index()].end_for(self.id, end));
+            return Ok(Some(state.slots[id.index()].end_for(self.id, end)));
         }
         let new = match state.slots[id.index()].owner() {
             None => true,
@@ -124,7 +124,7 @@ impl<K: Keep> Session for LedgerSession<K> {
         slot.tell(end);
         drop(state);
         self.shared.signal.raise();
-        Ok(at)
+        Ok(Some(at))
     }
 
     fn commit(&self, progress: &Progress) -> Result<(), LogError> {

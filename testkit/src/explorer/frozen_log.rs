@@ -119,11 +119,11 @@ impl Session for FrozenLog {
         Ok(self.partition(partition)?.0)
     }
 
-    fn end_watch(&self, partition: &TopicPartition) -> Result<EndWatch, LogError> {
+    fn follow(&self, partition: &TopicPartition, _from: Offset) -> Result<EndWatch, LogError> {
         Ok(EndWatch::new(Arc::new(AtomicU64::new(self.end(partition)?.get()))))
     }
 
-    fn stage(&self, _append: Append) -> Result<Offset, LogError> {
+    fn stage(&self, _append: Append) -> Result<Option<Offset>, LogError> {
         only_read()
     }
 

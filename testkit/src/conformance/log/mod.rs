@@ -118,7 +118,8 @@ fn append(log: &dyn Log, partition: &TopicPartition, values: &[&str]) -> Offset 
     log.append(vec![to(partition, values)], "", Default::default()).unwrap()[0]
 }
 
-fn stage(session: &dyn Session, partition: &TopicPartition, values: &[&str]) -> Offset {
+/// The offset that is promised, if one is.
+fn stage(session: &dyn Session, partition: &TopicPartition, values: &[&str]) -> Option<Offset> {
     session.stage(to(partition, values)).unwrap()
 }
 

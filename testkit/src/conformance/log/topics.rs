@@ -46,7 +46,7 @@ pub fn what_does_not_exist_is_an_error(log: &dyn Log) {
         assert_eq!(kind(session.stage(append())), unknown);
         assert_eq!(kind(session.read(&missing, Offset::ZERO, 1)), unknown);
         assert_eq!(kind(session.end(&missing)), unknown);
-        assert_eq!(kind(session.end_watch(&missing)), unknown);
+        assert_eq!(kind(session.follow(&missing, Offset::ZERO)), unknown);
     }
 }
 

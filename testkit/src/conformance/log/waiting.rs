@@ -77,10 +77,11 @@ pub fn the_end_watch_is_never_behind(log: &dyn Log) {
     let (t0, _) = with_topic(log);
     append(log, &t0, &["a"]);
     let session = log.session("app").unwrap();
-    let (first, other) = (session.end_watch(&t0).unwrap(), log.session("other").unwrap().end_watch(&t0).unwrap());
+    let (first, other) =
+        (session.follow(&t0, Offset::ZERO).unwrap(), log.session("other").unwrap().follow(&t0, Offset::ZERO).unwrap());
     let check = |committed: bool| {
         assert_eq!(first.get(), session.end(&t0).unwrap());
-        assert_eq!(session.end_watch(&t0).unwrap().get(), first.get());
+        assert_eq!(session.follow(&t0, Offset::ZERO).unwrap().get(), first.get());
         assert!(!committed || first.get() == log.bounds(&t0).unwrap().end);
     };
     check(true);

@@ -1,0 +1,106 @@
+//! Makes a task ready to run: its inputs are where the application was, its stores are restored.
+//!
+//! Rule: it needs no executor, so tasks are restored in other threads while those that are ready already run.
+
+use std::sync::Arc;
+
+use tidemill_dsl::record::{Offset, TopicPartition};
+
+use super::origin::Origin;
+use super::refill::{self, Filling};
+use super::reset::{Beginning, beginning};
+use super::restore::restore;
+use super::{Restoring, Settings};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::log::{Log, Progress};
+use crate::task::{Task, TaskId};
+
+/// What each store is restored from, by the store's number; `None` for a store without.
+pub(super) type Origins = Vec<(usize, Option<Origin>)>;
+
+/// Restores the tasks of an application.
+#[derive(Clone)]
+pub struct Restorer {
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    application: String,
+    settings: Settings,
+}
+
+/// A task that an executor can take over.
+pub struct ReadyTask {
+    pub(super) task: Task,
+    pub(super) origins: Origins,
+    restored: u64,
+}
+
+impl ReadyTask {
+    /// Which task it is.
+    pub fn id(&self) -> &TaskId {
+        self.task.id()
+    }
+
+    /// How many records were read to restore its stores.
+    pub fn restored(&self) -> u64 {
+        self.restored
+    }
+}
+
+impl Restorer {
+    /// A restorer of the tasks of `application`.
+    pub fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>, application: &str, settings: Settings) -> Self {
+        Restorer { log, clock, application: application.to_owned(), settings }
+    }
+
+    /// Restores the stores of a task and sets its inputs to where the application was at its last commit; one that maintains
+    /// global stores fills them up to the ends that their topics have now.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when `watched` was cancelled; nothing of the task is left then.
+    pub fn restore(&self, mut task: Task, progress: &Progress, watched: &Restoring) -> Result<ReadyTask, Error> {
+        task.state().set_now(self.clock.now());
+        let (origins, restored) = task.with_stores(|task| self.prepare(task, progress, watched))?;
+        task.begin()?;
+        Ok(ReadyTask { task, origins, restored })
+    }
+
+    fn prepare(&self, task: &mut Task, progress: &Progress, watched: &Restoring) -> Result<(Origins, u64), Error> {
+        task.resume_time(progress);
+        let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
+        let (mut fillings, mut chosen) = (Vec::new(), Vec::new());
+        for (queue, input) in inputs {
+            let committed = progress.inputs.get(&input).copied();
+            if let Some(store) = task.fills(queue) {
+                let bounds = self.log.bounds(&input)?;
+                let committed = committed.map_or(bounds.start, |progress| progress.next);
+                let to = if task.is_global() { bounds.end } else { committed };
+                fillings.push(Filling { queue, input, store, bounds, to });
+            } else {
+                let Beginning { at, is_chosen } =
+                    beginning(task, (queue, &input), committed, &*self.log, self.clock.now())?;
+                task.resume(queue, at);
+                chosen.extend(is_chosen.then_some((queue, at)));
+            }
+        }
+        let (mut origins, mut restored) = (Vec::new(), 0);
+        let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
+        for number in stores {
+            let origin = Origin::of(task, number, &self.application);
+            if let Some(origin) = &origin {
+                restored += restore(task, number, origin, &*self.log, (&self.settings, watched))?;
+            }
+            origins.push((number, origin));
+        }
+        restored += refill::refill(task, &fillings, &*self.log, (&self.settings, watched))?;
+        chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
+        task.resume_notes(progress)?;
+        Ok((origins, restored))
+    }
+}
+
+/// Where every input of a task begins, by its queue's number.
+pub(super) fn inputs(task: &Task) -> Vec<(usize, TopicPartition, Offset)> {
+    task.inputs().map(|(queue, input)| (queue, input.clone(), task.fetch_position(queue))).collect()
+}
