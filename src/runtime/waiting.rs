@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tidemill_dsl::record::{TopicName, TopicPartition};
-use tidemill_dsl::topology::{NodeKind, SinkTopic, SourceTopics, Subtopology};
+use tidemill_dsl::record::TopicName;
+use tidemill_dsl::topology::{NodeKind, SinkTopic, Subtopology};
 
 use tokio::sync::watch;
 
@@ -123,8 +123,8 @@ fn too_late(shared: &Shared, target: &Position, limit: Duration) -> Error {
 /// The topics that what reads `topics` writes, and that lead on to a sub-topology.
 fn behind(shared: &Shared, topics: &BTreeSet<TopicName>, subtopology: usize) -> BTreeSet<TopicName> {
     let all = shared.topology.subtopologies();
-    let reads: Vec<BTreeSet<TopicName>> = all.iter().map(|sub| topics_read(shared, sub)).collect();
-    let writes: Vec<BTreeSet<TopicName>> = all.iter().map(|sub| topics_written(shared, sub, &reads)).collect();
+    let reads = shared.reads.by_subtopology();
+    let writes: Vec<BTreeSet<TopicName>> = all.iter().map(|sub| topics_written(shared, sub, reads)).collect();
     // Backwards from the sub-topology, until nothing more leads to it.
     let mut leads = vec![false; all.len()];
     leads[subtopology] = true;
@@ -141,23 +141,6 @@ fn behind(shared: &Shared, topics: &BTreeSet<TopicName>, subtopology: usize) -> 
     let readers = (0..all.len()).filter(|sub| !reads[*sub].is_disjoint(topics));
     let written = readers.flat_map(|sub| &writes[sub]);
     written.filter(|topic| (0..all.len()).any(|sub| leads[sub] && reads[sub].contains(*topic))).cloned().collect()
-}
-
-fn topics_read(shared: &Shared, sub: &Subtopology) -> BTreeSet<TopicName> {
-    let sources = shared.topology.nodes_of(sub).filter_map(|node| match &node.kind {
-        NodeKind::Source(topics) => Some(topics),
-        _ => None,
-    });
-    let topics = sources.flat_map(|source| -> Vec<TopicName> {
-        match source {
-            SourceTopics::Named(topics) => topics.iter().map(|topic| topic.resolve(&shared.application)).collect(),
-            SourceTopics::Matching(pattern) => {
-                let inputs = shared.inputs.iter().map(|input: &TopicPartition| &input.topic);
-                inputs.filter(|topic| pattern.matches(topic)).cloned().collect()
-            }
-        }
-    });
-    topics.collect()
 }
 
 /// Where a topic is chosen for each record, it may be any that the application reads.
