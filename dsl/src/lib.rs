@@ -25,6 +25,7 @@
 //! - [`window`]: stretches of record time that aggregations are cut into.
 //!
 //! No file, socket, clock, thread or async runtime is in here.
+#![forbid(unsafe_code)]
 
 mod operator;
 pub mod processor;
