@@ -171,6 +171,11 @@ pub trait Log: Send + Sync + 'static {
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError>;
 
+    /// Whether several processes may run one application on this log, each with a share of its partitions.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Joins the processes that share an application's work; on a log that one process has for itself, it gets everything.
     fn join(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
         Ok(Box::new(membership::SoleMember::join(self, member)?))
