@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind};
 use crate::log::{Files, FolderLock, StdFiles};
+use crate::store::state_folder;
 
 const LOCK: &str = "process.lock";
 const INSTANCE: &str = "instance";
@@ -58,13 +59,8 @@ impl Home {
 
     /// Where the stores of an application lie.
     pub(super) fn stores(&self, application: &str) -> PathBuf {
-        stores_in(&self.folder, application)
+        state_folder(&self.folder, application)
     }
-}
-
-/// Where the stores of an application lie below a folder.
-pub(super) fn stores_in(folder: &Path, application: &str) -> PathBuf {
-    folder.join("state").join(application)
 }
 
 /// A name that no other process has.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::Persistence;
-use tidemill_dsl::topology::{TopicKind, TopicPlan, TopicRef};
+use tidemill_dsl::topology::{ANSWERS_KEPT, TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
@@ -23,7 +23,7 @@ use super::task_maker::TaskMaker;
 use super::{App, AppState, Position};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Cleanup, EmbeddedLog, Log, Member, MemoryLog, Progress, TopicConfig, TopicSpec};
-use crate::store::Stores;
+use crate::store::{Stores, state_folder};
 
 /// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
 const ADDITIONAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -88,7 +88,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         repartition: plan
             .internal
             .iter()
-            .filter(|need| !need.kind.is_changelog())
+            .filter(|need| need.kind == TopicKind::Repartition)
             .map(|need| need.name.clone())
             .collect(),
         reads,
@@ -153,7 +153,7 @@ fn open_stores(
     let folder = match (&builder.place, home) {
         (_, Some(home)) => home.stores(&builder.application),
         // The log's lock on the folder covers them.
-        (Some(Place::Folder(folder)), None) => home::stores_in(folder, &builder.application),
+        (Some(Place::Folder(folder)), None) => state_folder(folder, &builder.application),
         _ => return Ok(None),
     };
     let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
@@ -228,6 +228,7 @@ fn config_of(kind: TopicKind) -> TopicConfig {
     match kind {
         // What was processed is deleted by the application.
         TopicKind::Repartition => of(Cleanup::Delete),
+        TopicKind::Answers => TopicConfig { retention: Some(ANSWERS_KEPT), ..of(Cleanup::Delete) },
         TopicKind::Changelog => of(Cleanup::Compact),
         // The row of a window has the time of its last record, which may be its very start, and the store counts from the
         // start of the youngest window: so the size of a window is added, which is never greater than the retention.
