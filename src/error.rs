@@ -26,6 +26,8 @@ pub enum ErrorKind {
     /// What was done since the last commit is void: the process lost its share of the work, or nobody knows what became of a
     /// commit. A running application joins again by itself.
     Lost,
+    /// What was asked for is not with this process: another one has it, or it is being restored. Ask again in a moment, or there.
+    Elsewhere,
     /// A record cannot be read or user code failed. The application has stopped; nothing behind that record was committed.
     Processing,
     /// The log or a store cannot be reached or written now. Remove the cause and start again: nothing committed is lost.

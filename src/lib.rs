@@ -89,9 +89,11 @@
 //! | [`serde`] | how values become bytes: Kafka's formats, JSON, [`Data`](serde::Data) and its derive |
 //! | [`state`] | stores: [`Store`](state::Store), how they are kept ([`StoreSpec`](state::StoreSpec)), what changelogs get |
 //! | [`topology`] | the explicit graph below the verbs; its description, its pictures, its [faults](topology::Fault) |
+//! | [`event_sourcing`] | commands decided against a state: [`Aggregate`](event_sourcing::Aggregate), its events, refusals and replies |
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | [`reset`] | lets an application begin again |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
 //! # Features
@@ -114,6 +116,7 @@ mod error;
 pub mod exec;
 pub mod log;
 pub mod prelude;
+pub mod reset;
 mod runtime;
 pub mod store;
 pub mod task;
@@ -123,13 +126,13 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
     App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position, Posted, Queryable,
-    ReadRecord, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot,
-    Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,
-    WindowedRows,
+    ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery,
+    StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery,
+    WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.
-pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
+pub use tidemill_dsl::{Topic, event_sourcing, processor, record, serde, state, stream, topology, window};
 
 /// The guides are programs: what they show compiles and runs.
 #[cfg(doctest)]
@@ -150,6 +153,7 @@ mod guides {
     page!(emission, "docs/guide/emission.md");
     page!(foreign_keys, "docs/guide/foreign-keys.md");
     page!(joins, "docs/guide/joins.md");
+    page!(event_sourcing, "docs/guide/event-sourcing.md");
     page!(global_tables, "docs/guide/global-tables.md");
     page!(optimisation, "docs/guide/optimisation.md");
     page!(state_and_queries, "docs/guide/state-and-queries.md");

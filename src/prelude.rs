@@ -6,6 +6,7 @@
 pub use crate::{App, Settings};
 
 pub use tidemill_dsl::Topic;
+pub use tidemill_dsl::event_sourcing::{Aggregate, CommandContext, Commands, Refusal, Reply};
 pub use tidemill_dsl::processor::{
     Context, ErrorHandler, ErrorSettings, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Flow, ProcessError,
     Processor, PunctuationType, SilentContext,
@@ -14,8 +15,8 @@ pub use tidemill_dsl::record::{Headers, Record, Timestamp};
 pub use tidemill_dsl::serde::{Data, SerdeRef};
 pub use tidemill_dsl::state::{Changelog, Direction, SessionStore, Store, StoreSpec, WindowStore};
 pub use tidemill_dsl::stream::{
-    Consumed, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream, StreamJoined,
-    StreamsBuilder, Table,
+    Consumed, EventSourced, Grouped, GroupedStream, Materialized, Naming, Produced, Repartitioned, Stream,
+    StreamJoined, StreamsBuilder, Table,
 };
 pub use tidemill_dsl::topology::{TimestampExtractor, Topology, TopologyErrors};
 pub use tidemill_dsl::window::{

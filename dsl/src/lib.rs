@@ -23,10 +23,12 @@
 //! - [`serde`]: values to bytes and back.
 //! - [`record`]: what travels.
 //! - [`window`]: stretches of record time that aggregations are cut into.
+//! - [`event_sourcing`]: commands that are decided against a state, and the events that make it.
 //!
 //! No file, socket, clock, thread or async runtime is in here.
 #![forbid(unsafe_code)]
 
+pub mod event_sourcing;
 mod operator;
 pub mod processor;
 pub mod record;

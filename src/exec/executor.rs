@@ -12,10 +12,10 @@ use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 use super::held::{Early, Held};
 use super::origin::Origin;
 use super::purge::Purge;
-use super::ready::{self, ReadyTask, Restorer};
+use super::ready::{self, Origins, ReadyTask, Restorer};
 use super::refill;
 use super::reset::{Beginning, beginning};
-use super::{Answers, Caller, Chooser, Step, Trace, TraceEvent};
+use super::{Answers, Caller, Chooser, Restoring, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
@@ -78,8 +78,7 @@ pub(super) struct Driven {
     key: usize,
     /// By queue.
     ends: Vec<Option<EndWatch>>,
-    /// What each store is restored from, by the store's number; `None` for a store without.
-    origins: Vec<(usize, Option<Origin>)>,
+    origins: Origins,
 }
 
 /// Drives tasks against a log.
@@ -189,7 +188,7 @@ impl Executor {
     /// Gives the number of records that this took.
     pub fn add_task(&mut self, task: Task, application: &str, progress: &Progress) -> Result<u64, Error> {
         let restorer = Restorer::new(self.log.clone(), self.clock.clone(), application, self.settings);
-        let ready = restorer.restore(task, progress)?;
+        let ready = restorer.restore(task, progress, &Restoring::default())?;
         let restored = ready.restored();
         self.adopt(ready)?;
         Ok(restored)

@@ -13,6 +13,7 @@ mod ready;
 mod refill;
 mod reset;
 mod restore;
+mod restoring;
 mod trace;
 
 pub use calls::{Answers, Caller};
@@ -20,4 +21,5 @@ pub use chooser::{Chooser, EagerChooser, Step};
 pub use executor::{Committer, Executor, Settings};
 pub use held::Held;
 pub use ready::{ReadyTask, Restorer};
+pub use restoring::Restoring;
 pub use trace::{Trace, TraceEvent};

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use tidemill_dsl::record::{Offset, TopicPartition};
 
-use super::Settings;
 use super::origin::Origin;
 use super::refill::{self, Filling};
 use super::reset::{Beginning, beginning};
 use super::restore::restore;
+use super::{Restoring, Settings};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Log, Progress};
 use crate::task::{Task, TaskId};
+
+/// What each store is restored from, by the store's number; `None` for a store without.
+pub(super) type Origins = Vec<(usize, Option<Origin>)>;
 
 /// Restores the tasks of an application.
 #[derive(Clone)]
@@ -28,8 +31,7 @@ pub struct Restorer {
 /// A task that an executor can take over.
 pub struct ReadyTask {
     pub(super) task: Task,
-    /// What each store is restored from, by the store's number; `None` for a store without.
-    pub(super) origins: Vec<(usize, Option<Origin>)>,
+    pub(super) origins: Origins,
     restored: u64,
 }
 
@@ -53,14 +55,18 @@ impl Restorer {
 
     /// Restores the stores of a task and sets its inputs to where the application was at its last commit; one that maintains
     /// global stores fills them up to the ends that their topics have now.
-    pub fn restore(&self, mut task: Task, progress: &Progress) -> Result<ReadyTask, Error> {
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when `watched` was cancelled; nothing of the task is left then.
+    pub fn restore(&self, mut task: Task, progress: &Progress, watched: &Restoring) -> Result<ReadyTask, Error> {
         task.state().set_now(self.clock.now());
-        let (origins, restored) = task.with_stores(|task| self.prepare(task, progress))?;
+        let (origins, restored) = task.with_stores(|task| self.prepare(task, progress, watched))?;
         task.begin()?;
         Ok(ReadyTask { task, origins, restored })
     }
 
-    fn prepare(&self, task: &mut Task, progress: &Progress) -> Result<(Vec<(usize, Option<Origin>)>, u64), Error> {
+    fn prepare(&self, task: &mut Task, progress: &Progress, watched: &Restoring) -> Result<(Origins, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
         let (mut fillings, mut chosen) = (Vec::new(), Vec::new());
@@ -83,11 +89,11 @@ impl Restorer {
         for number in stores {
             let origin = Origin::of(task, number, &self.application);
             if let Some(origin) = &origin {
-                restored += restore(task, number, origin, &*self.log, &self.settings)?;
+                restored += restore(task, number, origin, &*self.log, (&self.settings, watched))?;
             }
             origins.push((number, origin));
         }
-        restored += refill::refill(task, &fillings, &*self.log, &self.settings)?;
+        restored += refill::refill(task, &fillings, &*self.log, (&self.settings, watched))?;
         chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
         task.resume_notes(progress)?;
         Ok((origins, restored))

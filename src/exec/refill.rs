@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
 use tidemill_dsl::state::Position;
 
-use super::Settings;
+use super::{Restoring, Settings};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, InputProgress, Log};
 use crate::task::Task;
@@ -28,13 +28,18 @@ pub(super) struct Filling {
 }
 
 /// Fills stores as far as they have to be, and sets their queues there. Gives the number of records that it took.
-pub(super) fn refill(task: &mut Task, fillings: &[Filling], log: &dyn Log, settings: &Settings) -> Result<u64, Error> {
+pub(super) fn refill(
+    task: &mut Task,
+    fillings: &[Filling],
+    log: &dyn Log,
+    with: (&Settings, &Restoring),
+) -> Result<u64, Error> {
     for filling in fillings {
         wipe_if_unfit(task, filling)?;
     }
     let mut taken = 0;
     for filling in fillings {
-        taken += fill(task, filling, log, settings)?;
+        taken += fill(task, filling, log, with)?;
     }
     // The queues stand where the application's progress has them already.
     task.take_progress();
@@ -63,7 +68,12 @@ fn wipe_if_unfit(task: &mut Task, filling: &Filling) -> Result<(), Error> {
     Ok(store.wipe()?)
 }
 
-fn fill(task: &mut Task, filling: &Filling, log: &dyn Log, settings: &Settings) -> Result<u64, Error> {
+fn fill(
+    task: &mut Task,
+    filling: &Filling,
+    log: &dyn Log,
+    (settings, watched): (&Settings, &Restoring),
+) -> Result<u64, Error> {
     let Filling { queue, input, store, bounds, to } = filling;
     let written = task.state().positions(*store).and_then(|positions| positions.get(input));
     let begin = written.unwrap_or(Position { next: bounds.start, time: None });
@@ -73,6 +83,7 @@ fn fill(task: &mut Task, filling: &Filling, log: &dyn Log, settings: &Settings) 
     }
     let mut taken = 0;
     while task.fetch_position(*queue) < *to {
+        let before = taken;
         let from = task.fetch_position(*queue);
         let batches = log.read(input, from, settings.fetch_bytes)?;
         let Some(first) = batches.first() else {
@@ -90,6 +101,7 @@ fn fill(task: &mut Task, filling: &Filling, log: &dyn Log, settings: &Settings) 
                 taken += 1;
             }
         }
+        watched.read(taken - before, to.get().saturating_sub(task.fetch_position(*queue).get()))?;
         task.prepare_commit()?;
         if task.state().store_mut(*store).is_some_and(|store| store.unflushed() > FLUSH_ROWS) {
             flush(task, *store)?;

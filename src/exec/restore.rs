@@ -6,8 +6,8 @@
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tidemill_dsl::state::{StateStore, StoreError};
 
-use super::Settings;
 use super::origin::Origin;
+use super::{Restoring, Settings};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Bounds, Log};
 use crate::task::Task;
@@ -21,7 +21,7 @@ pub(super) fn restore(
     store: usize,
     origin: &Origin,
     log: &dyn Log,
-    settings: &Settings,
+    (settings, watched): (&Settings, &Restoring),
 ) -> Result<u64, Error> {
     let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
     let complete_from = log.complete_from(from)?;
@@ -29,6 +29,7 @@ pub(super) fn restore(
     let Some(mut next) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
+        let before = restored;
         let batches = log.read(from, next, settings.fetch_bytes)?;
         if batches.is_empty() {
             let message = format!("`{from}` ends at {next}, and its log said {}: its files are damaged", bounds.end);
@@ -50,6 +51,7 @@ pub(super) fn restore(
             })?;
             next = batch.end().min(bounds.end);
         }
+        watched.read(restored - before, bounds.end.get() - next.get())?;
         let Some(store) = store_of(task, store) else { break };
         if store.unflushed() > FLUSH_ROWS {
             store.flush(next)?;

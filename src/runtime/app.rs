@@ -1,6 +1,6 @@
 //! A running application, in the hands of its user.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use tidemill_dsl::topology::Topology;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::housekeeping::Housekeeping;
+use super::keeper::Event;
 use super::memory::{MemoryUse, Shares};
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
-use super::shared::{HeldByWorker, Shared};
+use super::shared::Shared;
 use super::subscription::unknown_topic;
 use super::timer::Timer;
-use super::waiting::News;
+use super::waiting::{News, next_news};
 use super::{AppBuilder, AppState, Feed, Position, Queryable, Sent, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Held;
-use crate::log::Progress;
 
 /// How long `close` waits for the last commit.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
@@ -32,7 +32,9 @@ pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
     /// `None` once the application is closing.
     outbox: Mutex<Option<Outbox>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The way to the keeper.
+    tell: Sender<Event>,
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     pub(super) timer: Timer,
@@ -46,13 +48,13 @@ impl Handle {
         shared: Arc<Shared>,
         outbox: Outbox,
         (sender, shares): (JoinHandle<()>, Shares),
-        threads: Vec<JoinHandle<()>>,
+        (keeper, tell): (JoinHandle<()>, Sender<Event>),
         housekeeping: Housekeeping,
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
-        let (threads, housekeeping) = (Mutex::new(threads), Mutex::new(Some(housekeeping)));
+        let (keeper, housekeeping) = (Mutex::new(Some(keeper)), Mutex::new(Some(housekeeping)));
         let (room, timer) = (Arc::new(Semaphore::new(shares.sending() as usize)), Timer::default());
-        Arc::new(Handle { shared, outbox, threads, sender, housekeeping, timer, room, shares })
+        Arc::new(Handle { shared, outbox, keeper, tell, sender, housekeeping, timer, room, shares })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -107,16 +109,16 @@ impl Handle {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.room.close();
         self.shared.enter(AppState::Closing);
-        self.shared.inboxes.iter().for_each(super::message::Inbox::close);
-        self.shared.session.wake();
+        // A keeper that is gone has nothing left to close.
+        let _ = self.tell.send(Event::Close);
     }
 
     /// Waits for the threads.
     fn join(&self) {
         drop(self.housekeeping.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for thread in sender.into_iter().chain(threads) {
+        for thread in sender.into_iter().chain(keeper) {
             if thread.join().is_err() {
                 self.shared.fail(&Error::new(
                     ErrorKind::Processing,
@@ -256,7 +258,7 @@ impl App {
                 return Err(shared.gone());
             }
             // The progress is read before the ends: where they are equal, nothing was left to do at that moment.
-            if backlog(shared, &shared.session.progress()?)? == 0 {
+            if backlog(shared)? == 0 {
                 return Ok(());
             }
             // What comes of the records is asked for only when those are committed: asking anew after each commit would make
@@ -264,7 +266,7 @@ impl App {
             if target.as_ref().is_none_or(|target| shared.committed.position().covers(target)) {
                 shared.want(target.insert(ends(shared)?));
             }
-            news = news.next().await;
+            news = next_news(&self.handle, news).await?;
         }
     }
 
@@ -287,7 +289,7 @@ impl App {
     /// ```
     pub fn memory(&self) -> MemoryUse {
         let Handle { shared, room, shares, .. } = &*self.handle;
-        let held: Vec<Held> = shared.held.iter().map(HeldByWorker::get).collect();
+        let held: Vec<Held> = shared.crew().map(|crew| crew.held()).unwrap_or_default();
         let sending = (shares.sending() as usize).saturating_sub(room.available_permits());
         MemoryUse {
             limit: shares.whole,
@@ -308,7 +310,7 @@ impl App {
         if shared.state.borrow().is_over() {
             return Err(shared.gone());
         }
-        backlog(shared, &shared.session.progress()?)
+        backlog(shared)
     }
 
     /// Waits until the application is over: closed, or failed with the error that this returns.
@@ -344,7 +346,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        if !matches!(self.state(), AppState::Starting | AppState::Running) {
+        if !matches!(self.state(), AppState::Starting | AppState::Running | AppState::Rebalancing) {
             return;
         }
         // The workers see that they are to stop, and commit nothing more.
@@ -381,8 +383,6 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
     }
 }
 
-/// How many records lie in the partitions that the tasks read behind `progress`, and in those of the global stores behind
-/// what they have.
 /// Where the input topics end now.
 fn ends(shared: &Shared) -> Result<Position, Error> {
     let mut ends = Position::new();
@@ -392,7 +392,10 @@ fn ends(shared: &Shared) -> Result<Position, Error> {
     Ok(ends)
 }
 
-fn backlog(shared: &Shared, progress: &Progress) -> Result<u64, Error> {
+/// How many records lie in the partitions that the tasks read behind the application's progress, and in those of the global
+/// stores behind what they have.
+fn backlog(shared: &Shared) -> Result<u64, Error> {
+    let progress = shared.log.progress(&shared.application)?;
     let mut records = 0;
     // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
     // was left to do at that moment.

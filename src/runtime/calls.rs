@@ -7,31 +7,29 @@ use tidemill_dsl::processor::{Call, CallId};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::shared::Shared;
 use crate::exec::{Answers, Caller};
+use crate::log::Session;
 use crate::task::panic_text;
 
 /// Runs the calls of one worker's tasks; they end with it.
 pub(super) struct Spawner {
-    shared: Arc<Shared>,
+    runtime: Option<Handle>,
+    /// What an answer wakes.
+    session: Arc<dyn Session>,
     answers: Answers,
     open: BTreeMap<(usize, CallId), AbortHandle>,
 }
 
 impl Spawner {
-    pub(super) fn new(shared: Arc<Shared>, answers: Answers) -> Self {
-        Spawner { shared, answers, open: BTreeMap::new() }
-    }
-
-    fn runtime(&self) -> Option<&Handle> {
-        self.shared.runtime.as_ref()
+    pub(super) fn new(runtime: Option<Handle>, session: Arc<dyn Session>, answers: Answers) -> Self {
+        Spawner { runtime, session, answers, open: BTreeMap::new() }
     }
 }
 
 impl Caller for Spawner {
     fn make(&mut self, task: usize, call: Call) {
         let Call { id, work, node } = call;
-        let Some(runtime) = self.runtime().cloned() else {
+        let Some(runtime) = self.runtime.clone() else {
             let text = format!(
                 "node `{node}` makes calls, and there is nothing to run them: start the application in a tokio runtime"
             );
@@ -39,7 +37,7 @@ impl Caller for Spawner {
         };
         let work = runtime.spawn(work);
         self.open.insert((task, id), work.abort_handle());
-        let (shared, answers) = (self.shared.clone(), self.answers.clone());
+        let (session, answers) = (self.session.clone(), self.answers.clone());
         runtime.spawn(async move {
             let answer = match work.await {
                 Ok(answer) => answer,
@@ -50,7 +48,7 @@ impl Caller for Spawner {
                 },
             };
             answers.put(task, id, answer);
-            shared.session.wake();
+            session.wake();
         });
     }
 
@@ -61,7 +59,13 @@ impl Caller for Spawner {
     }
 
     fn forget(&mut self, task: usize) {
-        self.open.extract_if(.., |(of, _), _| *of == task).for_each(|(_, open)| open.abort());
+        self.open.retain(|(of, _), open| {
+            let stays = *of != task;
+            if !stays {
+                open.abort();
+            }
+            stays
+        });
     }
 }
 

@@ -22,7 +22,13 @@ struct State {
     commit: u64,
     position: Arc<Position>,
     /// By store and partition.
-    parts: BTreeMap<Arc<str>, Vec<Option<Arc<PublishedRows>>>>,
+    parts: BTreeMap<Arc<str>, Vec<Option<Part>>>,
+}
+
+/// The rows of one task's store, and the gate at which its worker commits.
+struct Part {
+    gate: usize,
+    rows: Arc<PublishedRows>,
 }
 
 /// Rows of several partitions, all as one commit left them.
@@ -45,8 +51,8 @@ impl Committed {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A commit was made that contributed `progress`.
-    pub(super) fn commit(&self, progress: &Progress) {
+    /// A commit was made at a gate that contributed `progress`.
+    pub(super) fn commit(&self, gate: usize, progress: &Progress) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.commit += 1;
         let number = state.commit;
@@ -55,33 +61,49 @@ impl Committed {
             let position = Arc::make_mut(&mut state.position);
             progress.inputs.iter().for_each(|(input, at)| position.reach(input, at.next));
         }
-        let parts = state.parts.values().flatten().flatten();
-        let superseded: Vec<_> = parts.filter_map(|part| part.commit(number)).collect();
+        let parts = state.parts.values().flatten().flatten().filter(|part| part.gate == gate);
+        let superseded: Vec<_> = parts.filter_map(|part| part.rows.commit(number)).collect();
         drop(state);
         drop(superseded);
         self.news.send_replace(number);
     }
 
-    /// The global stores have got so far, at the start or with the last commit.
-    pub(super) fn reached(&self, globals: &BTreeMap<TopicPartition, InputProgress>) {
+    /// Inputs have got so far: those of global stores at the start or with the last commit, others because another process had
+    /// them before.
+    pub(super) fn reached(&self, inputs: &BTreeMap<TopicPartition, InputProgress>) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let position = Arc::make_mut(&mut state.position);
-        globals.iter().for_each(|(input, at)| position.reach(input, at.next));
+        inputs.iter().for_each(|(input, at)| position.reach(input, at.next));
         let number = state.commit;
         drop(state);
         // Whoever waits for a position looks again.
         self.news.send_replace(number);
     }
 
-    /// Adds the rows of one task. They are those of the last commit: the task's worker has made none since.
-    pub(super) fn add(&self, store: &Arc<str>, partition: u32, part: Arc<PublishedRows>) {
+    /// Adds the rows of one task, whose worker commits at `gate`. They are those of the last commit: the worker has made none
+    /// since.
+    pub(super) fn add(&self, store: &Arc<str>, partition: u32, gate: usize, rows: Arc<PublishedRows>) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let parts = state.parts.entry(store.clone()).or_default();
         let place = partition as usize;
         if parts.len() <= place {
-            parts.resize(place + 1, None);
+            parts.resize_with(place + 1, || None);
         }
-        parts[place] = Some(part);
+        parts[place] = Some(Part { gate, rows });
+    }
+
+    /// The rows of one partition of these stores are not here any more.
+    pub(super) fn remove(&self, stores: &[Arc<str>], partition: u32) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for store in stores {
+            let part = state.parts.get_mut(store).and_then(|parts| parts.get_mut(partition as usize));
+            part.into_iter().for_each(|part| drop(part.take()));
+        }
+    }
+
+    /// No rows are here any more.
+    pub(super) fn clear(&self) {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).parts.clear();
     }
 
     /// The rows of these partitions of a store; `None` when not all are published.
@@ -128,6 +150,6 @@ impl Committed {
 impl State {
     fn parts_of(&self, store: &str, partitions: std::ops::Range<u32>) -> Option<Vec<&Arc<PublishedRows>>> {
         let known = self.parts.get(store);
-        partitions.map(|partition| known?.get(partition as usize)?.as_ref()).collect()
+        partitions.map(|partition| Some(&known?.get(partition as usize)?.as_ref()?.rows)).collect()
     }
 }

@@ -1,16 +1,19 @@
-//! Where the workers of an application meet to commit: all tasks commit together, in one atomic append.
+//! Where the workers that share a session meet to commit: all their tasks commit together, in one atomic append.
 //!
 //! Rule: an epoch ends when every worker has handed in what it did; the last one commits for all, and none goes on before
 //! it is committed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::shared::Shared;
+use super::committed::Committed;
 use crate::error::Error;
-use crate::log::Progress;
+use crate::log::{Progress, Session};
 
 pub(super) struct Gate {
+    /// Which gate of its crew it is.
+    number: usize,
+    session: Arc<dyn Session>,
     round: Mutex<Round>,
     turned: Condvar,
     requested: AtomicBool,
@@ -26,13 +29,17 @@ struct Round {
 }
 
 impl Gate {
-    pub(super) fn new(members: usize) -> Self {
+    pub(super) fn new(number: usize, session: Arc<dyn Session>, members: usize) -> Self {
         let round = Round { number: 0, members, arrived: 0, progress: Progress::default(), broken: None };
-        Gate { round: Mutex::new(round), turned: Condvar::new(), requested: AtomicBool::new(false) }
+        Gate { number, session, round: Mutex::new(round), turned: Condvar::new(), requested: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Round> {
         self.round.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.number
     }
 
     /// Whether a worker waits at the gate.
@@ -41,7 +48,7 @@ impl Gate {
     }
 
     /// Hands in what a worker did, and waits until the epoch is committed.
-    pub(super) fn commit(&self, shared: &Shared, progress: Progress) -> Result<(), Error> {
+    pub(super) fn commit(&self, readers: &Committed, progress: Progress) -> Result<(), Error> {
         let mut round = self.lock();
         if let Some(error) = &round.broken {
             return Err(error.clone());
@@ -50,10 +57,10 @@ impl Gate {
         round.progress.notes.extend(progress.notes);
         round.arrived += 1;
         if round.arrived == round.members {
-            return self.turn(round, shared);
+            return self.turn(round, readers);
         }
         self.requested.store(true, Ordering::Release);
-        shared.session.wake();
+        self.session.wake();
         let number = round.number;
         while round.number == number && round.broken.is_none() {
             round = self.turned.wait(round).unwrap_or_else(PoisonError::into_inner);
@@ -62,11 +69,11 @@ impl Gate {
     }
 
     /// Commits for all, and lets them go on.
-    fn turn(&self, mut round: MutexGuard<'_, Round>, shared: &Shared) -> Result<(), Error> {
+    fn turn(&self, mut round: MutexGuard<'_, Round>, readers: &Committed) -> Result<(), Error> {
         let progress = std::mem::take(&mut round.progress);
-        let committed = shared.session.commit(&progress).map_err(Error::from);
+        let committed = self.session.commit(&progress).map_err(Error::from);
         if committed.is_ok() {
-            shared.committed.commit(&progress);
+            readers.commit(self.number, &progress);
         }
         round.number += 1;
         round.arrived = 0;
@@ -77,10 +84,10 @@ impl Gate {
     }
 
     /// A worker has made its last commit and leaves; those that wait for it go on.
-    pub(super) fn leave(&self, shared: &Shared) -> Result<(), Error> {
+    pub(super) fn leave(&self, readers: &Committed) -> Result<(), Error> {
         let mut round = self.lock();
         round.members -= 1;
-        if round.arrived > 0 && round.arrived == round.members { self.turn(round, shared) } else { Ok(()) }
+        if round.arrived > 0 && round.arrived == round.members { self.turn(round, readers) } else { Ok(()) }
     }
 
     /// Nothing is committed any more; whoever waits gets the error.

@@ -7,20 +7,28 @@ mod builder;
 mod calls;
 mod checkpoints;
 mod committed;
+mod crew;
 mod feed;
 mod gate;
+mod home;
 mod housekeeping;
+mod keeper;
 mod memory;
 mod message;
 mod position;
 mod posted;
 mod query;
+mod reads;
+mod restorers;
+mod restores;
 mod sender;
 mod settings;
 mod shared;
 mod start;
 mod state;
 mod subscription;
+mod task_maker;
+mod term;
 mod timer;
 mod waiting;
 mod worker;
@@ -35,6 +43,7 @@ pub use query::{
     DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery, StoreSnapshot,
     TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
+pub use restores::{Restores, TaskRestore};
 pub use settings::Settings;
 pub use state::AppState;
 pub use subscription::{ReadRecord, Subscription};

@@ -1,74 +1,54 @@
 //! What the handle and the threads of an application share.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition};
+use tidemill_dsl::state::StoreSpec;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
 use super::committed::Committed;
-use super::gate::Gate;
-use super::message::{Inbox, Query};
-use super::{AppState, Position};
+use super::crew::Crew;
+use super::message::Query;
+use super::reads::Reads;
+use super::{AppState, Position, Restores};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::exec::Held;
-use crate::log::{Log, Session};
+use crate::log::Log;
+use crate::task::TaskId;
 
 /// An application, as its threads and its users see it.
 pub(super) struct Shared {
     pub(super) application: String,
     pub(super) topology: Topology,
     pub(super) log: Arc<dyn Log>,
-    pub(super) session: Arc<dyn Session>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) gate: Gate,
     /// What queries see.
     pub(super) committed: Committed,
-    /// One per worker.
-    pub(super) inboxes: Vec<Inbox>,
+    /// Who runs the tasks now; `None` while the process has no share of them.
+    pub(super) crew: Mutex<Option<Arc<Crew>>>,
     /// Number of tasks of each sub-topology.
     pub(super) tasks: Vec<u32>,
     /// Number of partitions that each store's keys are spread over.
     pub(super) stores: BTreeMap<Arc<str>, u32>,
     /// Topics that only this application reads: what it has processed of them is deleted.
     pub(super) repartition: Vec<TopicName>,
+    pub(super) reads: Reads,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
-    /// What each worker's tasks hold in memory.
-    pub(super) held: Vec<HeldByWorker>,
+    pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
     pub(super) runtime: Option<tokio::runtime::Handle>,
 }
 
-/// What a worker's tasks held in memory at its last step.
-#[derive(Debug, Default)]
-pub(super) struct HeldByWorker {
-    rows: AtomicU64,
-    rows_on_disk: AtomicU64,
-}
-
-impl HeldByWorker {
-    pub(super) fn set(&self, held: Held) {
-        self.rows.store(held.rows, Ordering::Relaxed);
-        self.rows_on_disk.store(held.rows_on_disk, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> Held {
-        let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        Held { rows: load(&self.rows), rows_on_disk: load(&self.rows_on_disk) }
-    }
-}
-
 impl Shared {
-    /// Moves on to another state, unless the application's life is over.
+    /// Moves on to another state, unless the application's life is over, or ends.
     pub(super) fn enter(&self, state: AppState) {
         self.state.send_if_modified(|current| {
-            let moves = !current.is_over();
+            let moves = !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
             if moves {
                 *current = state;
             }
@@ -76,11 +56,21 @@ impl Shared {
         });
     }
 
+    /// Who runs the tasks now.
+    pub(super) fn crew(&self) -> Option<Arc<Crew>> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_crew(&self, crew: Option<Arc<Crew>>) {
+        *self.crew.lock().unwrap_or_else(PoisonError::into_inner) = crew;
+    }
+
     /// Stops everything because of `error`; the first one counts.
     pub(super) fn fail(&self, error: &Error) {
         self.enter(AppState::Failed(error.clone()));
-        self.gate.break_open(error);
-        self.session.wake();
+        if let Some(crew) = self.crew() {
+            crew.end(error);
+        }
     }
 
     /// The error for a call that comes too late.
@@ -94,8 +84,19 @@ impl Shared {
     /// The error for a question that a worker dropped: it is ending, and a moment later it is known why.
     pub(super) async fn over(&self) -> Error {
         // The sender lives as long as this does.
-        let _ = self.state.subscribe().wait_for(AppState::is_over).await;
-        self.gone()
+        let _ =
+            self.state.subscribe().wait_for(|state| state.is_over() || matches!(state, AppState::Rebalancing)).await;
+        if self.state.borrow().is_over() { self.gone() } else { self.elsewhere("what was asked for") }
+    }
+
+    /// The error for something that is with no worker of this process now.
+    pub(super) fn elsewhere(&self, what: &str) -> Error {
+        let message = format!(
+            "{what} is not with this process of application `{}` now: it is being restored, or another process has it; ask again \
+             in a moment, or ask that process",
+            self.application
+        );
+        Error::new(ErrorKind::Elsewhere, message)
     }
 
     /// The error that ended the application, if one did.
@@ -106,28 +107,39 @@ impl Shared {
         }
     }
 
-    /// Gives a worker something to do between two records.
-    pub(super) fn tell(&self, worker: usize, query: Query) -> Result<(), Error> {
-        if !self.inboxes[worker].ask(query) {
-            return Err(self.gone());
-        }
-        self.session.wake();
-        Ok(())
+    /// Gives the worker of a task something to do between two records.
+    pub(super) fn tell(&self, subtopology: usize, partition: u32, query: Query) -> Result<(), Error> {
+        let place = || {
+            let crew = self.crew()?;
+            let worker = self.worker_of(&crew, subtopology, partition)?;
+            Some((crew, worker))
+        };
+        let Some((crew, worker)) = place() else {
+            return Err(self.elsewhere(&format!("partition {partition} of sub-topology {subtopology}")));
+        };
+        if crew.tell(worker, query) { Ok(()) } else { Err(self.gone()) }
+    }
+
+    /// Which worker runs a task, if one does here. The global stores are all with one task.
+    pub(super) fn worker_of(&self, crew: &Crew, subtopology: usize, partition: u32) -> Option<usize> {
+        let is_global = self.topology.subtopologies()[subtopology].is_global();
+        crew.worker_of(subtopology, if is_global { 0 } else { partition })
+    }
+
+    /// The stores of a task.
+    pub(super) fn stores_of(&self, task: &TaskId) -> Vec<Arc<str>> {
+        let is_of = |store: &&Arc<str>| {
+            let sub = self.topology.subtopology_of_store(store);
+            sub.is_some_and(|sub| task.subtopologies.contains(&sub.id))
+        };
+        self.topology.stores().iter().map(StoreSpec::name).filter(is_of).cloned().collect()
     }
 
     /// Lets workers commit as soon as they have processed everything before a position.
     pub(super) fn want(&self, position: &Position) {
-        self.inboxes.iter().for_each(|inbox| inbox.want(position));
-        self.session.wake();
-    }
-
-    /// Which worker runs a task, by the order in which tasks are given out.
-    pub(super) fn worker_of(&self, subtopology: usize, partition: u32) -> usize {
-        if self.topology.subtopologies()[subtopology].is_global() {
-            return 0;
+        if let Some(crew) = self.crew() {
+            crew.want(position);
         }
-        let before: u32 = self.tasks[..subtopology].iter().sum();
-        (before + partition) as usize % self.inboxes.len()
     }
 }
 

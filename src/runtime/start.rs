@@ -1,32 +1,29 @@
 //! The steps of a start: log, topics, stores, tasks, threads.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidemill_dsl::processor::BoxError;
+use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
-use tidemill_dsl::state::{ByteStore, Persistence, StoreSpec};
-use tidemill_dsl::topology::{TaskSpec, TopicKind, TopicPlan, TopicRef};
+use tidemill_dsl::state::Persistence;
+use tidemill_dsl::topology::{ANSWERS_KEPT, TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
-use super::checkpoints::Checkpoints;
 use super::committed::Committed;
-use super::gate::Gate;
+use super::home::{self, Home};
 use super::housekeeping::Housekeeping;
+use super::keeper::Keeper;
 use super::memory::Shares;
-use super::message::Inbox;
+use super::reads::Reads;
 use super::sender::Outbox;
-use super::shared::{HeldByWorker, LogTopics, Shared};
-use super::{App, AppState, Position, worker};
+use super::shared::{LogTopics, Shared};
+use super::task_maker::TaskMaker;
+use super::{App, AppState, Position};
 use crate::error::{Error, ErrorKind};
-use crate::exec;
-use crate::log::{Cleanup, EmbeddedLog, Log, MemoryLog, Progress, TopicConfig, TopicSpec};
-use crate::store::Stores;
-use crate::task::Task;
+use crate::log::{Cleanup, EmbeddedLog, Log, Member, MemoryLog, Progress, TopicConfig, TopicSpec};
+use crate::store::{Stores, state_folder};
 
 /// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
 const ADDITIONAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,41 +49,60 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let topics = Arc::new(LogTopics(log.clone()));
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
-    let stores = open_stores(&builder, shares, &plan)?;
-    let session: Arc<dyn crate::log::Session> = Arc::from(log.session(&builder.application)?);
-    let Tasks { global, tasks } = make_tasks(&builder, &plan, &names, topics, stores.as_ref())?;
-    let workers = builder.settings.threads.clamp(1, tasks.len().max(1));
-    let housekeeping = Housekeeping::start(log.clone(), builder.clock.clone(), builder.settings.clean_interval)?;
-    let (outbox, sender) = Outbox::start(log.clone(), Handle::scope_of(&builder.application))?;
-    let reading = tasks.iter().chain(&global).flat_map(Task::inputs);
-    let inputs: Vec<TopicPartition> = reading.map(|(_, input)| input.clone()).collect();
-    let committed = Committed::new(position(&inputs, &session.progress()?, &*log)?);
+    let home = builder.state_folder.as_deref().map(Home::open).transpose()?;
+    let stores = open_stores(&builder, home.as_ref(), shares, &plan)?;
+    let reads = Reads::of(&builder.topology, &builder.application, &names);
+    if log.is_shared() {
+        check_shares(&reads, &topics)?;
+    }
+    let all: u32 = plan.tasks.iter().sum();
+    let workers = builder.settings.threads.clamp(1, (all as usize).max(1));
+    let inputs = reads.partitions(|topic| topics.partitions(topic).unwrap_or(0));
+    let inputs: Vec<TopicPartition> = inputs.into_iter().collect();
+    let settings = shares.exec(&builder.settings, workers, inputs.len());
+    let committed = Committed::new(position(&inputs, &log.progress(&builder.application)?, &*log)?);
+    let member = Member {
+        application: builder.application.clone(),
+        instance: home.as_ref().map_or_else(home::random_instance, |home| home.instance().to_owned()),
+        topics: reads.shared_topics().into_iter().collect(),
+        workers,
+    };
+    let maker = TaskMaker {
+        topology: builder.topology.clone(),
+        application: builder.application.clone(),
+        names,
+        topics,
+        settings: builder.settings.tasks.clone(),
+        stores,
+        _home: home,
+    };
     let shared = Arc::new(Shared {
         application: builder.application,
         topology: builder.topology,
-        log,
-        session,
-        clock: builder.clock,
-        gate: Gate::new(workers),
+        log: log.clone(),
+        clock: builder.clock.clone(),
         committed,
-        inboxes: (0..workers).map(|_| Inbox::default()).collect(),
+        crew: Mutex::default(),
         tasks: plan.tasks,
         stores: plan.stores,
         repartition: plan
             .internal
             .iter()
-            .filter(|need| !need.kind.is_changelog())
+            .filter(|need| need.kind == TopicKind::Repartition)
             .map(|need| need.name.clone())
             .collect(),
+        reads,
         inputs,
-        held: (0..workers).map(|_| HeldByWorker::default()).collect(),
+        restores: builder.restores,
         state: builder.state,
         runtime: builder.runtime,
     });
-    let settings = shares.exec(&builder.settings, workers, shared.inputs.len());
-    let (threads, restored) = start_workers(&shared, Tasks { global, tasks }, settings)?;
-    shared.enter(AppState::Running);
-    let handle = Handle::new(shared, outbox, (sender, shares), threads, housekeeping);
+    let housekeeping = Housekeeping::start(log.clone(), builder.clock, builder.settings.clean_interval)?;
+    let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
+    let (thread, keeper, restored) =
+        Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after))?;
+    tracing::info!(application = shared.application, workers, restored, "the application runs");
+    let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), housekeeping);
     Ok(App::new(handle, restored))
 }
 
@@ -127,16 +143,44 @@ fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
     }
 }
 
-/// Opens the stores on disk, if there are any. The log's lock on the folder covers them.
-fn open_stores(builder: &AppBuilder, shares: Shares, plan: &TopicPlan) -> Result<Option<Stores>, Error> {
-    let Some(Place::Folder(folder)) = &builder.place else { return Ok(None) };
+/// Opens the stores on disk, if there are any.
+fn open_stores(
+    builder: &AppBuilder,
+    home: Option<&Home>,
+    shares: Shares,
+    plan: &TopicPlan,
+) -> Result<Option<Stores>, Error> {
+    let folder = match (&builder.place, home) {
+        (_, Some(home)) => home.stores(&builder.application),
+        // The log's lock on the folder covers them.
+        (Some(Place::Folder(folder)), None) => state_folder(folder, &builder.application),
+        _ => return Ok(None),
+    };
     let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
     let count: usize = on_disk.map(|store| plan.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
     if count == 0 {
         return Ok(None);
     }
-    let (folder, settings) = (folder.join("state").join(&builder.application), &builder.settings);
+    let settings = &builder.settings;
     Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
+}
+
+/// Whether processes can share the work: whoever gets a partition of one topic of a task has to get those of the others.
+fn check_shares(reads: &Reads, topics: &LogTopics) -> Result<(), Error> {
+    let count = |topic: &TopicName| topics.partitions(topic).unwrap_or(0);
+    for (sub, read) in reads.by_subtopology().iter().enumerate().filter(|(sub, _)| !reads.is_global(*sub)) {
+        let mut counts = read.iter().map(|topic| (topic, count(topic)));
+        let Some((first, partitions)) = counts.next() else { continue };
+        if let Some((other, others)) = counts.find(|(_, others)| *others != partitions) {
+            let message = format!(
+                "sub-topology {sub} reads `{first}` with {partitions} partitions and `{other}` with {others}: the group gives \
+                 partitions of equal numbers to one process only where topics have equally many; repartition one of the streams, or \
+                 create the topics alike"
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+    }
+    Ok(())
 }
 
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
@@ -184,6 +228,7 @@ fn config_of(kind: TopicKind) -> TopicConfig {
     match kind {
         // What was processed is deleted by the application.
         TopicKind::Repartition => of(Cleanup::Delete),
+        TopicKind::Answers => TopicConfig { retention: Some(ANSWERS_KEPT), ..of(Cleanup::Delete) },
         TopicKind::Changelog => of(Cleanup::Compact),
         // The row of a window has the time of its last record, which may be its very start, and the store counts from the
         // start of the youngest window: so the size of a window is added, which is never greater than the retention.
@@ -195,113 +240,4 @@ fn config_of(kind: TopicKind) -> TopicConfig {
             TopicConfig { compaction_lag: retention.saturating_add(ADDITIONAL), ..of(Cleanup::Compact) }
         }
     }
-}
-
-/// The tasks of an application.
-struct Tasks {
-    /// The one that maintains the global stores, if there are any.
-    global: Option<Task>,
-    tasks: Vec<Task>,
-}
-
-fn make_tasks(
-    builder: &AppBuilder,
-    plan: &TopicPlan,
-    names: &[TopicName],
-    topics: Arc<LogTopics>,
-    stores: Option<&Stores>,
-) -> Result<Tasks, Error> {
-    let globals = builder.topology.global_stores();
-    let make = |subtopologies: &[usize], partition: u32| {
-        let checkpoints = stores.map(|stores| Checkpoints {
-            stores,
-            log: &*topics.0,
-            application: &builder.application,
-            changelog: builder.settings.tasks.changelog,
-        });
-        let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
-            checkpoints.as_ref().map_or(Ok(None), |checkpoints| checkpoints.open(spec, partition))
-        };
-        let spec = TaskSpec {
-            subtopologies,
-            partition,
-            application: &builder.application,
-            topics: names,
-            counts: topics.clone(),
-            settings: builder.settings.tasks.clone(),
-            globals: globals.clone(),
-            open_store: &mut open_store,
-        };
-        Task::new(&builder.topology, spec)
-    };
-    let mut tasks = Vec::new();
-    for (subtopology, count) in plan.tasks.iter().enumerate() {
-        for partition in 0..*count {
-            tasks.push(make(&[subtopology], partition)?);
-        }
-    }
-    let global: Vec<usize> =
-        builder.topology.subtopologies().iter().filter(|sub| sub.is_global()).map(|sub| sub.id).collect();
-    let global = (!global.is_empty()).then(|| make(&global, 0)).transpose()?;
-    Ok(Tasks { global, tasks })
-}
-
-/// Starts the workers, waits until all have restored their tasks, and says how many records that took.
-fn start_workers(
-    shared: &Arc<Shared>,
-    Tasks { global, tasks }: Tasks,
-    settings: exec::Settings,
-) -> Result<(Vec<JoinHandle<()>>, u64), Error> {
-    let workers = shared.inboxes.len();
-    let mut parts: Vec<Vec<Task>> = (0..workers).map(|_| Vec::new()).collect();
-    // The first worker maintains the global stores beside its own tasks.
-    parts[0].extend(global);
-    for (number, task) in tasks.into_iter().enumerate() {
-        parts[number % workers].push(task);
-    }
-    let ((ready, readies), (mut threads, mut starts)) = (channel(), (Vec::new(), Vec::new()));
-    let spawned = parts.into_iter().enumerate().try_for_each(|(number, tasks)| {
-        let (start, started) = channel();
-        starts.push(start);
-        threads.push(start_worker(shared, (number, tasks), settings, (ready.clone(), started))?);
-        Ok(())
-    });
-    drop(ready);
-    match spawned.and_then(|()| readies.iter().sum::<Result<u64, Error>>()) {
-        Ok(restored) => {
-            // Nobody processes before all stores are there: any task may read a global one. A worker that ended meanwhile
-            // has said why.
-            for start in starts {
-                let _ = start.send(());
-            }
-            tracing::info!(application = shared.application, workers, restored, "the application runs");
-            Ok((threads, restored))
-        }
-        Err(error) => {
-            // Workers that did start must not run on by themselves, nor hold the folder when the next start tries.
-            shared.fail(&error);
-            drop(starts);
-            threads.into_iter().for_each(|thread| drop(thread.join()));
-            Err(error)
-        }
-    }
-}
-
-fn start_worker(
-    shared: &Arc<Shared>,
-    (number, tasks): (usize, Vec<Task>),
-    settings: exec::Settings,
-    (ready, started): (Sender<Result<u64, Error>>, Receiver<()>),
-) -> Result<JoinHandle<()>, Error> {
-    let shared = shared.clone();
-    let ready: worker::Ready = Box::new(move |restored| {
-        // The starter stops listening at the first error; the others then see the application fail.
-        let _ = ready.send(restored);
-        drop(ready);
-        // Without a start the application has failed, which the worker sees by itself.
-        let _ = started.recv();
-    });
-    let body = move || worker::run(shared, number, tasks, settings, ready);
-    let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
-    thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))
 }

@@ -4,13 +4,17 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// Starting -> Running -> Closing -> Closed; from every stage but the last to Failed.
+/// Starting -> Running -> Closing -> Closed; from every stage but the last to Failed. Where processes share the work, Running
+/// and Rebalancing take turns.
 #[derive(Clone, Debug)]
 pub enum AppState {
     /// Stores are restored from their changelogs.
     Starting,
     /// Records are processed.
     Running,
+    /// Tasks are on their way from or to other processes of the application, or the process joins them again. Those that are
+    /// here run on.
+    Rebalancing,
     /// The last commit is made.
     Closing,
     /// Everything is committed and closed.
@@ -31,6 +35,7 @@ impl fmt::Display for AppState {
         match self {
             AppState::Starting => f.write_str("starting"),
             AppState::Running => f.write_str("running"),
+            AppState::Rebalancing => f.write_str("rebalancing"),
             AppState::Closing => f.write_str("closing"),
             AppState::Closed => f.write_str("closed"),
             AppState::Failed(error) => write!(f, "failed: {error}"),

@@ -24,6 +24,8 @@
 //! what to [capture](TestDriver::capture). Test a topology that reads what it writes with [`Commit::OnDemand`] too: with a
 //! commit after every record it looks tighter than it is.
 //!
+//! [`given`] tests an aggregate without a topology: given these events, when this command comes, then those follow.
+//!
 //! [`explorer`] runs a topology in every order that a backend permits, and says whether what you assume holds in all of them.
 //!
 //! [`conformance`] has the suites that the engine's own parts pass, for parts of your own.
@@ -35,7 +37,9 @@ pub mod conformance;
 mod driver;
 pub mod explorer;
 pub mod fault;
+mod given;
 mod mock;
 
 pub use driver::{Calls, Capture, Commit, DriverError, Input, Output, OutputRecord, RawRecord, StoreView, TestDriver};
+pub use given::{Given, When, given};
 pub use mock::{Forwarded, MockContext};

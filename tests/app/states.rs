@@ -14,6 +14,7 @@ fn rank(state: &AppState) -> u32 {
     match state {
         AppState::Starting => 0,
         AppState::Running => 1,
+        AppState::Rebalancing => panic!("one process has the log for itself"),
         AppState::Closing => 2,
         AppState::Closed => 3,
         AppState::Failed(_) => 4,

@@ -4,12 +4,16 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::broker;
+
 pub(crate) const HELP: &str = "\
-The tasks of this repository. Each prints a table of its steps and ends with `N passed, N failed`.
+The tasks of this repository. lint and test print a table of their steps and end with
+`N passed, N failed`.
 
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
   cargo xtask test    examples, tests and documentation tests, on default features, and
                       those of the program `tidemill`: no C compiler, no server
+  cargo xtask broker  a real Apache Kafka broker on this machine; says what it can be asked
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
   --yes               install what a step needs and is missing, without asking; so does CI=true
@@ -33,6 +37,7 @@ pub(crate) enum Asked {
     Help,
     Test(Options),
     Lint(Options),
+    Broker(broker::Asked),
 }
 
 /// How to do it.
@@ -64,6 +69,9 @@ fn read(parser: &mut Parser) -> Result<Asked, lexopt::Error> {
                 for name in parser.values()? {
                     options.without.push(name.string()?);
                 }
+            }
+            Arg::Value(word) if command.is_none() && word == "broker" => {
+                return Ok(Asked::Broker(broker::read(parser)?));
             }
             Arg::Value(word) if command.is_none() => command = Some(word.string()?),
             other => return Err(other.unexpected()),
@@ -104,6 +112,13 @@ mod tests {
         assert_eq!(options.without, ["release", "doctests"]);
         let Ok(Asked::Lint(options)) = asked("--yes lint --without deny --without docs") else { panic!("a lint") };
         assert_eq!(options.without, ["deny", "docs"]);
+    }
+
+    #[test]
+    fn what_stands_behind_broker_is_the_brokers() {
+        assert_eq!(asked("broker"), Ok(Asked::Broker(broker::Asked::Help)));
+        assert_eq!(asked("broker list"), Ok(Asked::Broker(broker::Asked::List)));
+        assert!(asked("broker stat").unwrap_err().contains("`stat`"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tests and lints of the repository: `cargo xtask` says what there is.
 
 mod arguments;
+mod broker;
 mod counts;
 mod report;
 mod step;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
             print!("{}", arguments::HELP);
             Ok(true)
         }
+        Ok(Asked::Broker(asked)) => broker::run(&asked),
         Ok(Asked::Test(options)) => carry_out(steps::of_test(&options), &options),
         Ok(Asked::Lint(options)) => carry_out(steps::of_lint(), &options),
         Err(reason) => Err(reason),

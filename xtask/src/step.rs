@@ -107,7 +107,7 @@ pub(crate) fn cargo() -> Command {
     clippy::disallowed_methods,
     reason = "the table shows how long a step took, on the clock of whoever waits for it"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

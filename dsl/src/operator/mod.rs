@@ -6,6 +6,7 @@ mod aggregate;
 mod branch;
 mod closing;
 mod deduplicate;
+mod event_sourced;
 mod expire;
 mod filter;
 mod flat_map;
@@ -46,6 +47,10 @@ mod window_aggregate;
 pub(crate) use aggregate::Aggregate;
 pub(crate) use branch::Branch;
 pub(crate) use deduplicate::{Deduplicate, SeenState};
+pub(crate) use event_sourced::{
+    AnswerKey, AnswerKeySerde, Answers, Decide, Decided, Events, ExpectedOf, IdOf, KeepState, Refusals, Replies,
+    to_their_partition,
+};
 pub(crate) use expire::Expire;
 pub(crate) use filter::Filter;
 pub(crate) use flat_map::{FlatMap, FlatMapValues};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::nodes::{EdgeType, Kind, Node};
 use super::sink::{SinkNode, Target};
 use super::source::SourceNode;
-use super::{Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
+use super::{Answering, Assembled, Fault, Filled, Sink, Source, SourceTopics, Topology, TopologyErrors, Wiring};
 use crate::operator::ResultsOf;
 use crate::processor::{
     Edge, FixedKeyOf, FixedKeyProcessor, Instance, NodeProcessor, Operator, OperatorNode, Outlet, Processor,
@@ -61,6 +61,10 @@ pub struct TopologyBuilder {
     pub(crate) faults: Vec<Fault>,
     /// Which nodes look up rows of which tables to join them with records.
     pub(crate) lookups: Vec<(Arc<str>, Arc<str>)>,
+    /// Which nodes answer commands.
+    pub(crate) answering: Vec<Answering>,
+    /// Nodes that decide commands which may have no key.
+    pub(crate) unkeyed: Vec<Arc<str>>,
 }
 
 impl TopologyBuilder {

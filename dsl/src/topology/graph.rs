@@ -13,7 +13,7 @@ use super::builder::DeclaredStore;
 use super::java_order::hash_map_order;
 use super::nodes::{Kind, Node};
 use super::wiring::{Flusher, ProgramParts, Supplier};
-use super::{Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
+use super::{Answering, Assembled, Filled, SinkTopic, SourceRunner, SourceTopics, TopicRef, TopologyBuilder, Wiring};
 use crate::processor::{FollowsTime, ProcessorRunner, Takes};
 use crate::state::StoreSpec;
 
@@ -88,6 +88,10 @@ pub(super) struct Program {
     pub(super) flush_order: Vec<usize>,
     /// Which nodes look up rows of which tables to join them with records.
     pub(super) lookups: Vec<(Arc<str>, Arc<str>)>,
+    /// Which nodes answer commands.
+    pub(super) answering: Vec<Answering>,
+    /// Nodes that decide commands which may have no key.
+    pub(super) unkeyed: Vec<Arc<str>>,
     pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     pub(super) partitions: BTreeMap<Arc<str>, u32>,
 }
@@ -95,7 +99,8 @@ pub(super) struct Program {
 impl Topology {
     /// Puts a checked program together.
     pub(super) fn assemble(builder: TopologyBuilder) -> Topology {
-        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, lookups, .. } = builder;
+        let TopologyBuilder { nodes, stores, copartitioned, partitions, wrapper, lookups, answering, unkeyed, .. } =
+            builder;
         let graph = draw_graph(&nodes);
         let views = view(&nodes, &graph);
         let subtopologies = subtopologies(&nodes, &stores, &graph);
@@ -152,6 +157,8 @@ impl Topology {
             flushers: flushers.into(),
             flush_order,
             lookups,
+            answering,
+            unkeyed,
             copartitioned,
             partitions,
         };

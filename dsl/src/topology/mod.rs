@@ -2,6 +2,7 @@
 //!
 //! Rule: `build` reports every fault at once; what it returns is complete, checked, and shared by all tasks.
 
+mod answering;
 mod builder;
 mod describe;
 mod draw;
@@ -21,12 +22,13 @@ mod source;
 mod warning;
 mod wiring;
 
+pub(crate) use answering::Answering;
 pub use builder::TopologyBuilder;
 pub use fault::{Fault, TopologyErrors};
 pub(crate) use filled::{Filled, FilledBy};
 pub use graph::{NodeKind, NodeView, Subtopology, Topology};
 pub use instantiate::{InstantiateError, OpenStore, SourceQueue, TaskSpec, changelog_topic};
-pub use need::{TopicKind, TopicNeed};
+pub use need::{ANSWERS_KEPT, TopicKind, TopicNeed};
 pub use nodes::{SinkTopic, SourceTopics, TopicPattern, TopicRef};
 pub use partitions::TopicPlan;
 pub use reset::OffsetReset;

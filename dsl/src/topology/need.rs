@@ -12,6 +12,9 @@ use crate::record::TopicName;
 /// compaction lag of a versioned one.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long an answer waits for whoever asked; nobody waits longer.
+pub const ANSWERS_KEPT: Duration = Duration::from_secs(60 * 60);
+
 /// A topic of the application's own: what it needs to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicNeed {
@@ -28,6 +31,8 @@ pub struct TopicNeed {
 pub enum TopicKind {
     /// Records on their way to the task of another key; gone when they were processed.
     Repartition,
+    /// Answers to commands: they are read by those who wait for them, or never.
+    Answers,
     /// The rows of a store: the last record of each key is needed.
     Changelog,
     /// The rows of a window or session store, which lets go of those that are older than its retention.
@@ -45,7 +50,7 @@ pub enum TopicKind {
 impl TopicKind {
     /// Whether it holds the rows of a store.
     pub fn is_changelog(self) -> bool {
-        self != TopicKind::Repartition
+        !matches!(self, TopicKind::Repartition | TopicKind::Answers)
     }
 
     /// The topic's settings as Kafka Streams makes it, by their names in Kafka, in that order. What is not named is the
@@ -68,6 +73,9 @@ impl TopicKind {
                 ("retention.ms", "-1".into()),
                 ("segment.bytes", "52428800".into()),
             ],
+            TopicKind::Answers => {
+                vec![("cleanup.policy", "delete".into()), ("retention.ms", millis(ANSWERS_KEPT))]
+            }
             TopicKind::Changelog => vec![("cleanup.policy", "compact".into())],
             TopicKind::WindowChangelog { retention } => vec![
                 ("cleanup.policy", "compact,delete".into()),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::instantiate::changelog_topic;
 use super::{
-    Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicKind, TopicNeed, TopicRef, Topology, TopologyErrors,
+    Answering, Fault, NodeKind, SinkTopic, SourceTopics, Subtopology, TopicKind, TopicNeed, TopicRef, Topology,
+    TopologyErrors,
 };
 use crate::processor::PartitionCounts;
 use crate::record::TopicName;
@@ -50,6 +51,11 @@ impl Topology {
         }
         self.derive_partitions(&mut known, (topics, counts), &mut faults);
         self.align(&mut known, &mut faults);
+        for Answering { topic, partitions, .. } in &self.program.answering {
+            let topic = TopicRef::Internal(topic.clone());
+            let count = partitions.or_else(|| self.upstream(&topic, &known, (topics, counts), false)).unwrap_or(1);
+            known.insert(topic, count.max(1));
+        }
         TopologyErrors::check(faults)?;
         let tasks: Vec<u32> =
             self.subtopologies().iter().map(|sub| self.tasks(sub, &known, (topics, counts))).collect();
@@ -188,13 +194,18 @@ impl Topology {
         numbers.max().unwrap_or(0)
     }
 
+    fn kind_of(&self, topic: &TopicRef) -> TopicKind {
+        let answers = self.program.answering.iter().any(|answering| answering.topic == *topic.name());
+        if answers { TopicKind::Answers } else { TopicKind::Repartition }
+    }
+
     fn internal(&self, application: &str, changelog: Changelog, known: &Known, tasks: &[u32]) -> Vec<TopicNeed> {
         let internal = known.iter().filter(|(topic, _)| matches!(topic, TopicRef::Internal(_)));
         let mut needs: Vec<TopicNeed> = internal
             .map(|(topic, partitions)| TopicNeed {
                 name: topic.resolve(application),
                 partitions: *partitions,
-                kind: TopicKind::Repartition,
+                kind: self.kind_of(topic),
             })
             .collect();
         for store in self.stores() {

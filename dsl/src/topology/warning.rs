@@ -24,6 +24,11 @@ pub enum Warning {
         /// The topic by which the results come back.
         topic: Arc<str>,
     },
+    /// Commands that are decided may have no key.
+    UnkeyedCommands {
+        /// The node that decides them.
+        node: Arc<str>,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -39,6 +44,11 @@ impl fmt::Display for Warning {
                 "join `{join}` looks up store `{store}`, which is made of its own results by way of topic `{topic}`: a record \
                  may find the row as it was before the records ahead of it were decided; let one processor read the row, \
                  decide and write it"
+            ),
+            Warning::UnkeyedCommands { node } => write!(
+                f,
+                "node `{node}` decides commands that may have no key, and drops those: send each command under the key of its \
+                 state, and declare the topic's key as a type that is never absent"
             ),
         }
     }
@@ -77,6 +87,7 @@ impl Topology {
                 warnings.push(Warning::OwnResults { join, store, topic });
             }
         }
+        warnings.extend(self.program.unkeyed.iter().map(|node| Warning::UnkeyedCommands { node: node.clone() }));
         warnings
     }
 

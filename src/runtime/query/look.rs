@@ -119,7 +119,7 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
             Ok(())
         };
         let shared = self.query.shared();
-        shared.tell(shared.worker_of(place.subtopology, partition), Box::new(ask))?;
+        shared.tell(place.subtopology, partition, Box::new(ask))?;
         let (found, look) = match answered.await {
             Ok(answer) => answer,
             Err(_) => return Err(shared.over().await),

@@ -16,6 +16,7 @@ mod watch;
 mod window;
 mod windowed;
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl StoreQuery {
             let found = self.shared().committed.snapshot(&place.store, partitions.clone())?;
             match found {
                 Some(found) => return Ok(StoreSnapshot::new(found, place.partitions)),
-                None => self.publish(place).await?,
+                None => self.publish(place, partitions.clone()).await?,
             }
         }
     }
@@ -202,16 +203,24 @@ impl StoreQuery {
         Ok(Place { store: spec.name().clone(), subtopology: subtopology.id, tasks, partitions })
     }
 
+    /// The error for a partition that is with no worker here.
+    fn elsewhere(&self, partition: u32) -> Error {
+        self.shared().elsewhere(&format!("partition {partition} of store `{}`", self.store))
+    }
+
     /// Lets the workers publish the rows from their next commit on, which they make at once.
-    async fn publish(&self, place: &Place) -> Result<(), Error> {
+    async fn publish(&self, place: &Place, partitions: Range<u32>) -> Result<(), Error> {
         let mut answers: Vec<oneshot::Receiver<Result<(), Error>>> = Vec::new();
-        for worker in 0..self.shared().inboxes.len() {
-            let own = |partition: &u32| self.shared().worker_of(place.subtopology, *partition) == worker;
-            let partitions: Vec<u32> = (0..place.tasks).filter(own).collect();
-            if partitions.is_empty() {
-                continue;
-            }
+        let mut by_worker: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let Some(crew) = self.shared().crew() else { return Err(self.elsewhere(partitions.start)) };
+        for partition in partitions {
+            let worker = self.shared().worker_of(&crew, place.subtopology, partition);
+            let worker = worker.ok_or_else(|| self.elsewhere(partition))?;
+            by_worker.entry(worker).or_default().push(partition);
+        }
+        for (worker, partitions) in by_worker {
             let (done, published) = oneshot::channel();
+            let gate = crew.posts[worker].gate.number();
             let (shared, store, subtopology) = (self.shared().clone(), place.store.clone(), place.subtopology);
             let publish = move |executor: &mut Executor| {
                 executor.commit()?;
@@ -219,14 +228,16 @@ impl StoreQuery {
                     let publish = |task: &mut Task| task.state().store_named(&store).map(|store| store.publish());
                     let task = executor.task(subtopology, *partition);
                     let part = task.and_then(|task| task.with_stores(publish)).transpose()?;
-                    part.into_iter().for_each(|part| shared.committed.add(&store, *partition, part));
+                    part.into_iter().for_each(|part| shared.committed.add(&store, *partition, gate, part));
                     Ok(())
                 };
                 // Whoever asked may have gone.
                 let _ = done.send(partitions.iter().try_for_each(each));
                 Ok(())
             };
-            self.shared().tell(worker, Box::new(publish))?;
+            if !crew.tell(worker, Box::new(publish)) {
+                return Err(self.shared().over().await);
+            }
             answers.push(published);
         }
         for published in answers {
@@ -254,7 +265,7 @@ impl StoreQuery {
             let _ = answer.send(rows_now(executor, (subtopology, partition), &store, (&range, direction, limit)));
             Ok(())
         };
-        self.shared().tell(self.shared().worker_of(place.subtopology, partition), Box::new(ask))?;
+        self.shared().tell(place.subtopology, partition, Box::new(ask))?;
         match answered.await {
             Ok(answer) => answer,
             Err(_) => Err(self.shared().over().await),

@@ -112,7 +112,7 @@ impl<K: Send + 'static, V: Send + 'static> IntoFuture for WatchQuery<K, V> {
             let watched = loop {
                 match shared.committed.watch(&place.store, partitions.clone(), buffer_bytes)? {
                     Some(watched) => break watched,
-                    None => query.publish(&place).await?,
+                    None => query.publish(&place, partitions.clone()).await?,
                 }
             };
             let (rows, watchers): (Vec<_>, Vec<_>) = watched.into_iter().unzip();

@@ -25,7 +25,7 @@ use std::marker::PhantomData;
 pub use group::GroupedTable;
 pub(super) use old_rows::{Demand, OldRows};
 pub(super) use row::{Row, WireReader};
-pub(super) use source::{plan_source, plan_store};
+pub(super) use source::{MakeSpec, plan_source, plan_store};
 pub use suppress::{Buffer, BufferLimit, Eager, Strict, Suppressed};
 
 use super::plan::{StepId, StoreId};

@@ -1,0 +1,171 @@
+//! Keeps this process's membership: gives tasks to workers as their partitions are assigned, takes them back when they are
+//! revoked, and joins again when the share is lost.
+//!
+//! Rule: the thread never waits for user code, so that a slow record cannot make the group take the process for dead. What a
+//! term has not committed is void when it ends; the next one begins with what the log says.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::AppState;
+use super::shared::Shared;
+use super::task_maker::TaskMaker;
+use super::term::Term;
+use super::worker::caught;
+use crate::error::{Error, ErrorKind};
+use crate::exec::{self, ReadyTask, Restorer};
+use crate::log::Member;
+use crate::task::TaskId;
+
+/// How long the first pause before joining again is; each next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// What the keeper hears of.
+pub(super) enum Event {
+    /// What became of a task that was to be made ready.
+    Made(TaskId, Result<Box<ReadyTask>, Error>),
+    /// A worker runs a task.
+    Adopted(TaskId),
+    /// A worker has given up what was revoked.
+    Released(usize),
+    /// A worker has ended.
+    Ended(Result<(), Error>),
+    /// The application is to be closed.
+    Close,
+}
+
+/// What a keeper works with.
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) maker: Arc<TaskMaker>,
+    pub(super) member: Member,
+    pub(super) settings: exec::Settings,
+    /// How long a worker may be at one record.
+    pub(super) stuck_after: Duration,
+    events: Receiver<Event>,
+    /// For those who tell the keeper.
+    pub(super) tell: Sender<Event>,
+    /// Who waits for the first share to be ready, with the number of records that it took.
+    first: Option<Sender<Result<u64, Error>>>,
+}
+
+impl Keeper {
+    /// Starts the thread, and waits until its first share runs. Gives the number of records that were restored for that.
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        maker: TaskMaker,
+        member: Member,
+        (settings, stuck_after): (exec::Settings, Duration),
+    ) -> Result<(JoinHandle<()>, Sender<Event>, u64), Error> {
+        let ((tell, events), (first, started)) = (channel(), channel());
+        let keeper = Keeper {
+            shared,
+            maker: Arc::new(maker),
+            member,
+            settings,
+            stuck_after,
+            events,
+            tell: tell.clone(),
+            first: Some(first),
+        };
+        let thread = std::thread::Builder::new().name("tidemill-member".into()).spawn(move || keeper.run());
+        let thread =
+            thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        match started.recv() {
+            Ok(Ok(restored)) => Ok((thread, tell, restored)),
+            Ok(Err(error)) => {
+                // The next start must not find anything still held here.
+                let _ = thread.join();
+                Err(error)
+            }
+            Err(_) => Err(Error::new(ErrorKind::Invalid, "the start panicked; see the message above")),
+        }
+    }
+
+    fn run(mut self) {
+        let mut pause = PAUSE;
+        loop {
+            match caught(|| Term::serve(&mut self)) {
+                Ok(()) => return,
+                Err(error) if error.kind() == ErrorKind::Lost && !self.is_closing() => {
+                    tracing::warn!(application = self.shared.application, %error, "joining again");
+                    self.shared.enter(AppState::Rebalancing);
+                    if self.pause(pause) {
+                        return;
+                    }
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) if self.first.is_none() && error.kind() == ErrorKind::Unavailable && !self.is_closing() => {
+                    tracing::warn!(application = self.shared.application, %error, "the log cannot be reached; trying again");
+                    self.shared.enter(AppState::Rebalancing);
+                    if self.pause(PAUSE_MAX) {
+                        return;
+                    }
+                }
+                Err(error)
+                    if error.kind() == ErrorKind::Lost && matches!(*self.shared.state.borrow(), AppState::Closing) =>
+                {
+                    // Whoever has the share now does again what was not committed.
+                    tracing::warn!(application = self.shared.application, %error, "the share was lost before the last commit");
+                    return;
+                }
+                Err(error) => {
+                    self.shared.fail(&error);
+                    self.tell_first(Err(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether the application is over, or about to be.
+    pub(super) fn is_closing(&self) -> bool {
+        let state = self.shared.state.borrow();
+        state.is_over() || matches!(&*state, AppState::Closing)
+    }
+
+    /// Waits before joining again; `true` when the application is closed meanwhile.
+    fn pause(&self, pause: Duration) -> bool {
+        match self.events.recv_timeout(pause) {
+            // Of the last term nothing is left that could tell anything else.
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
+            Err(RecvTimeoutError::Timeout) => self.is_closing(),
+        }
+    }
+
+    /// Tasks are on their way, but for those of the start.
+    pub(super) fn rebalancing(&self) {
+        if self.first.is_none() {
+            self.shared.enter(AppState::Rebalancing);
+        }
+    }
+
+    pub(super) fn restorer(&self) -> Restorer {
+        let Shared { log, clock, application, .. } = &*self.shared;
+        Restorer::new(log.clone(), clock.clone(), application, self.settings)
+    }
+
+    /// The next event, waited for at most `limit`.
+    pub(super) fn event(&self, limit: Option<Duration>) -> Option<Event> {
+        match limit {
+            Some(limit) => self.events.recv_timeout(limit).ok(),
+            None => self.events.recv().ok(),
+        }
+    }
+
+    /// Forgets what a term that has ended still told.
+    pub(super) fn forget_events(&self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
+    /// Answers whoever waits for the start.
+    pub(super) fn tell_first(&mut self, restored: Result<u64, Error>) {
+        if let Some(first) = self.first.take() {
+            // Whoever waited may have gone.
+            let _ = first.send(restored);
+        }
+    }
+}

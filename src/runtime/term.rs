@@ -1,0 +1,364 @@
+//! One membership, from joining to leaving or losing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tidemill_dsl::processor::{GlobalStores, PartitionCounts};
+use tidemill_dsl::record::{TopicName, TopicPartition};
+
+use super::AppState;
+use super::crew::Crew;
+use super::keeper::{Event, Keeper};
+use super::restorers::{Done, Job, Restorers};
+use super::worker;
+use crate::error::{Error, ErrorKind};
+use crate::exec::{Executor, ReadyTask, Restoring};
+use crate::log::{Change, Membership, Progress};
+use crate::task::TaskId;
+
+pub(super) struct Term<'a> {
+    keeper: &'a mut Keeper,
+    crew: Arc<Crew>,
+    membership: Box<dyn Membership>,
+    restorers: Option<Restorers>,
+    workers: Vec<JoinHandle<()>>,
+    /// How many workers have not ended.
+    running: usize,
+    owned: BTreeSet<TopicPartition>,
+    /// The tasks that are not with a worker yet.
+    coming: BTreeMap<TaskId, Arc<Restoring>>,
+    /// What is still to be given up before a revocation can be answered.
+    leaving: Option<Leaving>,
+    /// Whether a share was assigned: it may be empty.
+    has_share: bool,
+    restored: u64,
+    /// The worker that was warned of last because it is slow.
+    warned: Option<usize>,
+    /// Whether a worker is not waited for at the end, because it may never end.
+    stuck: bool,
+}
+
+/// A revocation that is not answered yet.
+#[derive(Default)]
+struct Leaving {
+    /// Workers that have not given up their tasks yet.
+    workers: BTreeSet<usize>,
+    /// Tasks whose restore has not ended yet.
+    tasks: BTreeSet<TaskId>,
+}
+
+impl<'a> Term<'a> {
+    /// Joins, runs what is assigned, and leaves when the application is closed. An error of the kind `Lost` means that
+    /// everything since the last commit is void.
+    pub(super) fn serve(keeper: &'a mut Keeper) -> Result<(), Error> {
+        let (globals, global) = Term::global(keeper)?;
+        let membership = keeper.shared.log.join(&keeper.member)?;
+        let mut term = Term::of(keeper, membership);
+        let outcome = term.start(&globals, global).and_then(|()| term.run());
+        if let Err(error) = &outcome {
+            // Users see at once that it is over, however long the threads take to end.
+            if error.kind() != ErrorKind::Lost {
+                term.keeper.shared.fail(error);
+            }
+            term.crew.end(error);
+        }
+        term.end(outcome)
+    }
+
+    /// The global stores, restored before anything else: any task may read them.
+    fn global(keeper: &Keeper) -> Result<(Arc<GlobalStores>, Option<ReadyTask>), Error> {
+        let globals = keeper.shared.topology.global_stores();
+        let restore = |task: TaskId| {
+            let task = keeper.maker.make(&task, &globals)?;
+            keeper.restorer().restore(task, &Progress::default(), &Restoring::default())
+        };
+        let global = keeper.maker.global().map(restore).transpose()?;
+        Ok((globals, global))
+    }
+
+    fn of(keeper: &'a mut Keeper, membership: Box<dyn Membership>) -> Self {
+        let crew = Arc::new(Crew::of(&*membership, keeper.member.workers, keeper.shared.clock.now()));
+        keeper.shared.set_crew(Some(crew.clone()));
+        Term {
+            keeper,
+            crew,
+            membership,
+            restorers: None,
+            workers: Vec::new(),
+            running: 0,
+            owned: BTreeSet::new(),
+            coming: BTreeMap::new(),
+            leaving: None,
+            has_share: false,
+            restored: 0,
+            warned: None,
+            stuck: false,
+        }
+    }
+
+    /// Starts the threads.
+    fn start(&mut self, globals: &Arc<GlobalStores>, global: Option<ReadyTask>) -> Result<(), Error> {
+        let tell = self.keeper.tell.clone();
+        // The keeper ends after its threads.
+        let done: Done = Arc::new(move |task, made| drop(tell.send(Event::Made(task, made))));
+        let workers = self.keeper.member.workers;
+        self.restorers = Some(Restorers::start(workers, &self.keeper.maker, globals, &self.keeper.restorer(), &done)?);
+        (0..workers).try_for_each(|number| self.start_worker(number))?;
+        if let Some(global) = global {
+            self.restored += global.restored();
+            self.coming.insert(global.id().clone(), Arc::default());
+            self.adopt(global, 0);
+        }
+        Ok(())
+    }
+
+    fn start_worker(&mut self, number: usize) -> Result<(), Error> {
+        let (shared, crew, settings) = (self.keeper.shared.clone(), self.crew.clone(), self.keeper.settings);
+        let tell = self.keeper.tell.clone();
+        let body = move || {
+            let ended = worker::run(&shared, &crew, number, settings);
+            // What the worker had is gone before the keeper learns that it has ended.
+            drop((shared, crew));
+            let _ = tell.send(Event::Ended(ended));
+        };
+        let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
+        let thread =
+            thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        self.workers.push(thread);
+        self.running += 1;
+        Ok(())
+    }
+
+    /// Serves until all workers have ended.
+    fn run(&mut self) -> Result<(), Error> {
+        let every = self.membership.call_every();
+        while self.running > 0 {
+            while let Some(change) = self.membership.next()? {
+                self.change(change)?;
+            }
+            if let Some(event) = self.keeper.event(every) {
+                self.event(event)?;
+            }
+            self.look_whether_ready();
+            self.look_for_stuck(every)?;
+        }
+        Ok(())
+    }
+
+    /// A worker that is too long at one record would keep its partitions from everybody: the process leaves, and others go on.
+    fn look_for_stuck(&mut self, every: Option<Duration>) -> Result<(), Error> {
+        if every.is_none() {
+            return Ok(());
+        }
+        let (limit, now) = (self.keeper.stuck_after, self.keeper.shared.clock.now());
+        let Some((worker, since)) = self.crew.slowest(now).filter(|(_, since)| *since > limit / 2) else {
+            return Ok(());
+        };
+        let tasks = self.crew.tasks_of(worker);
+        if since <= limit {
+            if self.warned != Some(worker) {
+                tracing::warn!(
+                    worker,
+                    ?since,
+                    ?tasks,
+                    "a worker has been at one record, or one commit, for a long time"
+                );
+            }
+            self.warned = Some(worker);
+            return Ok(());
+        }
+        self.stuck = true;
+        let tasks: Vec<String> = tasks.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "worker {worker} with the tasks {} has been at one record, or one commit, for {since:?}, longer than \
+             `Settings::stuck_after` ({limit:?}): the process gave its partitions to the others; make the work of a record shorter, or \
+             the limit longer",
+            tasks.join(", ")
+        );
+        Err(Error::new(ErrorKind::TimedOut, message))
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Error> {
+        match change {
+            Change::Assigned(partitions) => {
+                self.has_share = true;
+                self.owned.extend(partitions.iter().cloned());
+                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks(&partitions) }
+            }
+            Change::Revoked(partitions) => {
+                self.keeper.rebalancing();
+                self.owned.retain(|partition| !partitions.contains(partition));
+                self.give_up_tasks();
+                self.answer_revocation()
+            }
+            Change::Lost(reason) => Err(Error::new(ErrorKind::Lost, reason)),
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Made(task, made) => return self.made(task, made),
+            Event::Adopted(task) => drop(self.coming.remove(&task)),
+            Event::Released(worker) => {
+                self.leaving.as_mut().map(|leaving| leaving.workers.remove(&worker));
+                return self.answer_revocation();
+            }
+            Event::Ended(ended) => {
+                self.running -= 1;
+                return ended;
+            }
+            Event::Close => {
+                self.coming.values().for_each(|restoring| restoring.cancel());
+                self.crew.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// The tasks whose inputs are all here.
+    fn entitled(&self) -> BTreeSet<TaskId> {
+        let shared = &self.keeper.shared;
+        let counts = &self.keeper.maker.topics;
+        let count = |topic: &TopicName| counts.partitions(topic).unwrap_or(0);
+        shared.reads.tasks(&self.owned, count)
+    }
+
+    /// Has tasks made ready that are new here.
+    fn take_tasks(&mut self, assigned: &[TopicPartition]) -> Result<(), Error> {
+        let placed = self.crew.tasks();
+        let new: Vec<TaskId> = self
+            .entitled()
+            .into_iter()
+            .filter(|task| !placed.contains(task) && !self.coming.contains_key(task))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.keeper.rebalancing();
+        // Read now: whoever had the partitions before has committed by now.
+        let shared = &self.keeper.shared;
+        let now = shared.clock.now();
+        let progress = Arc::new(shared.log.progress(&shared.application)?);
+        let reached = progress.inputs.iter().filter(|(input, _)| assigned.contains(input));
+        shared.committed.reached(&reached.map(|(input, at)| (input.clone(), *at)).collect());
+        for task in new {
+            let watched: Arc<Restoring> = Arc::default();
+            self.coming.insert(task.clone(), watched.clone());
+            self.keeper.shared.restores.begin(task.clone(), watched.clone(), now);
+            if let Some(restorers) = &self.restorers {
+                restorers.add(Job { task, progress: progress.clone(), watched });
+            }
+        }
+        Ok(())
+    }
+
+    fn made(&mut self, task: TaskId, made: Result<Box<ReadyTask>, Error>) -> Result<(), Error> {
+        self.keeper.shared.restores.end(&task);
+        let is_wanted = self.coming.get(&task).is_some_and(|restoring| !restoring.is_cancelled());
+        if !is_wanted {
+            // Its stores are closed before the revocation is answered.
+            drop(made);
+            self.coming.remove(&task);
+            self.leaving.as_mut().map(|leaving| leaving.tasks.remove(&task));
+            return self.answer_revocation();
+        }
+        let ready = made?;
+        self.restored += ready.restored();
+        let worker = self.crew.least_busy();
+        self.adopt(*ready, worker);
+        Ok(())
+    }
+
+    fn adopt(&mut self, ready: ReadyTask, worker: usize) {
+        let (task, tell) = (ready.id().clone(), self.keeper.tell.clone());
+        self.crew.place(task.clone(), worker);
+        let adopt = move |executor: &mut Executor| {
+            executor.adopt(ready)?;
+            // The keeper ends after the workers.
+            let _ = tell.send(Event::Adopted(task));
+            Ok(())
+        };
+        // A worker that is gone says so by itself.
+        self.crew.tell(worker, Box::new(adopt));
+    }
+
+    /// Lets workers commit and give up what is not owned any more.
+    fn give_up_tasks(&mut self) {
+        let (entitled, placed) = (self.entitled(), self.crew.tasks());
+        let is_global = |task: &TaskId| Some(task) == self.keeper.maker.global().as_ref();
+        let gone: BTreeSet<TaskId> = placed.difference(&entitled).filter(|task| !is_global(task)).cloned().collect();
+        let mut leaving = Leaving::default();
+        for (task, restoring) in
+            self.coming.iter().filter(|(task, _)| !entitled.contains(*task) && !gone.contains(*task))
+        {
+            if !is_global(task) {
+                restoring.cancel();
+                leaving.tasks.insert(task.clone());
+            }
+        }
+        let mut by_worker: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
+        for task in gone {
+            self.coming.remove(&task);
+            if let Some(worker) = self.crew.displace(&task) {
+                by_worker.entry(worker).or_default().insert(task);
+            }
+        }
+        for (worker, tasks) in by_worker {
+            leaving.workers.insert(worker);
+            let (tell, shared) = (self.keeper.tell.clone(), self.keeper.shared.clone());
+            let release = move |executor: &mut Executor| {
+                executor.commit()?;
+                tasks.iter().for_each(|task| shared.committed.remove(&shared.stores_of(task), task.partition));
+                executor.release(|task| tasks.contains(task))?;
+                let _ = tell.send(Event::Released(worker));
+                Ok(())
+            };
+            self.crew.tell(worker, Box::new(release));
+        }
+        self.leaving = Some(leaving);
+    }
+
+    fn answer_revocation(&mut self) -> Result<(), Error> {
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.workers.is_empty() && leaving.tasks.is_empty()) {
+            self.leaving = None;
+            self.membership.released()?;
+        }
+        Ok(())
+    }
+
+    fn look_whether_ready(&mut self) {
+        if self.has_share && self.coming.is_empty() && self.leaving.is_none() {
+            self.keeper.shared.enter(AppState::Running);
+            let restored = self.restored;
+            self.keeper.tell_first(Ok(restored));
+        }
+    }
+
+    /// Waits for the threads; leaves when the application was closed.
+    fn end(mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        self.coming.values().for_each(|restoring| restoring.cancel());
+        if self.stuck {
+            // Its session is fenced by whoever has its partitions next.
+            self.workers.clear();
+            self.membership.leave()?;
+            return outcome;
+        }
+        self.restorers.take();
+        for thread in self.workers.drain(..) {
+            // It catches its panics.
+            let _ = thread.join();
+        }
+        let shared = &self.keeper.shared;
+        shared.set_crew(None);
+        shared.committed.clear();
+        shared.restores.clear();
+        // Tasks that were made ready and not adopted hold their stores.
+        self.keeper.forget_events();
+        match outcome {
+            Ok(()) => Ok(self.membership.leave()?),
+            error => error,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Event sourcing: what a command does, once, whatever happens in between.
+
+mod account;
+mod decisions;
+mod model;
+mod orders;
+mod topologies;
