@@ -109,6 +109,7 @@
 //! # Async
 //!
 //! Tasks run on threads of their own. The `async` functions of [`App`] only wait for them; they need no particular runtime.
+#![cfg_attr(not(feature = "kafka"), forbid(unsafe_code))]
 
 mod clock;
 mod error;
@@ -125,9 +126,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
     App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position, Posted, Queryable,
-    ReadRecord, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery, StoreSnapshot,
-    Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,
-    WindowedRows,
+    ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery,
+    StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery,
+    WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.
