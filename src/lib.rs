@@ -93,6 +93,7 @@
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | [`reset`] | lets an application begin again |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
 //! # Features
@@ -114,6 +115,7 @@ mod error;
 pub mod exec;
 pub mod log;
 pub mod prelude;
+pub mod reset;
 mod runtime;
 pub mod store;
 pub mod task;
@@ -123,9 +125,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
     Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position,
-    Posted, Queryable, ReadRecord, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows,
-    StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery,
-    WatchQuery, WindowQuery, WindowedRows,
+    Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows,
+    StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore,
+    VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.

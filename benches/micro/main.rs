@@ -41,6 +41,8 @@ fn micro(criterion: &mut Criterion) {
     group.bench_function("five_stateless_operators", |b| b.iter(|| stateless.run(black_box(&batch))));
     let mut count = Bench::count();
     group.bench_function("count_by_u64_key", |b| b.iter(|| count.run(black_box(&batch))));
+    let mut to_topic = Bench::count_to_topic();
+    group.bench_function("count_to_topic", |b| b.iter(|| to_topic.run(black_box(&batch))));
     let mut queue = Bench::pass();
     group.bench_function("queue_and_decode_only", |b| b.iter(|| queue.run(black_box(&batch))));
     let records = hash_map::records(&batch);
@@ -52,8 +54,9 @@ fn micro(criterion: &mut Criterion) {
 type MakeStateful = fn(u64) -> Stateful;
 
 /// The operators with state.
-const STATEFUL: [(&str, MakeStateful); 6] = [
+const STATEFUL: [(&str, MakeStateful); 7] = [
     ("windowed_count", Stateful::windowed_count),
+    ("hopping_count", Stateful::hopping_count),
     ("sliding_count", Stateful::sliding_count),
     ("session_count", Stateful::session_count),
     ("join_streams", Stateful::join_streams),

@@ -11,7 +11,7 @@ use tidemill::state::{Changelog, SessionStore, Store, WindowStore};
 use tidemill::stream::{Materialized, StreamJoined, StreamsBuilder};
 use tidemill::task::Task;
 use tidemill::topology::Topology;
-use tidemill::window::{JoinWindows, Session, Sliding, Tumbling};
+use tidemill::window::{Hopping, JoinWindows, Session, Sliding, Tumbling};
 use tidemill_testkit::{Capture, Commit, TestDriver};
 
 use crate::task;
@@ -55,6 +55,17 @@ impl Stateful {
         const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
         Stateful::new(keys, |b| {
             let windowed = b.stream(&LEFT).group_by_key().windowed_by(Tumbling::of(ms(1_000)));
+            windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
+                black_box((key, count));
+            });
+        })
+    }
+
+    /// A count per key and window of a second, one of which begins every 200 ms.
+    pub(crate) fn hopping_count(keys: u64) -> Self {
+        const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
+        Stateful::new(keys, |b| {
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Hopping::of(ms(1_000), ms(200)));
             windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
                 black_box((key, count));
             });

@@ -13,6 +13,7 @@ use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 
 const IN: Topic<u64, u64> = Topic::of("in");
+const OUT: Topic<u64, Option<i64>> = Topic::of("out");
 const COUNTS: Store<u64, i64> = Store::of("counts");
 
 struct OnePartition;
@@ -52,6 +53,14 @@ impl Bench {
         Bench(over(&builder.build().unwrap()))
     }
 
+    /// A count by key with a changelog; each update is written to a topic, for a commit every 1,000 records.
+    pub(crate) fn count_to_topic() -> Self {
+        let builder = StreamsBuilder::new();
+        let kept = Materialized::store(&COUNTS).in_memory().changelog(Changelog::LastPerCommit);
+        builder.stream(&IN).group_by_key().count_with(kept).to_stream().to(&OUT);
+        Bench(over(&builder.build().unwrap()))
+    }
+
     /// The source alone: choice of record, decoding, one call.
     pub(crate) fn pass() -> Self {
         let builder = StreamsBuilder::new();
@@ -66,7 +75,10 @@ impl Bench {
         let Bench(task) = self;
         task.resume(0, InputProgress { next: Offset::ZERO, partition_time: None });
         task.enqueue(0, batch).unwrap();
-        while task.process_many(1_000, &mut |_| false).unwrap() {}
+        while task.process_many(1_000, &mut |_| false).unwrap() {
+            task.prepare_commit().unwrap();
+            black_box((task.take_progress(), task.state().outputs().take_all()));
+        }
     }
 }
 

@@ -167,9 +167,21 @@ pub trait Log: Send + Sync + 'static {
     /// How far an application was at its last commit, as everybody may know it; empty for one that committed nothing.
     fn progress(&self, application: &str) -> Result<Progress, LogError>;
 
+    /// Who works for an application now, in words; empty when nobody does.
+    fn members(&self, application: &str) -> Result<Vec<String>, LogError>;
+
+    /// Lets an application be as far as `progress` says, and forgets everything else that was known of it: places in other
+    /// partitions, and notes. One atomic step. Refused ([`LogErrorKind::Invalid`]) while somebody works for it.
+    fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError>;
+
     /// Begins an application's session. The application's earlier session on this log, if any, is fenced: whatever it
     /// staged is gone and its calls fail with [`LogErrorKind::Fenced`].
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError>;
+
+    /// Whether several processes may run one application on this log, each with a share of its partitions.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Joins the processes that share an application's work; on a log that one process has for itself, it gets everything.
     fn join(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {

@@ -21,7 +21,7 @@ use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
 use super::subscription::unknown_topic;
 use super::timer::Timer;
-use super::waiting::News;
+use super::waiting::{News, next_news};
 use super::{AppBuilder, AppState, Feed, Position, Queryable, Sent, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Held;
@@ -273,7 +273,7 @@ impl App {
             if target.as_ref().is_none_or(|target| shared.committed.position().covers(target)) {
                 shared.want(target.insert(ends(shared)?));
             }
-            news = news.next().await;
+            news = next_news(&self.handle, news).await?;
         }
     }
 

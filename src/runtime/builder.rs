@@ -9,7 +9,7 @@ use tidemill_dsl::topology::Topology;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-use super::{App, AppState, Settings, start};
+use super::{App, AppState, Restores, Settings, start};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
@@ -26,12 +26,14 @@ pub struct AppBuilder {
     pub(super) application: String,
     pub(super) topology: Topology,
     pub(super) place: Option<Place>,
+    pub(super) state_folder: Option<PathBuf>,
     pub(super) settings: Settings,
     /// What was said by itself, which holds whatever the settings say.
     threads: Option<usize>,
     errors: Option<ErrorSettings>,
     pub(super) topics: Vec<(String, u32)>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that `start` is called in.
     pub(super) runtime: Option<Handle>,
@@ -43,11 +45,13 @@ impl AppBuilder {
             application: application.into(),
             topology,
             place: None,
+            state_folder: None,
             settings: Settings::default(),
             threads: None,
             errors: None,
             topics: Vec::new(),
             clock: Arc::new(SystemClock),
+            restores: Restores::default(),
             state: watch::Sender::new(AppState::Starting),
             runtime: None,
         }
@@ -67,10 +71,18 @@ impl AppBuilder {
     }
 
     /// Runs on a log that is open already, such as one that several applications of this process share. Stores lie in
-    /// memory and are restored from the log at each start.
+    /// memory and are restored from the log at each start, unless there is a [`state_folder`](Self::state_folder).
     #[must_use]
     pub fn log(self, log: Arc<dyn Log>) -> Self {
         AppBuilder { place: Some(Place::Log(log)), ..self }
+    }
+
+    /// Keeps stores on disk in this folder, which is created if it is missing, and what tells this process from others that run
+    /// the application with it. One process at a time can have it; each has one of its own. On the embedded log the stores lie
+    /// beside it, and there is no need to call this.
+    #[must_use]
+    pub fn state_folder(self, folder: impl Into<PathBuf>) -> Self {
+        AppBuilder { state_folder: Some(folder.into()), ..self }
     }
 
     /// Sets all settings, but for those that [`threads`](Self::threads) and [`errors`](Self::errors) say, in whichever order they
@@ -121,6 +133,11 @@ impl AppBuilder {
     /// The application's states, the one now and all that follow: a listener that can be waited on.
     pub fn states(&self) -> watch::Receiver<AppState> {
         self.state.subscribe()
+    }
+
+    /// Which tasks are being restored, while the application starts and later.
+    pub fn restores(&self) -> Restores {
+        self.restores.clone()
     }
 
     /// Opens the log, creates missing topics, restores the stores, and begins to process. Returns when it does, so a store is

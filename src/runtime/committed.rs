@@ -68,11 +68,12 @@ impl Committed {
         self.news.send_replace(number);
     }
 
-    /// The global stores have got so far, at the start or with the last commit.
-    pub(super) fn reached(&self, globals: &BTreeMap<TopicPartition, InputProgress>) {
+    /// Inputs have got so far: those of global stores at the start or with the last commit, others because another process had
+    /// them before.
+    pub(super) fn reached(&self, inputs: &BTreeMap<TopicPartition, InputProgress>) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let position = Arc::make_mut(&mut state.position);
-        globals.iter().for_each(|(input, at)| position.reach(input, at.next));
+        inputs.iter().for_each(|(input, at)| position.reach(input, at.next));
         let number = state.commit;
         drop(state);
         // Whoever waits for a position looks again.

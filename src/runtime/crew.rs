@@ -4,8 +4,11 @@
 //! everything since the last one void.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tidemill_dsl::record::Timestamp;
 
 use super::Position;
 use super::gate::Gate;
@@ -22,6 +25,15 @@ pub(super) struct Post {
     pub(super) gate: Arc<Gate>,
     /// What its tasks hold in memory.
     pub(super) held: HeldByWorker,
+    /// When it last began something, in milliseconds.
+    alive: AtomicI64,
+}
+
+impl Post {
+    /// The worker begins something.
+    pub(super) fn set_alive(&self, now: Timestamp) {
+        self.alive.store(now.as_millis(), Ordering::Relaxed);
+    }
 }
 
 /// The workers of one membership.
@@ -34,7 +46,7 @@ pub(super) struct Crew {
 
 impl Crew {
     /// Posts for so many workers. Those that have one session meet at one gate.
-    pub(super) fn of(membership: &dyn Membership, workers: usize) -> Crew {
+    pub(super) fn of(membership: &dyn Membership, workers: usize, now: Timestamp) -> Crew {
         let sessions: Vec<Arc<dyn Session>> = (0..workers).map(|worker| membership.session(worker)).collect();
         let first_of = |session: &Arc<dyn Session>| sessions.iter().position(|other| Arc::ptr_eq(session, other));
         let mut gates: BTreeMap<Option<usize>, Arc<Gate>> = BTreeMap::new();
@@ -44,7 +56,8 @@ impl Crew {
             let members = sessions.iter().filter(|other| Arc::ptr_eq(session, other)).count();
             let new = || Arc::new(Gate::new(number.unwrap_or_default(), session.clone(), members));
             let gate = gates.entry(number).or_insert_with(new).clone();
-            posts.push(Post { inbox: Inbox::default(), session: session.clone(), gate, held: HeldByWorker::default() });
+            let (inbox, held, alive) = (Inbox::default(), HeldByWorker::default(), AtomicI64::new(now.as_millis()));
+            posts.push(Post { inbox, session: session.clone(), gate, held, alive });
         }
         Crew { posts, places: Mutex::default(), over: OnceLock::new() }
     }
@@ -64,6 +77,20 @@ impl Crew {
     /// The tasks that are with a worker.
     pub(super) fn tasks(&self) -> BTreeSet<TaskId> {
         self.places().keys().cloned().collect()
+    }
+
+    /// The tasks of one worker.
+    pub(super) fn tasks_of(&self, worker: usize) -> Vec<TaskId> {
+        self.places().iter().filter(|(_, of)| **of == worker).map(|(task, _)| task.clone()).collect()
+    }
+
+    /// The worker that has been at one thing for the longest, and for how long.
+    pub(super) fn slowest(&self, now: Timestamp) -> Option<(usize, Duration)> {
+        let since = |post: &Post| {
+            let millis = now.as_millis().saturating_sub(post.alive.load(Ordering::Relaxed));
+            Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        };
+        self.posts.iter().map(since).enumerate().max_by_key(|(_, since)| *since)
     }
 
     /// The worker with the fewest tasks.

@@ -43,6 +43,8 @@ pub(super) struct Keeper {
     pub(super) maker: Arc<TaskMaker>,
     pub(super) member: Member,
     pub(super) settings: exec::Settings,
+    /// How long a worker may be at one record.
+    pub(super) stuck_after: Duration,
     events: Receiver<Event>,
     /// For those who tell the keeper.
     pub(super) tell: Sender<Event>,
@@ -56,11 +58,19 @@ impl Keeper {
         shared: Arc<Shared>,
         maker: TaskMaker,
         member: Member,
-        settings: exec::Settings,
+        (settings, stuck_after): (exec::Settings, Duration),
     ) -> Result<(JoinHandle<()>, Sender<Event>, u64), Error> {
         let ((tell, events), (first, started)) = (channel(), channel());
-        let keeper =
-            Keeper { shared, maker: Arc::new(maker), member, settings, events, tell: tell.clone(), first: Some(first) };
+        let keeper = Keeper {
+            shared,
+            maker: Arc::new(maker),
+            member,
+            settings,
+            stuck_after,
+            events,
+            tell: tell.clone(),
+            first: Some(first),
+        };
         let thread = std::thread::Builder::new().name("tidemill-member".into()).spawn(move || keeper.run());
         let thread =
             thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;

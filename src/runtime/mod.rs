@@ -12,6 +12,7 @@ mod committed;
 mod crew;
 mod feed;
 mod gate;
+mod home;
 mod housekeeping;
 mod keeper;
 mod memory;
@@ -21,6 +22,7 @@ mod posted;
 mod query;
 mod reads;
 mod restorers;
+mod restores;
 mod sender;
 mod settings;
 mod shared;
@@ -44,6 +46,7 @@ pub use query::{
     DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery, StoreSnapshot,
     TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
+pub use restores::{Restores, TaskRestore};
 pub use settings::Settings;
 pub use state::AppState;
 pub use subscription::{ReadRecord, Subscription};

@@ -21,6 +21,16 @@ impl Reads {
         Reads { topics: topology.subtopologies().iter().map(of).collect(), globals }
     }
 
+    /// Whether a sub-topology fills global stores, which every process does for itself.
+    pub(super) fn is_global(&self, subtopology: usize) -> bool {
+        self.globals.contains(&subtopology)
+    }
+
+    /// The sub-topologies that read a topic.
+    pub(super) fn readers(&self, topic: &TopicName) -> impl Iterator<Item = usize> {
+        self.topics.iter().enumerate().filter(move |(_, topics)| topics.contains(topic)).map(|(sub, _)| sub)
+    }
+
     /// The topics of each sub-topology.
     pub(super) fn by_subtopology(&self) -> &[BTreeSet<TopicName>] {
         &self.topics

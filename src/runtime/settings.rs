@@ -37,6 +37,9 @@ pub struct Settings {
     /// which its own setting can lower. What no part can give back, such as rows of stores in memory, the program itself and
     /// what its closures hold, comes on top.
     pub memory_bytes: u64,
+    /// How long a worker may be at one record or one commit before the process gives its partitions to others and stops with an
+    /// error, where several processes share the work: Kafka's `max.poll.interval.ms`. Half of it is worth a warning.
+    pub stuck_after: Duration,
     /// What stores on disk lie in.
     pub store_engine: store::StoreEngine,
     /// How stores on disk work.
@@ -56,6 +59,7 @@ impl Default for Settings {
             clean_interval: Duration::from_secs(15),
             log: log::LogSettings::default(),
             memory_bytes: 256 << 20,
+            stuck_after: Duration::from_secs(300),
             store_engine: store::StoreEngine::default(),
             stores: store::StoreSettings::default(),
         }

@@ -13,7 +13,7 @@ use super::committed::Committed;
 use super::crew::Crew;
 use super::message::Query;
 use super::reads::Reads;
-use super::{AppState, Position};
+use super::{AppState, Position, Restores};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
@@ -38,6 +38,7 @@ pub(super) struct Shared {
     pub(super) reads: Reads,
     /// Every partition that a task reads.
     pub(super) inputs: Vec<TopicPartition>,
+    pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
     pub(super) runtime: Option<tokio::runtime::Handle>,

@@ -12,6 +12,7 @@ use tidemill_dsl::topology::{ANSWERS_KEPT, TopicKind, TopicPlan, TopicRef};
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
+use super::home::{self, Home};
 use super::housekeeping::Housekeeping;
 use super::keeper::Keeper;
 use super::memory::Shares;
@@ -22,7 +23,7 @@ use super::task_maker::TaskMaker;
 use super::{App, AppState, Position};
 use crate::error::{Error, ErrorKind};
 use crate::log::{Cleanup, EmbeddedLog, Log, Member, MemoryLog, Progress, TopicConfig, TopicSpec};
-use crate::store::Stores;
+use crate::store::{Stores, state_folder};
 
 /// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
 const ADDITIONAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,8 +49,12 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let topics = Arc::new(LogTopics(log.clone()));
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
-    let stores = open_stores(&builder, shares, &plan)?;
+    let home = builder.state_folder.as_deref().map(Home::open).transpose()?;
+    let stores = open_stores(&builder, home.as_ref(), shares, &plan)?;
     let reads = Reads::of(&builder.topology, &builder.application, &names);
+    if log.is_shared() {
+        check_shares(&reads, &topics)?;
+    }
     let all: u32 = plan.tasks.iter().sum();
     let workers = builder.settings.threads.clamp(1, (all as usize).max(1));
     let inputs = reads.partitions(|topic| topics.partitions(topic).unwrap_or(0));
@@ -58,7 +63,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let committed = Committed::new(position(&inputs, &log.progress(&builder.application)?, &*log)?);
     let member = Member {
         application: builder.application.clone(),
-        instance: instance(&builder),
+        instance: home.as_ref().map_or_else(home::random_instance, |home| home.instance().to_owned()),
         topics: reads.shared_topics().into_iter().collect(),
         workers,
     };
@@ -69,6 +74,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         topics,
         settings: builder.settings.tasks.clone(),
         stores,
+        _home: home,
     };
     let shared = Arc::new(Shared {
         application: builder.application,
@@ -87,12 +93,14 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
             .collect(),
         reads,
         inputs,
+        restores: builder.restores,
         state: builder.state,
         runtime: builder.runtime,
     });
     let housekeeping = Housekeeping::start(log.clone(), builder.clock, builder.settings.clean_interval)?;
     let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
-    let (thread, keeper, restored) = Keeper::start(shared.clone(), maker, member, settings)?;
+    let (thread, keeper, restored) =
+        Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after))?;
     tracing::info!(application = shared.application, workers, restored, "the application runs");
     let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), housekeeping);
     Ok(App::new(handle, restored))
@@ -135,16 +143,44 @@ fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
     }
 }
 
-/// Opens the stores on disk, if there are any. The log's lock on the folder covers them.
-fn open_stores(builder: &AppBuilder, shares: Shares, plan: &TopicPlan) -> Result<Option<Stores>, Error> {
-    let Some(Place::Folder(folder)) = &builder.place else { return Ok(None) };
+/// Opens the stores on disk, if there are any.
+fn open_stores(
+    builder: &AppBuilder,
+    home: Option<&Home>,
+    shares: Shares,
+    plan: &TopicPlan,
+) -> Result<Option<Stores>, Error> {
+    let folder = match (&builder.place, home) {
+        (_, Some(home)) => home.stores(&builder.application),
+        // The log's lock on the folder covers them.
+        (Some(Place::Folder(folder)), None) => state_folder(folder, &builder.application),
+        _ => return Ok(None),
+    };
     let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
     let count: usize = on_disk.map(|store| plan.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
     if count == 0 {
         return Ok(None);
     }
-    let (folder, settings) = (folder.join("state").join(&builder.application), &builder.settings);
+    let settings = &builder.settings;
     Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
+}
+
+/// Whether processes can share the work: whoever gets a partition of one topic of a task has to get those of the others.
+fn check_shares(reads: &Reads, topics: &LogTopics) -> Result<(), Error> {
+    let count = |topic: &TopicName| topics.partitions(topic).unwrap_or(0);
+    for (sub, read) in reads.by_subtopology().iter().enumerate().filter(|(sub, _)| !reads.is_global(*sub)) {
+        let mut counts = read.iter().map(|topic| (topic, count(topic)));
+        let Some((first, partitions)) = counts.next() else { continue };
+        if let Some((other, others)) = counts.find(|(_, others)| *others != partitions) {
+            let message = format!(
+                "sub-topology {sub} reads `{first}` with {partitions} partitions and `{other}` with {others}: the group gives \
+                 partitions of equal numbers to one process only where topics have equally many; repartition one of the streams, or \
+                 create the topics alike"
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+    }
+    Ok(())
 }
 
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
@@ -204,9 +240,4 @@ fn config_of(kind: TopicKind) -> TopicConfig {
             TopicConfig { compaction_lag: retention.saturating_add(ADDITIONAL), ..of(Cleanup::Compact) }
         }
     }
-}
-
-/// What tells this process from others of the application.
-fn instance(_builder: &AppBuilder) -> String {
-    "0".into()
 }

@@ -8,6 +8,7 @@ use tidemill_dsl::state::{ByteStore, StoreSpec};
 use tidemill_dsl::topology::{TaskSettings, TaskSpec, Topology};
 
 use super::checkpoints::Checkpoints;
+use super::home::Home;
 use super::shared::LogTopics;
 use crate::error::Error;
 use crate::store::Stores;
@@ -21,6 +22,8 @@ pub(super) struct TaskMaker {
     pub(super) topics: Arc<LogTopics>,
     pub(super) settings: TaskSettings,
     pub(super) stores: Option<Stores>,
+    /// What keeps others away from the stores.
+    pub(super) _home: Option<Home>,
 }
 
 impl TaskMaker {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tidemill_dsl::processor::{GlobalStores, PartitionCounts};
 use tidemill_dsl::record::{TopicName, TopicPartition};
@@ -33,6 +34,10 @@ pub(super) struct Term<'a> {
     /// Whether a share was assigned: it may be empty.
     has_share: bool,
     restored: u64,
+    /// The worker that was warned of last because it is slow.
+    warned: Option<usize>,
+    /// Whether a worker is not waited for at the end, because it may never end.
+    stuck: bool,
 }
 
 /// A revocation that is not answered yet.
@@ -74,7 +79,7 @@ impl<'a> Term<'a> {
     }
 
     fn of(keeper: &'a mut Keeper, membership: Box<dyn Membership>) -> Self {
-        let crew = Arc::new(Crew::of(&*membership, keeper.member.workers));
+        let crew = Arc::new(Crew::of(&*membership, keeper.member.workers, keeper.shared.clock.now()));
         keeper.shared.set_crew(Some(crew.clone()));
         Term {
             keeper,
@@ -88,6 +93,8 @@ impl<'a> Term<'a> {
             leaving: None,
             has_share: false,
             restored: 0,
+            warned: None,
+            stuck: false,
         }
     }
 
@@ -135,16 +142,50 @@ impl<'a> Term<'a> {
                 self.event(event)?;
             }
             self.look_whether_ready();
+            self.look_for_stuck(every)?;
         }
         Ok(())
+    }
+
+    /// A worker that is too long at one record would keep its partitions from everybody: the process leaves, and others go on.
+    fn look_for_stuck(&mut self, every: Option<Duration>) -> Result<(), Error> {
+        if every.is_none() {
+            return Ok(());
+        }
+        let (limit, now) = (self.keeper.stuck_after, self.keeper.shared.clock.now());
+        let Some((worker, since)) = self.crew.slowest(now).filter(|(_, since)| *since > limit / 2) else {
+            return Ok(());
+        };
+        let tasks = self.crew.tasks_of(worker);
+        if since <= limit {
+            if self.warned != Some(worker) {
+                tracing::warn!(
+                    worker,
+                    ?since,
+                    ?tasks,
+                    "a worker has been at one record, or one commit, for a long time"
+                );
+            }
+            self.warned = Some(worker);
+            return Ok(());
+        }
+        self.stuck = true;
+        let tasks: Vec<String> = tasks.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "worker {worker} with the tasks {} has been at one record, or one commit, for {since:?}, longer than \
+             `Settings::stuck_after` ({limit:?}): the process gave its partitions to the others; make the work of a record shorter, or \
+             the limit longer",
+            tasks.join(", ")
+        );
+        Err(Error::new(ErrorKind::TimedOut, message))
     }
 
     fn change(&mut self, change: Change) -> Result<(), Error> {
         match change {
             Change::Assigned(partitions) => {
                 self.has_share = true;
-                self.owned.extend(partitions);
-                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks() }
+                self.owned.extend(partitions.iter().cloned());
+                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks(&partitions) }
             }
             Change::Revoked(partitions) => {
                 self.keeper.rebalancing();
@@ -185,7 +226,7 @@ impl<'a> Term<'a> {
     }
 
     /// Has tasks made ready that are new here.
-    fn take_tasks(&mut self) -> Result<(), Error> {
+    fn take_tasks(&mut self, assigned: &[TopicPartition]) -> Result<(), Error> {
         let placed = self.crew.tasks();
         let new: Vec<TaskId> = self
             .entitled()
@@ -197,10 +238,15 @@ impl<'a> Term<'a> {
         }
         self.keeper.rebalancing();
         // Read now: whoever had the partitions before has committed by now.
-        let progress = Arc::new(self.keeper.shared.log.progress(&self.keeper.shared.application)?);
+        let shared = &self.keeper.shared;
+        let now = shared.clock.now();
+        let progress = Arc::new(shared.log.progress(&shared.application)?);
+        let reached = progress.inputs.iter().filter(|(input, _)| assigned.contains(input));
+        shared.committed.reached(&reached.map(|(input, at)| (input.clone(), *at)).collect());
         for task in new {
             let watched: Arc<Restoring> = Arc::default();
             self.coming.insert(task.clone(), watched.clone());
+            self.keeper.shared.restores.begin(task.clone(), watched.clone(), now);
             if let Some(restorers) = &self.restorers {
                 restorers.add(Job { task, progress: progress.clone(), watched });
             }
@@ -209,6 +255,7 @@ impl<'a> Term<'a> {
     }
 
     fn made(&mut self, task: TaskId, made: Result<Box<ReadyTask>, Error>) -> Result<(), Error> {
+        self.keeper.shared.restores.end(&task);
         let is_wanted = self.coming.get(&task).is_some_and(|restoring| !restoring.is_cancelled());
         if !is_wanted {
             // Its stores are closed before the revocation is answered.
@@ -292,6 +339,12 @@ impl<'a> Term<'a> {
     /// Waits for the threads; leaves when the application was closed.
     fn end(mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         self.coming.values().for_each(|restoring| restoring.cancel());
+        if self.stuck {
+            // Its session is fenced by whoever has its partitions next.
+            self.workers.clear();
+            self.membership.leave()?;
+            return outcome;
+        }
         self.restorers.take();
         for thread in self.workers.drain(..) {
             // It catches its panics.
@@ -300,6 +353,7 @@ impl<'a> Term<'a> {
         let shared = &self.keeper.shared;
         shared.set_crew(None);
         shared.committed.clear();
+        shared.restores.clear();
         // Tasks that were made ready and not adopted hold their stores.
         self.keeper.forget_events();
         match outcome {

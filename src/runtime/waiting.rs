@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tidemill_dsl::record::TopicName;
+use tidemill_dsl::record::{TopicName, TopicPartition};
 use tidemill_dsl::topology::{NodeKind, SinkTopic, Subtopology};
 
 use tokio::sync::watch;
 
 use super::app::Handle;
+use super::crew::Crew;
 use super::shared::Shared;
 use super::{AppState, Position};
 use crate::error::{Error, ErrorKind};
@@ -33,6 +34,9 @@ pub(super) async fn first<A: Future, B: Future>(one: A, other: B) -> First<A::Ou
     })
     .await
 }
+
+/// How often it is asked what other processes have committed: they tell nobody.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Tells that the application has committed, or that its state has changed.
 #[derive(Clone)]
@@ -60,6 +64,35 @@ impl News {
     }
 }
 
+/// Waits until something has happened here, or may have happened in another process.
+pub(super) async fn next_news(handle: &Handle, news: News) -> Result<News, Error> {
+    if !handle.shared.log.is_shared() {
+        return Ok(news.next().await);
+    }
+    let tick = handle.timer.after(LOOK_EVERY, &handle.shared.clock)?;
+    first(news.clone().next(), tick).await;
+    Ok(news)
+}
+
+/// How far the inputs were at the last commit, whichever process made it.
+pub(super) fn position_of_all(shared: &Shared) -> Result<Position, Error> {
+    let mut position = (*shared.committed.position()).clone();
+    if shared.log.is_shared() {
+        // Of what is processed here readers see a commit a moment after the log has it.
+        let crew = shared.crew();
+        let is_here = |input: &TopicPartition| {
+            let of = |crew: &Crew| {
+                shared.reads.readers(&input.topic).any(|sub| crew.worker_of(sub, input.partition).is_some())
+            };
+            crew.as_deref().is_some_and(of)
+        };
+        let progress = shared.log.progress(&shared.application)?;
+        let elsewhere = progress.inputs.iter().filter(|(input, _)| !is_here(input));
+        elsewhere.for_each(|(input, at)| position.reach(input, at.next));
+    }
+    Ok(position)
+}
+
 /// Waits until everything before `bound`, and what followed from it on the way to a sub-topology, is committed.
 ///
 /// Records between sub-topologies have positions of their own: when those of the bound are committed, whatever was made of
@@ -77,7 +110,7 @@ pub(super) async fn reach(handle: &Handle, bound: &Position, subtopology: usize,
     loop {
         loop {
             let over = news.look();
-            if shared.committed.position().covers(&target) {
+            if position_of_all(shared)?.covers(&target) {
                 break;
             }
             if over {
@@ -88,8 +121,8 @@ pub(super) async fn reach(handle: &Handle, bound: &Position, subtopology: usize,
                 Some(alarm) => alarm,
                 none => none.insert(handle.timer.after(limit, &shared.clock)?),
             };
-            match first(news.clone().next(), alarm).await {
-                First::One(_) => {}
+            match first(next_news(handle, news.clone()), alarm).await {
+                First::One(looked) => drop(looked?),
                 First::Other(Ok(())) => return Err(too_late(shared, &target, limit)),
                 First::Other(Err(_)) => return Err(shared.gone()),
             }

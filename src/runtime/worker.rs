@@ -77,6 +77,7 @@ fn work(shared: &Shared, crew: &Crew, post: &Post, executor: &mut Executor) -> R
     let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, BTreeSet::new());
     loop {
         post.held.set(executor.held());
+        post.set_alive(shared.clock.now());
         let messages = post.inbox.take();
         messages.queries.into_iter().try_for_each(|query| query(executor))?;
         wanted.extend(messages.wanted);

@@ -1,6 +1,6 @@
 //! The stores of an application's folder, whichever engine they lie in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{ByteStore, FjallStores, Label, StoreError, StoreErrorKind, StoreSettings};
 
@@ -32,6 +32,11 @@ impl StoreEngine {
             .find(|(_, file)| folder.join(file).exists())
             .map(|(engine, _)| engine)
     }
+}
+
+/// Where in its folder an application has its stores.
+pub(crate) fn state_folder(folder: &Path, application: &str) -> PathBuf {
+    folder.join("state").join(application)
 }
 
 /// The stores in one folder.

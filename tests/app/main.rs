@@ -12,6 +12,7 @@ mod memory;
 mod offset_resets;
 mod positions;
 mod queries;
+mod resets;
 mod restarts;
 mod source_as_changelog;
 mod starts;

@@ -3,5 +3,6 @@
 mod copies;
 mod help;
 mod looks;
+mod resets;
 mod scene;
 mod writes;

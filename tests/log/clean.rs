@@ -226,6 +226,34 @@ fn a_deleted_topic_is_gone_with_its_room_and_another_one_can_have_its_name() {
 }
 
 #[test]
+fn what_an_application_was_before_it_was_reset_stays_forgotten() {
+    let files = SimulatedFiles::new();
+    let log = with_topics(&files);
+    let commit = |log: &EmbeddedLog, next: u64| {
+        let reached = InputProgress { next: Offset::new(next), partition_time: None };
+        let notes = Notes::from([("times".to_owned(), next.to_be_bytes().to_vec())]);
+        let progress = Progress { inputs: [(work(), reached), (kept(), reached)].into(), notes };
+        log.session("app").unwrap().commit(&progress).unwrap();
+        log.session("other").unwrap().commit(&progress).unwrap();
+    };
+    let fill = |log: &EmbeddedLog| (0..100).for_each(|n| append(log, &rows(), Some("k"), Some(&n.to_string())));
+    commit(&log, 3);
+    fill(&log);
+    commit(&log, 4);
+    let told = InputProgress { next: Offset::new(1), partition_time: None };
+    log.set_progress("app", &Progress { inputs: [(kept(), told)].into(), notes: Notes::new() }).unwrap();
+    fill(&log);
+    assert!(clean(&log, 0).rewritten > 0);
+    let expected = Progress { inputs: [(kept(), told)].into(), notes: Notes::new() };
+    for again in [None, Some(open(&files.after_kill()))] {
+        let log = again.as_ref().unwrap_or(&log);
+        assert_eq!(log.progress("app").unwrap(), expected);
+        assert_eq!(log.progress("other").unwrap().inputs[&work()].next, Offset::new(4));
+        assert_eq!(log.progress("other").unwrap().notes.len(), 1);
+    }
+}
+
+#[test]
 fn a_partition_keeps_its_youngest_bytes() {
     let files = SimulatedFiles::new();
     let log = open(&files);

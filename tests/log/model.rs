@@ -43,6 +43,11 @@ enum Op {
         app: usize,
         commit: bool,
     },
+    /// The application is told how far it is, between two sessions.
+    Tell {
+        app: usize,
+        to: usize,
+    },
     Read {
         at: usize,
         from: prop::sample::Index,
@@ -60,7 +65,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         3 => (app.clone(), any::<bool>()).prop_map(|(app, progress)| Op::Commit { app, progress }),
         1 => app.clone().prop_map(|app| Op::Abort { app }),
         1 => app.clone().prop_map(|app| Op::NewSession { app }),
-        1 => (app, any::<bool>()).prop_map(|(app, commit)| Op::AppendBehind { app, commit }),
+        1 => (app.clone(), any::<bool>()).prop_map(|(app, commit)| Op::AppendBehind { app, commit }),
+        1 => (app.clone(), at.clone()).prop_map(|(app, to)| Op::Tell { app, to }),
         5 => (at, any::<prop::sample::Index>(), 0..400_usize).prop_map(|(at, from, bytes_max)| Op::Read { at, from, bytes_max }),
         1 => Just(Op::Reopen),
     ]
@@ -150,6 +156,7 @@ impl<'a> Model<'a> {
             }
             Op::NewSession { app } => self.new_session(*app),
             Op::AppendBehind { app, commit } => self.append_behind(*app, *commit),
+            Op::Tell { app, to } => self.tell(*app, *to),
             Op::Read { at, from, bytes_max } => self.read(*at, from, *bytes_max),
             Op::Reopen if self.durable => self.open(),
             Op::Reopen => {}
@@ -227,6 +234,17 @@ impl<'a> Model<'a> {
         self.apps[app].staged = vec![Vec::new(); PARTITIONS];
         assert_eq!(offset.get(), self.committed[to].len() as u64);
         self.committed[to].extend(values);
+    }
+
+    fn tell(&mut self, app: usize, to: usize) {
+        let reached = InputProgress { next: Offset::new(u64::from(self.written)), partition_time: None };
+        let told = Progress { inputs: [(partition(to), reached)].into(), notes: Notes::new() };
+        let refused = self.log().set_progress(&app.to_string(), &told).unwrap_err();
+        assert_eq!(refused.kind(), LogErrorKind::Invalid);
+        self.apps[app].session = None;
+        self.log().set_progress(&app.to_string(), &told).unwrap();
+        self.apps[app].progress = told;
+        self.new_session(app);
     }
 
     fn read(&self, at: usize, from: &prop::sample::Index, bytes_max: usize) {

@@ -75,7 +75,7 @@ impl Journal {
 impl TaskState {
     /// Takes a step, such as that of a record or of a punctuation, in which user code runs. Where a handler may skip, a step
     /// that failed is taken back and judged; an error is one that fails the task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn attempt(
         &mut self,
         origin: Origin<'_>,

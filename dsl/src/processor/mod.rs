@@ -52,7 +52,7 @@ pub use outputs::{Outputs, PartitionCounts};
 pub use row_context::RowContext;
 pub(crate) use side::{SideOutputs, Takes};
 pub use task_state::{Address, SnapshotError, TaskState};
-pub(crate) use task_state::{HeadRecord, Loaded, TaskParts};
+pub(crate) use task_state::{HeadRecord, TaskParts};
 pub use timers::{PunctuationType, TimerView};
 pub(crate) use timers::{Schedule, Timers};
 pub(crate) use wrapper::Wrapped;

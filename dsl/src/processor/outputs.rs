@@ -181,18 +181,22 @@ impl Outputs {
         let mut bytes = std::mem::take(&mut self.key_buffer);
         bytes.clear();
         self.sent = true;
-        let name = self.topics[topic].name.clone();
-        let has_key = key_serde.write_nullable(key, &mut bytes).map_err(|e| Unwritable::new("key", &name, e))?;
-        let (key_bytes, max) = (bytes.len(), self.record_bytes_max);
-        let write = |out: &mut Vec<u8>| {
-            let start = out.len();
-            let present = value_serde.write_nullable(value, out)?;
-            let size = key_bytes + out.len() - start;
-            if size > max { Err(too_large(size, max)) } else { Ok(present) }
+        let result = match key_serde.write_nullable(key, &mut bytes) {
+            Ok(has_key) => {
+                let (key_bytes, max) = (bytes.len(), self.record_bytes_max);
+                let write = |out: &mut Vec<u8>| {
+                    let start = out.len();
+                    let present = value_serde.write_nullable(value, out)?;
+                    let size = key_bytes + out.len() - start;
+                    if size > max { Err(too_large(size, max)) } else { Ok(present) }
+                };
+                let key = has_key.then_some(&bytes[..]);
+                self.append_with(topic, partition, timestamp, key, headers, write).map_err(|error| ("value", error))
+            }
+            Err(error) => Err(("key", error)),
         };
-        let result = self.append_with(topic, partition, timestamp, has_key.then_some(&bytes[..]), headers, write);
         self.key_buffer = bytes;
-        result.map_err(|e| Unwritable::new("value", &name, e).into())
+        result.map_err(|(part, error)| Unwritable::new(part, &self.topics[topic].name, error).into())
     }
 
     /// Adds a record with a key's bytes and a value that `write` appends; `write` says whether there is one.
@@ -367,6 +371,7 @@ struct Unwritable {
 }
 
 impl Unwritable {
+    #[cold]
     fn new(part: &'static str, topic: &TopicName, cause: SerdeError) -> Self {
         Unwritable { part, topic: topic.clone(), cause }
     }

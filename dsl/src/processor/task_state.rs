@@ -511,16 +511,19 @@ impl TaskState {
     }
 
     /// Takes a store out of its slot, so that its rows can be lent to the nodes below.
+    #[inline]
     pub(crate) fn take_state<S: StateStore>(&mut self, slot: usize) -> Box<S> {
         let any: Box<dyn Any> = self.parts.stores[slot].take().expect("a store is lent only once at a time");
         any.downcast().expect("a slot keeps its type")
     }
 
+    #[inline]
     pub(crate) fn return_store(&mut self, slot: usize, store: Box<dyn StateStore>) {
         self.parts.stores[slot] = Some(store);
     }
 
     /// The place for the changes of a store that was taken out.
+    #[inline]
     pub(crate) fn changelog(&mut self, slot: usize) -> ChangelogOut<'_> {
         let TaskParts { outputs, changelogs, partition, cache_budget, .. } = &mut self.parts;
         let (topic, partition) = (changelogs[slot], *partition);

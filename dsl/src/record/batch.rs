@@ -183,12 +183,13 @@ impl Parts {
     #[inline]
     fn at(bytes: &[u8], at: u32) -> Option<Parts> {
         let fixed = bytes.get(at as usize..)?.first_chunk::<FIXED>()?;
-        let word = |at: usize| i32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
-        let time = i64::from_le_bytes(*fixed.first_chunk::<8>()?);
-        let key = Part { at: at + FIXED as u32, length: word(8) };
-        let value = Part { at: key.end(), length: word(12) };
-        let headers = Part { at: value.end(), length: word(16) };
-        Some(Parts { timestamp: Timestamp::from_millis(time), key, value, headers })
+        let (time, lengths) = fixed.split_first_chunk::<8>()?;
+        let (key, lengths) = lengths.split_first_chunk::<4>()?;
+        let (value, headers) = lengths.split_first_chunk::<4>()?;
+        let key = Part { at: at + FIXED as u32, length: i32::from_le_bytes(*key) };
+        let value = Part { at: key.end(), length: i32::from_le_bytes(*value) };
+        let headers = Part { at: value.end(), length: i32::from_le_bytes(*headers.first_chunk()?) };
+        Some(Parts { timestamp: Timestamp::from_millis(i64::from_le_bytes(*time)), key, value, headers })
     }
 }
 
@@ -365,9 +366,10 @@ impl BatchBuilder {
         write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&timestamp.as_millis().to_le_bytes());
-        self.bytes.extend_from_slice(&length(key).to_le_bytes());
-        self.bytes.extend_from_slice(&[0; 8]);
+        let mut fixed = [0; FIXED];
+        fixed[..8].copy_from_slice(&timestamp.as_millis().to_le_bytes());
+        fixed[8..12].copy_from_slice(&length(key).to_le_bytes());
+        self.bytes.extend_from_slice(&fixed);
         self.bytes.extend_from_slice(key.unwrap_or_default());
         let value_at = self.bytes.len();
         let present = match write(&mut self.bytes) {
@@ -382,10 +384,13 @@ impl BatchBuilder {
             self.bytes.truncate(value_at);
         }
         let headers_at = self.bytes.len();
-        write_headers(headers, &mut self.bytes);
+        if !headers.is_empty() {
+            write_headers(headers, &mut self.bytes);
+        }
         let headers_len = as_length(self.bytes.len() - headers_at);
-        self.bytes[start + 12..start + 16].copy_from_slice(&value_len.to_le_bytes());
-        self.bytes[start + 16..start + 20].copy_from_slice(&headers_len.to_le_bytes());
+        let lengths = &mut self.bytes[start + 12..start + FIXED];
+        lengths[..4].copy_from_slice(&value_len.to_le_bytes());
+        lengths[4..].copy_from_slice(&headers_len.to_le_bytes());
         self.count += 1;
         Ok(())
     }

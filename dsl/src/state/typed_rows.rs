@@ -34,6 +34,9 @@ pub(super) struct WholeRow<'a, V> {
     pub(super) entry: Option<EntryId>,
 }
 
+/// A row's value, if it is there, and its time.
+type Row<V> = (Option<V>, Timestamp);
+
 /// How the rows of a store are kept.
 pub struct Kept {
     /// What the changelog gets.
@@ -173,6 +176,7 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// The row's place; a row that is not there gets one, without a value.
+    #[inline]
     pub(crate) fn claim(&mut self, key: &[u8]) -> Result<CellId, StoreError> {
         self.claim_bytes(key).map(CellId)
     }
@@ -183,11 +187,13 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// The value at a place.
+    #[inline]
     pub(crate) fn value(&self, id: CellId) -> &Option<V> {
         &self.cells.get(id.0).value
     }
 
     /// Value and time of the row at a place.
+    #[inline]
     pub(crate) fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
         let cell = self.cells.get(id.0);
         cell.value.as_ref().map(|value| (value, self.row_time(cell)))
@@ -214,17 +220,21 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// Takes the value out of its place, to be given back changed by `set`.
+    #[inline]
     pub(crate) fn take(&mut self, id: CellId) -> Result<Option<(V, Timestamp)>, StoreError> {
         self.keep_for_scans(id);
         if self.journal.is_some() {
             self.remember_bytes(id.0)?;
         }
-        let time = self.row_time(self.cells.get(id.0));
-        Ok(self.cells.get_mut(id.0).value.take().map(|value| (value, time)))
+        let has_time = self.format.has_time();
+        let cell = self.cells.get_mut(id.0);
+        let time = if has_time { cell.timestamp } else { Timestamp::ZERO };
+        Ok(cell.value.take().map(|value| (value, time)))
     }
 
     /// Sets the row at a place; `None` deletes it. In a cached store what the row was is noted before. The changelog has a
     /// deletion with the time of the record that deletes, as in Kafka Streams: a deleted row has no time of its own.
+    #[inline]
     pub(crate) fn set(
         &mut self,
         id: CellId,
@@ -235,7 +245,8 @@ impl<V: Send + 'static> TypedRows<V> {
         let timestamp = if value.is_none() { out.time().unwrap_or(timestamp) } else { timestamp };
         // The changelog has a deletion with the headers of the record that deletes.
         let of_record = value.is_none() || self.kept_headers == Some(KeptHeaders::OfRecord) || out.gives_headers;
-        self.replace(id, value, timestamp, if of_record { out.headers() } else { &Headers::NONE });
+        let headers = if of_record && self.headers.is_some() { out.headers() } else { &Headers::NONE };
+        self.replace(id, value, timestamp, headers);
         if self.cache.is_some() {
             return self.hold(id.0, out);
         }
@@ -246,27 +257,36 @@ impl<V: Send + 'static> TypedRows<V> {
     #[inline]
     pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
-        // Rows whose time is over are no longer written below.
-        let below = self.below.is_some() && !self.is_over(&self.cells.get(id.0).key);
-        let cell = self.cells.get_mut(id.0);
         if value.is_none() {
             self.emptied.push(id.0);
         }
+        let cell = self.cells.get_mut(id.0);
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
         cell.used = true;
+        if self.below.is_some() || self.headers.is_some() || self.journal.is_some() || self.publishing.is_some() {
+            self.note_replaced(id.0, old, headers);
+        }
+    }
+
+    /// Notes that a row is another now for all who have to know: the bytes below, readers in other threads, and a step that
+    /// may be taken back.
+    fn note_replaced(&mut self, id: u32, old: Row<V>, headers: &Headers) {
+        // Rows whose time is over are no longer written below.
+        let below = self.below.is_some() && !self.is_over(&self.cells.get(id).key);
+        let cell = self.cells.get_mut(id);
         let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
-        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id.0, headers.clone()));
+        let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id, headers.clone()));
         if unflushed {
-            self.unflushed.push(id.0);
+            self.unflushed.push(id);
         }
         if let Some(journal) = &mut self.journal {
             let (old, timestamp, headers) = (Old::Value(old.0), old.1, old_headers);
-            journal.changes.push(RowChange::Row { id: id.0, old, timestamp, headers, unflushed });
+            journal.changes.push(RowChange::Row { id, old, timestamp, headers, unflushed });
         }
         if let Some(publishing) = &mut self.publishing
             && !std::mem::replace(&mut cell.unpublished, true)
         {
-            publishing.changed.push(id.0);
+            publishing.changed.push(id);
         }
     }
 
@@ -274,10 +294,15 @@ impl<V: Send + 'static> TypedRows<V> {
     #[inline]
     fn keep_for_scans(&mut self, id: CellId) {
         if !self.scans.is_empty() {
-            let mut scans = std::mem::take(&mut self.scans);
-            scans.keep(self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
-            self.scans = scans;
+            self.keep_for_open_scans(id);
         }
+    }
+
+    #[cold]
+    fn keep_for_open_scans(&mut self, id: CellId) {
+        let mut scans = std::mem::take(&mut self.scans);
+        scans.keep(self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
+        self.scans = scans;
     }
 
     /// Writes a row to the changelog, now or at the commit.
@@ -316,7 +341,7 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// The cell of a key, brought up from below if need be.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, key: &[u8]) -> Result<Option<u32>, StoreError> {
         match self.cells.find(key) {
             None if self.below.is_some() => self.bring_up(key),
@@ -344,16 +369,19 @@ impl<V: Send + 'static> TypedRows<V> {
         Ok(Some(id))
     }
 
+    #[inline]
     pub(super) fn claim_bytes(&mut self, key: &[u8]) -> Result<u32, StoreError> {
         match self.find(key)? {
             Some(id) => Ok(id),
-            None => {
-                let id = self.cells.insert(Cell::new(key.into(), None, Timestamp::ZERO));
-                // It goes again unless it gets a value.
-                self.emptied.push(id);
-                Ok(id)
-            }
+            None => Ok(self.add_bytes(key)),
         }
+    }
+
+    fn add_bytes(&mut self, key: &[u8]) -> u32 {
+        let id = self.cells.insert(Cell::new(key.into(), None, Timestamp::ZERO));
+        // It goes again unless it gets a value.
+        self.emptied.push(id);
+        id
     }
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {

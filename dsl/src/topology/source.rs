@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::{Fault, OffsetReset, SourceTopics, TopicPattern, TopicRef};
 use crate::processor::{
-    Attempt, DropReason, Flow, HeadRecord, Loaded, Origin, Outlet, ProcessError, Stage, StreamOf, TaskState,
+    Attempt, DropReason, Flow, HeadRecord, Origin, Outlet, ProcessError, Stage, StreamOf, TaskState,
 };
-use crate::record::{Record, Records, StoredRecord, Timestamp};
+use crate::record::{Headers, Record, Records, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::topic::Topic;
 
@@ -185,9 +185,10 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, ProcessError> {
-        let loaded = self.read(stored, partition_time, task)?;
-        let time = loaded.as_ref().map(|(_, _, time, _)| *time);
-        task.head::<K, V>(queue).0 = loaded;
+        let (key, value, headers) = self.read(stored)?;
+        let record = Record { key: &key, value: &value, timestamp: stored.timestamp, headers: &headers };
+        let time = self.time(&record, partition_time, task)?;
+        task.head::<K, V>(queue).0 = time.map(|time| (key, value, time, headers));
         Ok(time)
     }
 
@@ -208,29 +209,21 @@ impl<K: Send + 'static, V: Send + 'static> SourceRunner for SourceNode<K, V> {
     }
 
     fn run_on(&self, queue: usize, run: &mut Run<'_>, task: &mut TaskState) -> Flow {
-        let mut loaded = task.head::<K, V>(queue).0.take();
+        if run.left > 0
+            && let Some((key, value, timestamp, headers)) = task.head::<K, V>(queue).0.take()
+        {
+            self.process_next(Record { key: &key, value: &value, timestamp, headers: &headers }, run, task)?;
+        }
         while run.left > 0
             && let Some(stored) = run.records.peek()
         {
-            let read = match loaded.take() {
-                None => match self.read(&stored, run.partition_time, task) {
-                    Ok(read) => read,
-                    Err(_) => return Ok(()),
-                },
-                head => head,
-            };
-            if let Some((key, value, timestamp, headers)) = read {
-                task.set_offset(run.records.offset());
-                let record = Record { key: &key, value: &value, timestamp, headers: &headers };
-                if self.process(record, run.records, task)? == Attempt::Done {
-                    run.partition_time = run.partition_time.max(Some(timestamp));
-                }
-                run.left -= 1;
-                if (run.stop)(task) {
-                    run.left = 0;
-                }
+            let Ok((key, value, headers)) = self.read(&stored) else { return Ok(()) };
+            let record = Record { key: &key, value: &value, timestamp: stored.timestamp, headers: &headers };
+            let Ok(time) = self.time(&record, run.partition_time, task) else { return Ok(()) };
+            match time {
+                Some(timestamp) => self.process_next(record.with_timestamp(timestamp), run, task)?,
+                None => run.records.advance(),
             }
-            run.records.advance();
         }
         Ok(())
     }
@@ -252,30 +245,55 @@ impl<K: Send + 'static, V: Send + 'static> SourceNode<K, V> {
         })
     }
 
-    /// Gives a record its types and its time; `None` when it is dropped.
+    /// Processes the record that a run stands at, and goes on to the next one.
     #[inline(always)]
-    fn read(
+    fn process_next(&self, record: Record<'_, K, V>, run: &mut Run<'_>, task: &mut TaskState) -> Flow {
+        task.set_offset(run.records.offset());
+        if self.process(record, run.records, task)? == Attempt::Done {
+            run.partition_time = run.partition_time.max(Some(record.timestamp));
+        }
+        run.left -= 1;
+        if (run.stop)(task) {
+            run.left = 0;
+        }
+        run.records.advance();
+        Ok(())
+    }
+
+    /// Gives a record its types.
+    #[inline(always)]
+    fn read(&self, stored: &StoredRecord<'_>) -> Result<(K, V, Headers), ProcessError> {
+        let key = self.key.read_nullable(stored.key).map_err(|cause| unreadable("key", cause))?;
+        let value = self.value.read_nullable(stored.value).map_err(|cause| unreadable("value", cause))?;
+        let headers = stored.headers().map_err(|cause| unreadable("headers", SerdeError::new(cause.to_string())))?;
+        Ok((key, value, headers))
+    }
+
+    /// The time of a record; `None` when it is dropped.
+    #[inline(always)]
+    fn time(
         &self,
-        stored: &StoredRecord<'_>,
+        record: &Record<'_, K, V>,
         partition_time: Option<Timestamp>,
         task: &mut TaskState,
-    ) -> Result<Option<Loaded<K, V>>, ProcessError> {
-        let unreadable = |part, cause| ProcessError::from(LoadError { part, cause });
-        let fail = |part, cause| unreadable(part, cause).at_stage(Stage::Deserialization);
-        let key = self.key.read_nullable(stored.key).map_err(|cause| fail("key", cause))?;
-        let value = self.value.read_nullable(stored.value).map_err(|cause| fail("value", cause))?;
-        let headers = stored.headers().map_err(|cause| fail("headers", SerdeError::new(cause.to_string())))?;
-        let record = Record { key: &key, value: &value, timestamp: stored.timestamp, headers: &headers };
-        let time = self
-            .timestamps
-            .time(&record, partition_time, task.now())
-            .map_err(|reason| unreadable("time", SerdeError::new(reason)).never_skipped())?;
+    ) -> Result<Option<Timestamp>, ProcessError> {
+        let time = self.timestamps.time(record, partition_time, task.now()).map_err(without_time)?;
         if !time.is_valid() {
             task.drop_record(DropReason::InvalidTimestamp);
             return Ok(None);
         }
-        Ok(Some((key, value, time, headers)))
+        Ok(Some(time))
     }
+}
+
+#[cold]
+fn unreadable(part: &'static str, cause: SerdeError) -> ProcessError {
+    ProcessError::from(LoadError { part, cause }).at_stage(Stage::Deserialization)
+}
+
+#[cold]
+fn without_time(reason: &'static str) -> ProcessError {
+    ProcessError::from(LoadError { part: "time", cause: SerdeError::new(reason) }).never_skipped()
 }
 
 /// A stored record cannot be read. The error that carries it names topic, partition and offset.

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use tidemill::log::{LogError, LogErrorKind};
+use tidemill::{Error, ErrorKind};
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -48,6 +49,15 @@ impl From<LogError> for Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(cause: Error) -> Self {
+        match cause.kind() {
+            ErrorKind::Locked => Failure::Locked(cause.to_string()),
+            _ => Failure::Failed(cause.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,7 +65,7 @@ impl fmt::Display for Failure {
             Failure::Failed(message) => f.write_str(message),
             Failure::Locked(message) => write!(
                 f,
-                "{message}; commands that only read (topics, describe, offsets, lag, dump, export) work while an application \
+                "{message}; commands that only read (topics, describe, offsets, lag, dump, export, reset without `--yes`) work while an application \
                  runs, this one writes"
             ),
         }

@@ -8,6 +8,7 @@ mod failure;
 mod folder;
 mod log;
 mod output;
+mod reset;
 mod time;
 
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use clap_complete::Shell;
 
 use failure::Failure;
 
-/// Looks into an application's folder: topics, records, and how far applications are.
+/// Looks into an application's folder, topics, records, how far applications are, and lets them begin again.
 #[derive(Debug, Parser)]
 #[command(name = "tidemill", version, after_help = AFTER, max_term_width = 100)]
 struct Cli {
@@ -30,6 +31,9 @@ enum Command {
     /// The topics of a folder: list, describe, read, make, remove, copy
     #[command(subcommand, after_help = log::AFTER)]
     Log(log::LogCommand),
+
+    /// Let an application begin again: its places, its own topics, its stores
+    Reset(reset::Reset),
 
     /// Print the script that completes this program's words in a shell
     #[command(
@@ -46,6 +50,7 @@ Examples:
   tidemill log topics ./bank-data                        what is there
   tidemill log lag ./bank-data                           how far the applications are
   tidemill log dump ./bank-data movements --value json   the records of a topic
+  tidemill reset ./bank-data bank                        what letting it begin again would do
   tidemill log dump --help                               everything about one command
 
 Exit codes:
@@ -57,6 +62,7 @@ Exit codes:
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Log(command) => command.run(),
+        Command::Reset(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidemill", &mut std::io::stdout());
             Ok(())

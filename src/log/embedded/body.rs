@@ -12,6 +12,7 @@
 //!           7 thinned   partition u32 | base u64 | span u32 | time_max i64 | horizon i64 | crc u32 | length u32 | bytes
 //!           8 gone      first u32 | partitions u32
 //!           9 complete  partition u32 | from u64
+//!           10 forgotten  application
 //! name, application, owner   length u16 | UTF-8
 //! ```
 //! Each entry begins with its number as u8. Little-endian. `cleanup`: 0 delete, 1 compact, 2 both. `retention_ms` and
@@ -21,6 +22,7 @@
 //! `horizon` says from when on their tombstones may go (-1: not decided). `timed`: 1 when `time` counts. `kind` of a note: 0 an
 //! application's, 1 a scope's. Partitions are numbered over all topics of the log; `first` is the number of a topic's
 //! partition 0. Bounds occur in snapshots only. Before the offset of `complete` tombstones were removed.
+//! Nothing is known of a forgotten application, but for the progress and notes in the same body.
 
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ const BOUNDS: u8 = 6;
 const THINNED: u8 = 7;
 const GONE: u8 = 8;
 const COMPLETE: u8 = 9;
+const FORGOTTEN: u8 = 10;
 
 /// The fixed part of records before their bytes that is read again with them: crc and length.
 pub(super) const RECORDS_PREFIX: usize = 8;
@@ -89,6 +92,10 @@ pub(super) fn encode(change: &Change, start: usize, out: &mut Vec<u8>) -> Vec<St
         encode_topic(spec, *first, out);
     }
     let batches = change.batches.iter().map(|(to, batch)| encode_records(*to, batch, start, out)).collect();
+    for application in &change.forgotten {
+        out.push(FORGOTTEN);
+        encode_name(application, out);
+    }
     for step in &change.steps {
         out.push(PROGRESS);
         out.extend_from_slice(&step.partition.0.to_le_bytes());
@@ -241,6 +248,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Body, &'static str> {
                 body.bounds.push((partition, Bounds { start: reader.offset()?, end: reader.offset()? }));
             }
             GONE => body.change.gone.push((reader.partition()?, reader.u32()?)),
+            FORGOTTEN => body.change.forgotten.push(reader.name()?),
             COMPLETE => body.change.complete_from.push((reader.partition()?, reader.offset()?)),
             _ => return Err("an entry has an unknown number"),
         }
@@ -391,6 +399,7 @@ mod tests {
             batches: vec![(PartitionId(5), Arc::new(builder.finish(Offset::new(70))))],
             steps: vec![Step { application: "a".into(), partition: PartitionId(6), progress }],
             notes: vec![note(NoteOwner::Application("a".into())), note(NoteOwner::Scope(String::new()))],
+            forgotten: vec!["b".into()],
             starts: vec![(PartitionId(4), Offset::new(2))],
             gone: vec![(PartitionId(1), 2)],
             complete_from: vec![(PartitionId(5), Offset::new(71))],

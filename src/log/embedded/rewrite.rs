@@ -3,7 +3,7 @@
 //! Rule: whoever reads the new segment knows as much as whoever read the old ones: the state before them, everything that they
 //! changed, and every offset that they took. Only records are fewer, and those of a partition stand in larger batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidemill_dsl::record::{Batch, BatchBuilder, Offset, Timestamp};
@@ -187,6 +187,7 @@ impl Kept {
 #[derive(Default)]
 struct Others {
     change: Change,
+    forgotten: BTreeSet<String>,
     steps: BTreeMap<(String, PartitionId), Step>,
     notes: BTreeMap<(bool, String, String), Note>,
     starts: BTreeMap<PartitionId, Offset>,
@@ -197,6 +198,11 @@ impl Others {
     fn add(&mut self, change: Change) {
         self.change.topics.extend(change.topics);
         self.change.gone.extend(change.gone);
+        for application in change.forgotten {
+            self.steps.retain(|(of, _), _| *of != application);
+            self.notes.retain(|(of_application, owner, _), _| !of_application || *owner != application);
+            self.forgotten.insert(application);
+        }
         for step in change.steps {
             self.steps.insert((step.application.clone(), step.partition), step);
         }
@@ -213,6 +219,7 @@ impl Others {
 
     fn into_change(self) -> Change {
         Change {
+            forgotten: self.forgotten.into_iter().collect(),
             steps: self.steps.into_values().collect(),
             notes: self.notes.into_values().collect(),
             starts: self.starts.into_iter().collect(),

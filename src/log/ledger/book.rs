@@ -164,6 +164,9 @@ impl Book {
         for (partition, batch) in &change.batches {
             self.extend(*partition, batch.base(), batch.count())?;
         }
+        for application in &change.forgotten {
+            self.applications.remove(application);
+        }
         for step in &change.steps {
             let known = self.known(step.partition)?;
             if known.gone {

@@ -38,6 +38,8 @@ pub(in crate::log) struct Change {
     /// New topics, each with the number of its first partition.
     pub(in crate::log) topics: Vec<(TopicSpec, PartitionId)>,
     pub(in crate::log) batches: Vec<(PartitionId, Arc<Batch>)>,
+    /// Applications of which nothing is known any more, but for the steps and notes of this same change.
+    pub(in crate::log) forgotten: Vec<String>,
     pub(in crate::log) steps: Vec<Step>,
     pub(in crate::log) notes: Vec<Note>,
     /// Partitions that now begin later.
@@ -52,6 +54,7 @@ impl Change {
     pub(in crate::log) fn is_empty(&self) -> bool {
         self.topics.is_empty()
             && self.batches.is_empty()
+            && self.forgotten.is_empty()
             && self.steps.is_empty()
             && self.notes.is_empty()
             && self.starts.is_empty()

@@ -57,6 +57,12 @@ macro_rules! log_by_ledger {
             fn progress(&self, application: &str) -> Result<Progress, LogError> {
                 self.0.progress(application)
             }
+            fn members(&self, application: &str) -> Result<Vec<String>, LogError> {
+                self.0.members(application)
+            }
+            fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError> {
+                self.0.set_progress(application, progress)
+            }
             fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
                 self.0.session(application)
             }

@@ -30,6 +30,11 @@ impl Draft {
         at
     }
 
+    /// Lets go of everything that is known of an application but for what is added here.
+    pub(super) fn forget(&mut self, application: &str) {
+        self.change.forgotten.push(application.to_owned());
+    }
+
     /// Adds how far an application is.
     pub(super) fn progress(&mut self, book: &Book, application: &str, progress: &Progress) -> Result<(), LogError> {
         for (input, reached) in &progress.inputs {

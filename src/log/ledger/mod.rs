@@ -325,6 +325,28 @@ impl<K: Keep> Log for Ledger<K> {
         Ok(self.shared.lock().book.progress(application))
     }
 
+    fn members(&self, application: &str) -> Result<Vec<String>, LogError> {
+        let live = self.shared.lock().live.contains_key(application);
+        Ok(live.then(|| "a session of this process".to_owned()).into_iter().collect())
+    }
+
+    fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError> {
+        check_name("an application", application)?;
+        let mut state = self.shared.lock();
+        self.shared.keep.usable()?;
+        if state.live.contains_key(application) {
+            let message =
+                format!("application `{application}` is running: close it first, its next commit would undo this");
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
+        let mut draft = Draft::default();
+        draft.forget(application);
+        draft.progress(&state.book, application, progress)?;
+        let ticket = self.shared.write(&mut state, &draft.finish())?;
+        drop(state);
+        self.shared.keep.settle(ticket, Call::Append)
+    }
+
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
         check_name("an application", application)?;
         let mut state = self.shared.lock();

@@ -95,6 +95,14 @@ impl Log for FrozenLog {
         Ok(Progress::default())
     }
 
+    fn members(&self, _application: &str) -> Result<Vec<String>, LogError> {
+        Ok(Vec::new())
+    }
+
+    fn set_progress(&self, _application: &str, _progress: &Progress) -> Result<(), LogError> {
+        only_read()
+    }
+
     fn wake_at_change(&self, _waker: &Waker) {}
 
     fn session(&self, _application: &str) -> Result<Box<dyn Session>, LogError> {

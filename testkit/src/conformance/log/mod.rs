@@ -5,6 +5,7 @@
 
 mod appends;
 mod durable;
+mod resets;
 mod sessions;
 mod topics;
 mod waiting;
@@ -16,6 +17,7 @@ use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicPar
 
 pub use appends::*;
 pub use durable::*;
+pub use resets::*;
 pub use sessions::*;
 pub use topics::*;
 pub use waiting::*;
@@ -56,6 +58,9 @@ macro_rules! log_conformance {
             an_append_behind_staged_records_comes_after_an_abort
             an_append_behind_a_dropped_session_comes_through
             the_end_watch_is_never_behind
+            who_works_for_an_application_is_known
+            an_application_is_as_far_as_it_is_told
+            a_running_application_is_not_told_how_far_it_is
             waiting_ends_with_a_change
             waiting_ends_with_a_wake
         );
@@ -80,6 +85,7 @@ macro_rules! durable_log_conformance {
             an_opened_log_is_as_it_was_closed
             an_opened_log_goes_on_where_it_ended
             an_opened_log_has_no_open_epoch
+            an_opened_log_has_forgotten_what_was_reset
         );
     };
     (@ $place:expr; $($rule:ident)*) => {
