@@ -109,6 +109,7 @@
 //! # Async
 //!
 //! Tasks run on threads of their own. The `async` functions of [`App`] only wait for them; they need no particular runtime.
+#![cfg_attr(not(feature = "kafka"), forbid(unsafe_code))]
 
 mod clock;
 mod error;

@@ -26,6 +26,7 @@
 //! - [`event_sourcing`]: commands that are decided against a state, and the events that make it.
 //!
 //! No file, socket, clock, thread or async runtime is in here.
+#![forbid(unsafe_code)]
 
 pub mod event_sourcing;
 mod operator;

@@ -39,10 +39,10 @@ impl Origin {
     /// The records that the store reflects when it is restored: a changelog's all, and of a topic those that the task has
     /// processed, as it goes on with the next one.
     pub(super) fn bounds(&self, task: &Task, log: &dyn Log) -> Result<Bounds, Error> {
-        let bounds = log.bounds(self.partition())?;
         Ok(match self {
-            Origin::Changelog(_) => bounds,
-            Origin::Source { queue, .. } => Bounds { end: task.position(*queue), ..bounds },
+            // Another process may have written it up to now.
+            Origin::Changelog(changelog) => log.settled(changelog)?,
+            Origin::Source { queue, input } => Bounds { end: task.position(*queue), ..log.bounds(input)? },
         })
     }
 

@@ -5,6 +5,8 @@
 
 mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod ledger;
 mod membership;
 mod memory;
@@ -123,6 +125,12 @@ pub trait Log: Send + Sync + 'static {
     /// Start and end of the committed records of a partition.
     fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError>;
 
+    /// As [`bounds`](Log::bounds), once it is known of every record written before this call whether it is committed. Whoever takes
+    /// a partition over from another process finds all of its commits before this end.
+    fn settled(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
+        self.bounds(partition)
+    }
+
     /// Committed batches from `from` on, in order: the first one contains `from` (or begins after it, where records were
     /// removed), and together they have at most `bytes_max` bytes, but at least one batch comes when there is one.
     ///
@@ -202,7 +210,8 @@ pub trait Session: Send + Sync {
     /// As [`Log::read`]; with [`OwnRecords::AtOnce`] the session's staged records come too, in their place.
     fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError>;
 
-    /// The offset after the last record that `read` of this session would give.
+    /// The offset after the last record that `read` of this session would give; where own records are seen at the commit, of a
+    /// partition that the session has written, the offset after the last one that it has committed.
     fn end(&self, partition: &TopicPartition) -> Result<Offset, LogError>;
 
     /// Begins to read a partition from `from` on. The result is a shared view of [`Session::end`] that can be asked for every

@@ -105,6 +105,13 @@ impl Keeper {
                         return;
                     }
                 }
+                Err(error)
+                    if error.kind() == ErrorKind::Lost && matches!(*self.shared.state.borrow(), AppState::Closing) =>
+                {
+                    // Whoever has the share now does again what was not committed.
+                    tracing::warn!(application = self.shared.application, %error, "the share was lost before the last commit");
+                    return;
+                }
                 Err(error) => {
                     self.shared.fail(&error);
                     self.tell_first(Err(error));

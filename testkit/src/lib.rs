@@ -31,6 +31,7 @@
 //! [`conformance`] has the suites that the engine's own parts pass, for parts of your own.
 //!
 //! It uses public items of `tidemill` only: what it does, your tests can do.
+#![forbid(unsafe_code)]
 
 pub mod conformance;
 mod driver;

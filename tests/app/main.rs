@@ -8,6 +8,7 @@ mod globals;
 mod housekeeping;
 mod identity;
 mod loops;
+mod membership;
 mod memory;
 mod offset_resets;
 mod positions;

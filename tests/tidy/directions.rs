@@ -109,6 +109,31 @@ fn only_the_kafka_log_names_rdkafka() {
     assert_none(&strays, "speak to Kafka through the log trait; the client is named in src/log/kafka alone");
 }
 
+/// Findings where a file allows what may not be safe.
+fn allowing_unsafe(file: &SourceFile) -> Vec<String> {
+    let code = crate::code::only(&file.text);
+    let lines = code.lines().zip(1..);
+    let allowing = lines.filter(|(line, _)| {
+        ["allow(", "expect(", "warn("].iter().any(|level| line.contains(&format!("{level}unsafe_code")))
+    });
+    allowing.map(|(_, number)| file.at(number, "allows `unsafe_code`")).collect()
+}
+
+#[test]
+fn only_calls_of_the_kafka_client_may_be_unsafe() {
+    let elsewhere = |path: &str| {
+        is_rust_in(path, &["src", "dsl", "testkit", "benches", "xtask"]) && !path.starts_with("src/log/kafka/native/")
+    };
+    let strays = check(elsewhere, allowing_unsafe);
+    assert_none(&strays, "put the call into src/log/kafka/native, with what makes it sound");
+    let crates = ["src/lib.rs", "dsl/src/lib.rs", "dsl/derive/src/lib.rs", "testkit/src/lib.rs"];
+    let forbids = |file: &SourceFile| {
+        let forbidden = file.text.contains("forbid(unsafe_code)");
+        if forbidden { Vec::new() } else { vec![file.at(1, "does not say `forbid(unsafe_code)`")] }
+    };
+    assert_none(&check(|path| crates.contains(&path), forbids), "every crate forbids it in its root");
+}
+
 #[test]
 fn only_the_rocksdb_store_names_rocksdb() {
     // The module bears the crate's name, and has to be declared.
@@ -164,6 +189,13 @@ mod the_checks_find {
         assert_eq!(findings("src/log/embedded/mod.rs", "use super::store::Segments;"), 0);
         assert_eq!(findings("src/runtime/mod.rs", "use crate::{exec, log, store, task};"), 0);
         assert_eq!(findings("src/lib.rs", "pub use crate::runtime::App;"), 0);
+    }
+
+    #[test]
+    fn a_file_that_allows_unsafe_code() {
+        let findings = |text: &str| allowing_unsafe(&SourceFile::new("src/log/a.rs", text)).len();
+        assert_eq!(findings("#![allow(unsafe_code, reason = \"fast\")]\n// allow(unsafe_code)"), 1);
+        assert_eq!(findings("#![forbid(unsafe_code)]"), 0);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! `#[derive(Data)]`: says how a type travels through a topology.
+#![forbid(unsafe_code)]
 
 mod expand;
 mod options;

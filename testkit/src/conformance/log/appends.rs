@@ -23,17 +23,24 @@ pub fn appended_records_get_the_next_offsets(log: &dyn Log) {
     assert!(log.bounds(&t0).unwrap().end.get() > at("e"));
 }
 
-/// Time, key, value and headers are kept, absent ones too.
+/// Time, key, value and headers are kept, absent ones too. A log may refuse times that are far in the future.
 pub fn records_come_back_as_they_were_appended(log: &dyn Log) {
     let (t0, _) = with_topic(log);
+    let mut far = BatchBuilder::default();
+    far.push(Timestamp::from_millis(i64::MAX), Some(b"far"), None, &Headers::NONE);
+    far.push(Timestamp::from_millis(i64::MAX), Some(b"far"), None, &Headers::NONE);
+    let future = log.append(vec![Append { to: t0.clone(), records: far.finish(Offset::ZERO) }], "", Notes::new());
+    let refused = future.as_ref().is_err_and(|error| error.kind() == LogErrorKind::Invalid);
+    assert!(future.is_ok() || refused, "{future:?}");
+    let begin = log.bounds(&t0).unwrap().end;
     let mut builder = BatchBuilder::default();
     builder.push(Timestamp::from_millis(42), Some(b"k"), Some(b"v"), &Headers::default().with("h", "1").with("h", "2"));
     builder.push(Timestamp::from_millis(-1), None, None, &Headers::NONE);
-    builder.push(Timestamp::from_millis(i64::MAX), Some(b""), Some(b""), &Headers::NONE);
+    builder.push(Timestamp::from_millis(1_700_000_000_000), Some(b""), Some(b""), &Headers::NONE);
     let sent = builder.finish(Offset::new(77));
     log.append(vec![Append { to: t0.clone(), records: sent.clone() }], "", Notes::new()).unwrap();
     let mut got = Vec::new();
-    for batch in log.read(&t0, Offset::ZERO, usize::MAX).unwrap() {
+    for batch in log.read(&t0, begin, usize::MAX).unwrap() {
         got.extend_from_slice(batch.bytes());
     }
     assert_eq!(got, sent.bytes());
@@ -86,9 +93,12 @@ pub fn reading_stops_at_the_limit_but_not_before_one_batch(log: &dyn Log) {
         (batches.len(), batches.iter().map(|batch| batch.bytes().len()).sum::<usize>())
     };
     assert_eq!(size(0).0, 1);
-    assert_eq!(size(usize::MAX).0, 10);
+    let (all, bytes_all) = size(usize::MAX);
+    assert!((1..=10).contains(&all) && bytes_all > 1000);
     let (count, bytes) = size(500);
-    assert!((2..10).contains(&count) && bytes <= 500, "{count} batches of {bytes} bytes");
+    // A log may make one batch of what came in several appends.
+    assert!(count == 1 || bytes <= 500, "{count} batches of {bytes} bytes");
+    assert!(count >= 2 || all < 10, "there is room for more than one");
 }
 
 /// At the end there is nothing; beyond it, there is an error.

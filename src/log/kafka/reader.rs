@@ -1,0 +1,429 @@
+//! Reads partitions: what was fetched waits here until somebody takes it, as batches that leave no offset out.
+//!
+//! Rule: the batches of a partition follow each other without a gap from where reading began. What lies between records (the
+//! ends of transactions, records that were compacted away) belongs to the batch before it, or to one without records; so
+//! whoever goes on at a batch's end comes to the end of the partition.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset as At, TopicPartitionList};
+use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
+
+use super::super::{Bounds, LogError, LogErrorKind};
+use super::client;
+use super::fault::{coded, fault, late};
+use super::native::{Fetched, Fetcher, Taken};
+use super::settings::KafkaSettings;
+use super::topics::ends;
+
+/// A batch is cut when it is that long, so that readers get no more than they asked for by much.
+const BATCH_BYTES: usize = 256 << 10;
+/// How long a call waits for records in one go before it looks whether they came to another thread.
+const TURN: Duration = Duration::from_millis(50);
+
+/// A consumer of partitions that it is told.
+pub(super) struct Reader {
+    fetcher: Fetcher,
+    state: Mutex<State>,
+    version: AtomicU64,
+    brokers: String,
+    answer_within: Duration,
+    ahead: usize,
+}
+
+#[derive(Default)]
+struct State {
+    places: BTreeMap<TopicPartition, Place>,
+    /// Counts calls, so that the place that was not asked for the longest time is known.
+    calls: u64,
+    builder: BatchBuilder,
+    distances: Vec<u32>,
+}
+
+/// Where reading is in a partition.
+struct Place {
+    batches: VecDeque<Arc<Batch>>,
+    bytes: usize,
+    /// The offset after the last batch.
+    next: Offset,
+    /// The end as far as it is known; see `Session::follow`.
+    end: Arc<AtomicU64>,
+    paused: bool,
+    failed: Option<RDKafkaErrorCode>,
+    asked_at: u64,
+}
+
+impl Reader {
+    /// A reader for `group`, as whose member it does not count.
+    pub(super) fn new(settings: &KafkaSettings, group: &str, patience: Duration) -> Result<Self, LogError> {
+        let consumer = client::reader(settings, group, patience)?
+            .create_with_context(client::Quiet)
+            .map_err(|error| fault("cannot make a consumer", &error))?;
+        let message = "cannot make a consumer: the client gives it no queue";
+        let fetcher = Fetcher::new(consumer).ok_or_else(|| LogError::new(LogErrorKind::Unavailable, message))?;
+        Ok(Reader {
+            fetcher,
+            state: Mutex::default(),
+            version: AtomicU64::new(1),
+            brokers: settings.brokers.clone(),
+            answer_within: settings.answer_within,
+            ahead: settings.fetch_ahead_bytes.max(1),
+        })
+    }
+
+    /// The consumer behind it.
+    pub(super) fn consumer(&self) -> &rdkafka::consumer::BaseConsumer<client::Quiet> {
+        self.fetcher.consumer()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Start and end of a partition that exists, as its leader says.
+    pub(super) fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
+        ends(self.consumer().client(), partition, &self.brokers, self.answer_within)
+    }
+
+    /// Begins to read a partition at `from`, unless that is where it is read already. The result is the end as it is known.
+    pub(super) fn follow(
+        &self,
+        partition: &TopicPartition,
+        from: Offset,
+        bounds: Bounds,
+    ) -> Result<Arc<AtomicU64>, LogError> {
+        if let Some(place) = self.lock().places.get(partition).filter(|place| place.reaches(from)) {
+            place.end.fetch_max(bounds.end.get(), Ordering::AcqRel);
+            return Ok(place.end.clone());
+        }
+        let end = match self.lock().places.get(partition) {
+            Some(place) => place.end.clone(),
+            None => Arc::default(),
+        };
+        end.fetch_max(bounds.end.get(), Ordering::AcqRel);
+        self.place(partition, from, end.clone())?;
+        if !(bounds.start..=bounds.end).contains(&from) {
+            self.lock().places.get_mut(partition).into_iter().for_each(|place| {
+                place.failed = Some(RDKafkaErrorCode::OffsetOutOfRange);
+            });
+        }
+        Ok(end)
+    }
+
+    /// Puts a partition's place at `from`.
+    fn place(&self, partition: &TopicPartition, from: Offset, end: Arc<AtomicU64>) -> Result<(), LogError> {
+        // What is taken now belongs to the old place; while this is held, nobody takes.
+        let taken = self.fetcher.take(Duration::ZERO);
+        let mut state = self.lock();
+        if state.places.remove(partition).is_some() {
+            self.assign(partition, None)?;
+        }
+        self.assign(partition, Some(from))?;
+        let asked_at = state.calls;
+        let place =
+            Place { batches: VecDeque::new(), bytes: 0, next: from, end, paused: false, failed: None, asked_at };
+        state.add_all(&taken, self.ahead, &self.fetcher);
+        state.places.insert(partition.clone(), place);
+        Ok(())
+    }
+
+    fn assign(&self, partition: &TopicPartition, from: Option<Offset>) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        let done = match from {
+            Some(from) => list
+                .add_partition_offset(&partition.topic, number(partition), At::Offset(from.get().cast_signed()))
+                .and_then(|()| self.consumer().incremental_assign(&list)),
+            None => {
+                list.add_partition(&partition.topic, number(partition));
+                self.consumer().incremental_unassign(&list)
+            }
+        };
+        done.map_err(|error| fault(&format!("cannot read `{partition}`"), &error))
+    }
+
+    /// Stops reading a partition.
+    pub(super) fn unfollow(&self, partition: &TopicPartition) {
+        let _nobody_takes = self.fetcher.take(Duration::ZERO);
+        if self.lock().places.remove(partition).is_some()
+            && let Err(error) = self.assign(partition, None)
+        {
+            tracing::warn!(target: "tidemill::kafka", %partition, %error, "a partition goes on being fetched for nobody");
+        }
+    }
+
+    /// Stops reading the partitions of a topic that are read.
+    pub(super) fn unfollow_topic(&self, topic: &str) {
+        let here: Vec<_> = self.lock().places.keys().filter(|at| &*at.topic == topic).cloned().collect();
+        here.iter().for_each(|partition| self.unfollow(partition));
+    }
+
+    /// Whether a partition is read.
+    pub(super) fn follows(&self, partition: &TopicPartition) -> bool {
+        self.lock().places.contains_key(partition)
+    }
+
+    /// The partition that nobody asked for for the longest time, when more than `most` are read.
+    pub(super) fn superfluous(&self, most: usize) -> Option<TopicPartition> {
+        let state = self.lock();
+        let oldest = state.places.iter().min_by_key(|(_, place)| place.asked_at);
+        oldest.filter(|_| state.places.len() > most).map(|(partition, _)| partition.clone())
+    }
+
+    /// What was fetched of a partition from `from` on, at most `bytes_max` bytes but one batch if there is one. From now on it is
+    /// followed.
+    pub(super) fn fetched(
+        &self,
+        partition: &TopicPartition,
+        from: Offset,
+        bytes_max: usize,
+    ) -> Result<Vec<Arc<Batch>>, LogError> {
+        let mut state = self.lock();
+        state.calls += 1;
+        let calls = state.calls;
+        let Some(place) = state.places.get_mut(partition) else {
+            drop(state);
+            self.place(partition, from, Arc::default())?;
+            return Ok(Vec::new());
+        };
+        place.asked_at = calls;
+        if let Some(code) = place.failed {
+            return Err(coded(&format!("cannot read `{partition}` from {from} on"), code));
+        }
+        if !place.reaches(from) {
+            let end = place.end.clone();
+            drop(state);
+            self.place(partition, from, end)?;
+            return Ok(Vec::new());
+        }
+        let batches = place.take(from, bytes_max);
+        if place.paused && place.bytes < self.ahead / 2 {
+            place.paused = false;
+            resume(&self.fetcher, partition);
+        }
+        Ok(batches)
+    }
+
+    /// As [`fetched`](Self::fetched), but waits for records that are there (`to` is behind `from`), until there are
+    /// `bytes_max` bytes or all up to `to`.
+    pub(super) fn read(
+        &self,
+        partition: &TopicPartition,
+        from: Offset,
+        to: Offset,
+        bytes_max: usize,
+    ) -> Result<Vec<Arc<Batch>>, LogError> {
+        let (mut batches, mut next, mut bytes) = (Vec::new(), from, 0);
+        let mut waited = Duration::ZERO;
+        while next < to && (batches.is_empty() || bytes < bytes_max) {
+            let more = self.fetched(partition, next, bytes_max.saturating_sub(bytes))?;
+            let added: usize = more.iter().map(|batch| batch.bytes().len()).sum();
+            if let Some(last) = more.last() {
+                if !batches.is_empty() && bytes + added > bytes_max {
+                    self.give_back(partition, more);
+                    break;
+                }
+                (next, bytes) = (last.end(), bytes + added);
+                batches.extend(more);
+                waited = Duration::ZERO;
+                continue;
+            }
+            if waited >= self.answer_within {
+                let what = format!("cannot read `{partition}` from {next} on, which ends at {to}");
+                return Err(late(&what, &self.brokers, self.answer_within));
+            }
+            if !self.serve(TURN) {
+                waited += TURN;
+            }
+        }
+        Ok(batches)
+    }
+
+    fn give_back(&self, partition: &TopicPartition, batches: Vec<Arc<Batch>>) {
+        if let Some(place) = self.lock().places.get_mut(partition) {
+            for batch in batches.into_iter().rev() {
+                place.bytes += batch.bytes().len();
+                place.batches.push_front(batch);
+            }
+        }
+    }
+
+    /// Takes in what was fetched; waits for it for `limit` at most. Says whether anything came.
+    pub(super) fn serve(&self, limit: Duration) -> bool {
+        let taken = self.fetcher.take(limit);
+        if taken.is_empty() {
+            return false;
+        }
+        let changed = self.lock().add_all(&taken, self.ahead, &self.fetcher);
+        if changed {
+            self.version.fetch_add(1, Ordering::AcqRel);
+        }
+        true
+    }
+
+    /// Waits until something changed since `seen`, or for `limit`.
+    pub(super) fn wait(&self, seen: u64, limit: Duration) -> u64 {
+        while self.version.load(Ordering::Acquire) == seen {
+            if !self.serve(limit) {
+                break;
+            }
+        }
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Ends a `wait`.
+    pub(super) fn wake(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.fetcher.wake();
+    }
+}
+
+impl State {
+    /// Adds what was taken to the partitions' batches. Says whether any of them went on, or failed.
+    fn add_all(&mut self, taken: &Taken<'_>, ahead: usize, fetcher: &Fetcher) -> bool {
+        let mut changed = false;
+        let mut all = taken.iter().peekable();
+        while let Some(first) = all.next() {
+            let partition = TopicPartition::new(first.topic(), first.partition());
+            let Some(place) = self.places.get_mut(&partition) else { continue };
+            let mut maker = Maker { place, builder: &mut self.builder, distances: &mut self.distances };
+            changed |= maker.add(first);
+            while let Some(more) = all.next_if(|more| more.is_beside(&first)) {
+                changed |= maker.add(more);
+            }
+            maker.cut();
+            if place.bytes > ahead && !place.paused {
+                place.paused = true;
+                pause(fetcher, &partition);
+            }
+        }
+        changed
+    }
+}
+
+/// Makes batches of what was fetched of a partition.
+struct Maker<'a> {
+    place: &'a mut Place,
+    builder: &'a mut BatchBuilder,
+    distances: &'a mut Vec<u32>,
+}
+
+impl Maker<'_> {
+    fn add(&mut self, fetched: Fetched<'_>) -> bool {
+        let at = Offset::new(fetched.offset());
+        match fetched.error() {
+            None if at < self.reached() => return false,
+            None => self.push(at, fetched),
+            Some(_) if fetched.is_end() => {
+                self.cut();
+                self.skip_to(at);
+            }
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.place.failed = Some(RDKafkaErrorCode::OffsetOutOfRange);
+            }
+            Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::UnknownTopicOrPartition)) => {
+                self.place.failed = Some(code);
+            }
+            // The client goes on trying.
+            Some(_) => return false,
+        }
+        true
+    }
+
+    /// The offset after the last record that was added.
+    fn reached(&self) -> Offset {
+        self.distances.last().map_or(self.place.next, |last| self.place.next.plus(u64::from(*last) + 1))
+    }
+
+    fn push(&mut self, at: Offset, record: Fetched<'_>) {
+        if self.builder.size() >= BATCH_BYTES {
+            self.cut();
+        }
+        if at.get() - self.place.next.get() >= u64::from(u32::MAX) {
+            self.cut();
+            self.skip_to(at);
+        }
+        let distance = u32::try_from(at.get() - self.place.next.get()).expect("what is further on was skipped");
+        self.distances.push(distance);
+        record.push_to(self.builder);
+    }
+
+    /// Ends the batch.
+    fn cut(&mut self) {
+        let (base, end) = (self.place.next, self.reached());
+        if end == base {
+            return;
+        }
+        let is_dense = u64::from(self.builder.count()) == end.get() - base.get();
+        let batch = match is_dense {
+            true => self.builder.finish(base),
+            false => self.builder.finish_sparse(base, end, self.distances),
+        };
+        self.distances.clear();
+        self.place.add(batch);
+    }
+
+    /// There is no record before `at`.
+    fn skip_to(&mut self, at: Offset) {
+        if at > self.place.next {
+            let batch = self.builder.finish_sparse(self.place.next, at, &[]);
+            self.place.add(batch);
+        }
+    }
+}
+
+impl Place {
+    fn add(&mut self, batch: Batch) {
+        self.next = batch.end();
+        self.bytes += batch.bytes().len();
+        self.end.fetch_max(self.next.get(), Ordering::AcqRel);
+        self.batches.push_back(Arc::new(batch));
+    }
+
+    /// Whether reading can go on at `from` with what is here or comes next.
+    fn reaches(&self, from: Offset) -> bool {
+        let begin = self.batches.front().map_or(self.next, |first| first.base());
+        (begin..=self.next).contains(&from)
+    }
+
+    fn take(&mut self, from: Offset, bytes_max: usize) -> Vec<Arc<Batch>> {
+        while self.batches.front().is_some_and(|first| first.end() <= from) {
+            self.bytes -= self.batches.pop_front().map_or(0, |batch| batch.bytes().len());
+        }
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(first) = self.batches.front() {
+            bytes += first.bytes().len();
+            if bytes > bytes_max && !taken.is_empty() {
+                break;
+            }
+            self.bytes -= first.bytes().len();
+            taken.extend(self.batches.pop_front());
+        }
+        taken
+    }
+}
+
+fn pause(fetcher: &Fetcher, partition: &TopicPartition) {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(&partition.topic, number(partition));
+    if let Err(error) = fetcher.consumer().pause(&list) {
+        tracing::warn!(target: "tidemill::kafka", %partition, %error, "a partition that is far ahead cannot be paused");
+    }
+}
+
+fn resume(fetcher: &Fetcher, partition: &TopicPartition) {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(&partition.topic, number(partition));
+    if let Err(error) = fetcher.consumer().resume(&list) {
+        tracing::warn!(target: "tidemill::kafka", %partition, %error, "a paused partition cannot be resumed");
+    }
+}
+
+/// A partition's number as the client has it.
+pub(super) fn number(partition: &TopicPartition) -> i32 {
+    i32::try_from(partition.partition).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,302 @@
+//! Writes records, and ends transactions.
+//!
+//! Rule: a call whose outcome is not known is made again until its time is over; after that the transaction's fate is unknown,
+//! and its producer is never used again. The next one of the same id finds out, and ends what was left open.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use tidemill_dsl::record::{Batch, Offset, StoredRecord, TopicPartition};
+
+use super::super::{LogError, LogErrorKind};
+use super::client::{self, Quiet};
+use super::fault::{coded, fault, late};
+use super::reader::number;
+use super::settings::KafkaSettings;
+
+/// How long it is waited for room, or before a call is made again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long one call may take, so that others see meanwhile what was delivered.
+const TURN: Duration = Duration::from_secs(5);
+
+/// Where records went, by the number that each was sent with.
+#[derive(Default)]
+struct Deliveries {
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    /// Offset of the first record and offset after the last one.
+    reached: Vec<Option<(u64, u64)>>,
+    failed: Option<Code>,
+}
+
+impl Deliveries {
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Quiet.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Quiet.error(error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, delivered: &DeliveryResult<'_>, number: usize) {
+        let mut places = self.lock();
+        match delivered {
+            Ok(record) => {
+                let at = u64::try_from(record.offset()).unwrap_or_default();
+                if places.reached.len() <= number {
+                    places.reached.resize(number + 1, None);
+                }
+                let (first, end) = places.reached[number].unwrap_or((at, at + 1));
+                places.reached[number] = Some((first.min(at), end.max(at + 1)));
+            }
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+                places.failed.get_or_insert(code);
+            }
+        }
+    }
+}
+
+/// A producer, with or without transactions.
+pub(super) struct Writer {
+    producer: BaseProducer<Deliveries>,
+    brokers: String,
+    limit: Duration,
+}
+
+impl Writer {
+    /// A producer without transactions.
+    pub(super) fn plain(settings: &KafkaSettings) -> Result<Self, LogError> {
+        Writer::with(client::producer(settings)?, settings)
+    }
+
+    /// A producer with transactions. Every earlier one of this id is fenced, and what it left open is ended.
+    pub(super) fn transactional(settings: &KafkaSettings, id: &str) -> Result<Self, LogError> {
+        let writer = Writer::with(client::transactions(settings, id)?, settings)?;
+        let what = format!("cannot begin to write as `{id}`");
+        writer.repeat(&what, |turn| writer.producer.init_transactions(turn)).map_err(Failed::cause)?;
+        Ok(writer)
+    }
+
+    fn with(config: rdkafka::ClientConfig, settings: &KafkaSettings) -> Result<Self, LogError> {
+        let producer = config
+            .create_with_context(Deliveries::default())
+            .map_err(|error| fault("cannot make a producer", &error))?;
+        Ok(Writer { producer, brokers: settings.brokers.clone(), limit: settings.answer_within })
+    }
+
+    /// Sends the records of a batch to a partition; their deliveries count for `number`.
+    pub(super) fn send(&self, to: &TopicPartition, number: usize, records: &Batch) -> Result<(), LogError> {
+        let mut sent = Ok(());
+        let each = |_: Offset, record: StoredRecord<'_>| {
+            if sent.is_ok() {
+                sent = self.send_one(to, number, &record);
+            }
+            Ok::<_, Infallible>(())
+        };
+        match records.for_each(each) {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+        self.producer.poll(Duration::ZERO);
+        sent
+    }
+
+    fn send_one(&self, to: &TopicPartition, number: usize, record: &StoredRecord<'_>) -> Result<(), LogError> {
+        let mut sending = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&to.topic, number)
+            .partition(self::number(to))
+            .timestamp(time_of(record));
+        sending.key = record.key;
+        sending.payload = record.value;
+        sending.headers = headers_of(record)?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.producer.send(sending) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), again)) if waited < self.limit => {
+                    sending = again;
+                    self.producer.poll(PAUSE);
+                    waited += PAUSE;
+                }
+                Err((error, _)) => return Err(fault(&format!("cannot write to `{to}`"), &error)),
+            }
+        }
+    }
+
+    /// Waits until everything sent is where it should be; an error if something is not.
+    pub(super) fn flush(&self) -> Result<(), Failed> {
+        let what = "cannot write records";
+        match self.producer.flush(self.limit) {
+            Ok(()) => {}
+            Err(KafkaError::Flush(Code::OperationTimedOut)) => {
+                return Err(Failed::Unknown(late(what, &self.brokers, self.limit)));
+            }
+            Err(error) => return Err(Failed::Unknown(fault(what, &error))),
+        }
+        self.delivered()
+    }
+
+    /// An error if something could not be delivered.
+    pub(super) fn delivered(&self) -> Result<(), Failed> {
+        let failed = self.producer.context().lock().failed;
+        failed.map_or(Ok(()), |code| Err(Failed::Abortable(coded("cannot write records", code))))
+    }
+
+    /// Where the records of a number went: the first one's offset and the offset after the last one.
+    pub(super) fn reached(&self, number: usize) -> Option<(Offset, Offset)> {
+        let places = self.producer.context().lock();
+        let (first, end) = places.reached.get(number).copied().flatten()?;
+        Some((Offset::new(first), Offset::new(end)))
+    }
+
+    /// Forgets where records went.
+    pub(super) fn forget(&self) {
+        *self.producer.context().lock() = Places::default();
+    }
+
+    pub(super) fn begin(&self) -> Result<(), Failed> {
+        self.repeat("cannot begin a transaction", |_| self.producer.begin_transaction())
+    }
+
+    /// Adds offsets of a group to the transaction.
+    pub(super) fn send_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Failed> {
+        let send = |turn| self.producer.send_offsets_to_transaction(offsets, group, turn);
+        self.repeat("cannot commit offsets in a transaction", send)
+    }
+
+    pub(super) fn commit(&self) -> Result<(), Failed> {
+        self.repeat("cannot commit a transaction", |turn| self.producer.commit_transaction(turn))
+    }
+
+    /// Ends the transaction without its records.
+    pub(super) fn abort(&self) -> Result<(), Failed> {
+        let aborted = self.repeat("cannot abort a transaction", |turn| self.producer.abort_transaction(turn));
+        self.producer.poll(Duration::ZERO);
+        self.forget();
+        aborted
+    }
+
+    /// Makes the same call again as long as the client says that it can be, and there is time.
+    fn repeat(&self, what: &str, call: impl Fn(Duration) -> KafkaResult<()>) -> Result<(), Failed> {
+        let mut left = self.limit;
+        loop {
+            let turn = left.min(TURN);
+            let error = match call(turn) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let used = match error.rdkafka_error_code() {
+                Some(Code::OperationTimedOut) => turn,
+                _ => PAUSE,
+            };
+            left = left.saturating_sub(used);
+            match Verdict::of(&error) {
+                Verdict::Again if !left.is_zero() => self.producer.poll(PAUSE),
+                Verdict::Again => return Err(Failed::Unknown(late(what, &self.brokers, self.limit))),
+                Verdict::Abort => return Err(Failed::Abortable(self.cause(what, &error))),
+                Verdict::Over => return Err(Failed::Unknown(self.cause(what, &error))),
+            }
+        }
+    }
+
+    /// What was wrong first: the transaction's own words come after those of its records.
+    fn cause(&self, what: &str, error: &KafkaError) -> LogError {
+        let delivery = self.producer.context().lock().failed;
+        match delivery {
+            Some(code) if code != Code::PurgeQueue && code != Code::PurgeInflight => {
+                coded("cannot write records", code)
+            }
+            _ => match error {
+                KafkaError::Transaction(cause) => {
+                    let kind = coded("", cause.code()).kind();
+                    LogError::new(kind, format!("{what}: {}", cause.string()))
+                }
+                _ => fault(what, error),
+            },
+        }
+    }
+}
+
+/// Why a step of a transaction was not done.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The transaction can only be aborted; the producer can go on.
+    Abortable(LogError),
+    /// Nobody knows what became of it, or another producer has its id: this one is of no use any more.
+    Unknown(LogError),
+}
+
+impl Failed {
+    /// What went wrong, for those who have lost nothing by it.
+    pub(super) fn cause(self) -> LogError {
+        match self {
+            Failed::Abortable(error) | Failed::Unknown(error) => error,
+        }
+    }
+}
+
+/// What the client says about a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Again,
+    Abort,
+    Over,
+}
+
+impl Verdict {
+    fn of(error: &KafkaError) -> Verdict {
+        match error {
+            KafkaError::Transaction(error) if error.is_fatal() => Verdict::Over,
+            KafkaError::Transaction(error) if error.txn_requires_abort() => Verdict::Abort,
+            KafkaError::Transaction(error) if error.is_retriable() => Verdict::Again,
+            KafkaError::Flush(Code::OperationTimedOut) => Verdict::Again,
+            _ => Verdict::Over,
+        }
+    }
+}
+
+/// The client takes the time 0 for the present, so a record of the first millisecond of 1970 goes into the second one.
+fn time_of(record: &StoredRecord<'_>) -> i64 {
+    match record.timestamp.as_millis() {
+        0 => 1,
+        millis => millis,
+    }
+}
+
+fn headers_of(record: &StoredRecord<'_>) -> Result<Option<OwnedHeaders>, LogError> {
+    if !record.has_headers() {
+        return Ok(None);
+    }
+    let corrupt = |cause| LogError::new(LogErrorKind::Corrupt, "a record's headers are no headers").with_source(cause);
+    let headers = record.headers().map_err(corrupt)?;
+    let mut owned = OwnedHeaders::new();
+    for (key, value) in headers.iter() {
+        owned = owned.insert(Header { key, value });
+    }
+    Ok(Some(owned))
+}
