@@ -116,7 +116,9 @@ impl<E: 'static> Serde<E> for Tagged<E> {
             Value::Object(fields) => fields,
             Value::Null => Map::new(),
             _ => {
-                return Err(SerdeError::new(format!("event `{tag}` has no fields: make it a struct with named fields")));
+                return Err(SerdeError::new(format!(
+                    "event `{tag}` has no fields: make it a struct with named fields"
+                )));
             }
         };
         fields.insert(TYPE.into(), tag.as_str().into());
