@@ -2,6 +2,8 @@
 
 mod conformance;
 mod prefixed;
+mod support;
+mod support_tests;
 
 /// The brokers to test with.
 fn brokers() -> String {
