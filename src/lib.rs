@@ -89,7 +89,7 @@
 //! | [`serde`] | how values become bytes: Kafka's formats, JSON, [`Data`](serde::Data) and its derive |
 //! | [`state`] | stores: [`Store`](state::Store), how they are kept ([`StoreSpec`](state::StoreSpec)), what changelogs get |
 //! | [`topology`] | the explicit graph below the verbs; its description, its pictures, its [faults](topology::Fault) |
-//! | [`event_sourcing`] | commands decided against a state: [`Aggregate`](event_sourcing::Aggregate), its events, refusals and replies |
+//! | [`event_sourcing`] | commands decided against a state: [`Aggregate`](event_sourcing::Aggregate), its events, refusals and replies; repositories |
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
@@ -114,6 +114,7 @@
 
 mod clock;
 mod error;
+pub mod event_sourcing;
 pub mod exec;
 pub mod log;
 pub mod plan;
@@ -134,7 +135,7 @@ pub use runtime::{
 };
 
 // Describing what it computes.
-pub use tidemill_dsl::{Topic, event_sourcing, processor, record, serde, state, stream, topology, window};
+pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
 
 /// The guides are programs: what they show compiles and runs.
 #[cfg(doctest)]

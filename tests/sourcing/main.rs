@@ -5,4 +5,6 @@ mod asks;
 mod decisions;
 mod model;
 mod orders;
+mod repository;
 mod topologies;
+mod users;
