@@ -1,6 +1,7 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod interop;
 mod prefixed;
 mod support;
 mod support_tests;
