@@ -93,6 +93,7 @@
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | [`plan`] | what an application needs before it starts: topics, and permissions on Kafka |
 //! | [`reset`] | lets an application begin again |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
@@ -116,6 +117,7 @@ mod error;
 pub mod event_sourcing;
 pub mod exec;
 pub mod log;
+pub mod plan;
 pub mod prelude;
 pub mod reset;
 mod runtime;
