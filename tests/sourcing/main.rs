@@ -3,6 +3,7 @@
 mod account;
 mod asks;
 mod decisions;
+mod instances;
 mod model;
 mod orders;
 mod repository;
