@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind};
 use crate::log::{InputProgress, Log, Progress, offset_at};
 use crate::store::{PROCESS_LOCK, state_folder};
 
-
 /// Where an application is in an input, and where it will begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputReset {

@@ -37,13 +37,14 @@ impl Home {
             Error::new(ErrorKind::Unavailable, message)
         };
         files.create_folder().map_err(|cause| cannot("make files", cause))?;
-        let lock = files.lock(PROCESS_LOCK).map_err(|cause| cannot("lock `process.lock`", cause))?.ok_or_else(|| {
-            let message = format!(
-                "the state folder `{}` is another process's: stop that, or give each process a folder of its own",
-                folder.display()
-            );
-            Error::new(ErrorKind::Locked, message)
-        })?;
+        let lock =
+            files.lock(PROCESS_LOCK).map_err(|cause| cannot("lock `process.lock`", cause))?.ok_or_else(|| {
+                let message = format!(
+                    "the state folder `{}` is another process's: stop that, or give each process a folder of its own",
+                    folder.display()
+                );
+                Error::new(ErrorKind::Locked, message)
+            })?;
         let instance = match read_instance(&files).map_err(|cause| cannot("read `instance`", cause))? {
             Some(instance) => instance,
             None => new_instance(&files).map_err(|cause| cannot("write `instance`", cause))?,
