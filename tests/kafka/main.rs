@@ -1,6 +1,7 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod membership;
 mod prefixed;
 
 /// The brokers to test with.
