@@ -139,9 +139,8 @@ fn a_process_that_is_started_again_has_what_it_had() {
 }
 
 /// Who does not look for too long loses its share, and commits nothing more.
-#[test]
-fn a_process_that_is_silent_loses_its_share() {
-    for protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+fn a_silent_process_loses_its_share(protocol: GroupProtocol) {
+    {
         let prefix = crate::prefix();
         let log = with_topics(&prefix, protocol);
         let mut silent = Process::join(&log, &prefix, "one");
@@ -163,6 +162,16 @@ fn a_process_that_is_silent_loses_its_share() {
         assert!(log.read(&input, Offset::ZERO, 1000).unwrap().iter().all(|batch| batch.count() == 0), "aborted");
         other.leave();
     }
+}
+
+#[test]
+fn a_silent_process_loses_its_share_where_brokers_decide() {
+    a_silent_process_loses_its_share(GroupProtocol::Consumer);
+}
+
+#[test]
+fn a_silent_process_loses_its_share_where_a_member_decides() {
+    a_silent_process_loses_its_share(GroupProtocol::Classic);
 }
 
 /// What is committed belongs to who holds the partition; a session of the new owner goes on there.
