@@ -1,6 +1,8 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod interop;
+mod membership;
 mod prefixed;
 mod support;
 mod support_tests;
