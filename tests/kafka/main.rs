@@ -2,6 +2,7 @@
 
 mod conformance;
 mod interop;
+mod membership;
 mod own_topics;
 mod prefixed;
 mod support;
