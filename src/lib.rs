@@ -125,10 +125,10 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    App, AppBuilder, AppState, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position, Posted, Queryable,
-    ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StoreQuery,
-    StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery,
-    WatchQuery, WindowQuery, WindowedRows,
+    Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position,
+    Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows,
+    StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore,
+    VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.

@@ -19,7 +19,7 @@ const RECORDS: u32 = 100_000;
 /// Distinct keys of the counts.
 const KEYS: u64 = 10_000;
 /// Distinct keys of the operators with windows.
-const WINDOW_KEYS: u64 = 1_000;
+const WINDOW_KEYS: u64 = 100_000;
 
 fn show_allocations() {
     for (name, mut bench) in [("stateless", Bench::stateless()), ("count", Bench::count())] {

@@ -40,6 +40,11 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// How far apart the records of a key are on average.
+const fn mean_distance(keys: u64) -> Duration {
+    ms(keys / PER_MILLI)
+}
+
 impl Stateful {
     fn new(keys: u64, describe: impl FnOnce(&StreamsBuilder)) -> Self {
         let builder = StreamsBuilder::new();
@@ -50,60 +55,59 @@ impl Stateful {
         Stateful { task, inputs, next: 0, keys, seed: 1 }
     }
 
-    /// A count per key and window of a second.
+    /// A count per key and window, in which a key has ten records.
     pub(crate) fn windowed_count(keys: u64) -> Self {
         const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
         Stateful::new(keys, |b| {
-            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Tumbling::of(ms(1_000)));
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Tumbling::of(ms(keys)));
             windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
                 black_box((key, count));
             });
         })
     }
 
-    /// A count per key and window of a second, one of which begins every 200 ms.
+    /// As `windowed_count`, with five windows at a time.
     pub(crate) fn hopping_count(keys: u64) -> Self {
         const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
         Stateful::new(keys, |b| {
-            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Hopping::of(ms(1_000), ms(200)));
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Hopping::of(ms(keys), ms(keys / 5)));
             windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
                 black_box((key, count));
             });
         })
     }
 
-    /// A count per key of the records at most 100 ms apart.
+    /// A count per key of the records that lie close together: as far apart as those of a key are on average.
     pub(crate) fn sliding_count(keys: u64) -> Self {
         const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
         Stateful::new(keys, |b| {
-            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Sliding::of(ms(100)));
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Sliding::of(mean_distance(keys)));
             windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
                 black_box((key, count));
             });
         })
     }
 
-    /// A count per key and session, which a pause of 100 ms ends.
+    /// A count per key and session, which a pause ends as long as the records of a key are apart on average.
     pub(crate) fn session_count(keys: u64) -> Self {
         const COUNTS: SessionStore<u64, i64> = SessionStore::of("counts");
         Stateful::new(keys, |b| {
-            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Session::gap(ms(100)));
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Session::gap(mean_distance(keys)));
             windowed.count_with(Materialized::sessions(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
                 black_box((key, count));
             });
         })
     }
 
-    /// Two streams, records of a key at most 100 ms apart.
+    /// Two streams; records of a key meet if they are no further apart than two of the key are on average.
     pub(crate) fn join_streams(keys: u64) -> Self {
         Stateful::new(keys, |b| {
             let (left, right) = (b.stream(&LEFT), b.stream(&RIGHT));
             let kept = StreamJoined::store("joined").in_memory();
-            left.join_stream_with(&right, JoinWindows::of(ms(100)), kept, |left, right| left ^ right).for_each(
-                |key, both| {
+            left.join_stream_with(&right, JoinWindows::of(mean_distance(keys)), kept, |left, right| left ^ right)
+                .for_each(|key, both| {
                     black_box((key, both));
-                },
-            );
+                });
         })
     }
 
@@ -113,9 +117,11 @@ impl Stateful {
             let (left, right) = (b.stream(&LEFT), b.stream(&RIGHT));
             let kept = StreamJoined::store("joined").in_memory();
             let join = |left: Option<&u64>, right: Option<&u64>| left.unwrap_or(&0) ^ right.unwrap_or(&0);
-            left.outer_join_stream_with(&right, JoinWindows::of(ms(100)), kept, join).for_each(|key, both| {
-                black_box((key, both));
-            });
+            left.outer_join_stream_with(&right, JoinWindows::of(mean_distance(keys)), kept, join).for_each(
+                |key, both| {
+                    black_box((key, both));
+                },
+            );
         })
     }
 

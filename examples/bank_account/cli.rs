@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     ///
     /// Each form has topics and accounts of its own, so both can lie in one folder: a file that was read by the one is new
     /// to the other.
-    #[arg(long, value_enum, default_value_t = Form::Join)]
+    #[arg(long, value_enum, default_value_t = Form::EventSourced)]
     pub(crate) topology: Form,
 
     /// Print one JSON object a line
@@ -61,7 +61,7 @@ Examples:
   bank_account monday.jsonl tuesday.jsonl            two files, one after the other
   bank_account monday.jsonl                          again: nothing is applied twice
   echo '{\"account\":\"alice\",\"amount\":-5}' | bank_account -    one more operation
-  bank_account --topology single-step --json ops.jsonl | head
+  bank_account --topology join --json ops.jsonl | head
 
 Exit codes: 0 done; 1 an error, which says what to do next; 130 and 143 ended by Ctrl-C or SIGTERM: everything up to
 there is kept.";

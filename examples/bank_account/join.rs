@@ -3,7 +3,7 @@
 //! A join reads the table and does not wait for it. That every operation still sees what the one before it did rests on
 //! two things: on the embedded log a task sees its own records at once, and each operation is later than the one before
 //! it, so a movement, which has its operation's time, goes before the next operation. On another log the first does not
-//! hold; the form with a single step needs neither.
+//! hold; `event_sourced` needs neither.
 
 use tidemill::Topic;
 use tidemill::record::{Record, Timestamp};

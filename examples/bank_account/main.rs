@@ -5,10 +5,10 @@
 //! ```
 
 mod cli;
+mod event_sourced;
 mod join;
 mod model;
 mod print;
-mod single_step;
 #[path = "../support/mod.rs"]
 mod support;
 mod topology;

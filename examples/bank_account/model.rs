@@ -39,7 +39,7 @@ impl Operation {
 }
 
 impl Movement {
-    fn refused(reason: &str) -> Movement {
+    pub(crate) fn refused(reason: &str) -> Movement {
         Movement { amount: 0, error: Some(reason.to_owned()) }
     }
 }

@@ -6,15 +6,15 @@ use tidemill::state::Store;
 use tidemill::topology::{Topology, TopologyErrors};
 
 use crate::model::{Account, Movement, Operation};
-use crate::{join, single_step};
+use crate::{event_sourced, join};
 
 /// Which form of the bank runs. Each has an application id, topics and stores of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
+    /// Each operation is decided against its account in one step, which keeps the account too.
+    EventSourced,
     /// Movements are summed up into a table of accounts, and operations are joined with that table.
     Join,
-    /// One stateful step reads the account, decides, and writes the account.
-    SingleStep,
 }
 
 /// A bank: what runs, and where its operations come in and its results lie.
@@ -37,12 +37,12 @@ impl Form {
                 movements: join::MOVEMENTS,
                 accounts: join::ACCOUNTS,
             },
-            Form::SingleStep => Bank {
-                application: "bank-step",
-                topology: single_step::topology()?,
-                operations: single_step::OPERATIONS,
-                movements: single_step::MOVEMENTS,
-                accounts: single_step::ACCOUNTS,
+            Form::EventSourced => Bank {
+                application: "bank",
+                topology: event_sourced::topology()?,
+                operations: event_sourced::OPERATIONS.topic().clone(),
+                movements: event_sourced::MOVEMENTS,
+                accounts: event_sourced::ACCOUNTS,
             },
         })
     }

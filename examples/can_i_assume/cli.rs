@@ -6,7 +6,8 @@ use clap::Parser;
 ///
 /// Deposits of 10, then a withdrawal of all of them, on one account. Operations are joined with a table of balances, which is
 /// made of the movements that come out of the join. The explorer goes through every order of things that a backend permits, and
-/// says whether the withdrawal is ever refused; and the same for a topology that does everything in one step.
+/// says whether the withdrawal is ever refused; and the same for a topology that decides and keeps
+/// the balance in one step, `event_sourced`.
 #[derive(Debug, Parser)]
 #[command(name = "can_i_assume", after_long_help = AFTER, max_term_width = 100)]
 pub(crate) struct Cli {

@@ -32,13 +32,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cli = Cli::parse();
     let deposits = i64::from(cli.operations) - 1;
     let operations: Vec<i64> = (0..deposits).map(|_| 10).chain([-10 * deposits]).collect();
-    let (join, single_step) = (topology::join()?, topology::single_step()?);
+    let (join, event_sourced) = (topology::join()?, topology::event_sourced()?);
     let in_driver = [
         ("join", refused_in_driver(&join, &operations)),
-        ("single step", refused_in_driver(&single_step, &operations)),
+        ("event sourced", refused_in_driver(&event_sourced, &operations)),
     ];
     let mut rows = Vec::new();
-    for (name, topology) in [("join", &join), ("single step", &single_step)] {
+    for (name, topology) in [("join", &join), ("event sourced", &event_sourced)] {
         for backend in backends() {
             rows.push(Row { topology: name, report: explore(topology, backend, &operations, cli.crashes) });
         }
@@ -148,16 +148,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_join_is_safe_on_the_embedded_log_only_and_the_single_step_everywhere() {
+    fn the_join_is_safe_on_the_embedded_log_only_and_event_sourcing_everywhere() {
         let operations = [10, 10, -20];
         let verdict =
             |topology: &Topology, backend| explore(topology, backend, &operations, 0).verdict(QUESTION).name();
-        let (join, single_step) = (topology::join().unwrap(), topology::single_step().unwrap());
+        let (join, event_sourced) = (topology::join().unwrap(), topology::event_sourced().unwrap());
         assert!(!refused_in_driver(&join, &operations), "a unit test says yes");
         for backend in backends() {
             let expected = if backend == Backend::Embedded { "Holds" } else { "Fails" };
             assert_eq!(verdict(&join, backend), expected, "{backend}");
-            assert_eq!(verdict(&single_step, backend), "Holds", "{backend}");
+            assert_eq!(verdict(&event_sourced, backend), "Holds", "{backend}");
         }
     }
 

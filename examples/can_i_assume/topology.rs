@@ -1,4 +1,4 @@
-//! The bank in two forms: operations against a table that is made of what they become, and one processor that does both.
+//! The bank in two forms: operations against a table that is made of what they become, and one step that does both.
 
 use serde::{Deserialize, Serialize};
 use tidemill::prelude::*;
@@ -6,6 +6,7 @@ use tidemill::prelude::*;
 pub(crate) const OPERATIONS: Topic<String, i64> = Topic::of("operations");
 pub(crate) const MOVEMENTS: Topic<String, Movement> = Topic::of("movements");
 const BALANCES: Store<String, i64> = Store::of("balances");
+const ACCOUNTS: Store<String, Account> = Store::of("accounts");
 
 /// What became of an operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
@@ -38,22 +39,32 @@ pub(crate) fn join() -> Result<Topology, TopologyErrors> {
     builder.build()
 }
 
-/// One processor reads the balance, decides, and writes the balance.
-pub(crate) fn single_step() -> Result<Topology, TopologyErrors> {
+/// One step reads the balance, decides, and keeps the balance.
+pub(crate) fn event_sourced() -> Result<Topology, TopologyErrors> {
     let builder = StreamsBuilder::new();
-    builder.add_store(StoreSpec::plain(&BALANCES));
-    builder.stream(&OPERATIONS).process(|| Decide, &[&BALANCES]).named("decide").to(&MOVEMENTS);
+    let accounts = builder.stream(&OPERATIONS).event_sourced(&ACCOUNTS).named("decide");
+    let refused = accounts.refusals().map_values(|_| Movement { amount: 0, refused: true });
+    accounts.events().merge(&refused).to(&MOVEMENTS);
     builder.build()
 }
 
-struct Decide;
+/// The balance of an account.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Data)]
+#[data(json)]
+struct Account(i64);
 
-impl Processor<String, i64, String, Movement> for Decide {
-    fn process(&mut self, operation: Record<'_, String, i64>, ctx: &mut Context<'_, String, Movement>) -> Flow {
-        let mut balances = ctx.store(&BALANCES)?;
-        let balance = balances.get(operation.key)?.copied().unwrap_or(0);
-        let movement = Movement::of(*operation.value, balance);
-        balances.put(operation.key, balance + movement.amount, operation.timestamp)?;
-        ctx.forward(operation.with_value(&movement))
+impl Aggregate for Account {
+    type Key = String;
+    type Command = i64;
+    type Event = Movement;
+    type Refusal = ();
+
+    fn decide(&self, amount: &i64, _: &CommandContext<'_, String>) -> Result<Vec<Movement>, ()> {
+        let movement = Movement::of(*amount, self.0);
+        if movement.refused { Err(()) } else { Ok(vec![movement]) }
+    }
+
+    fn evolve(&mut self, movement: &Movement) {
+        self.0 += movement.amount;
     }
 }

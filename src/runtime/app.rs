@@ -11,6 +11,8 @@ use tidemill_dsl::serde::Data;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::answers::Answers;
+use super::ask::AskNames;
 use super::housekeeping::Housekeeping;
 use super::keeper::Event;
 use super::memory::{MemoryUse, Shares};
@@ -38,6 +40,8 @@ pub(super) struct Handle {
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     pub(super) timer: Timer,
+    pub(super) answers: Answers,
+    pub(super) ask_names: AskNames,
     /// For records that were sent and are not written yet, in bytes.
     room: Arc<Semaphore>,
     shares: Shares,
@@ -54,7 +58,8 @@ impl Handle {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
         let (keeper, housekeeping) = (Mutex::new(Some(keeper)), Mutex::new(Some(housekeeping)));
         let (room, timer) = (Arc::new(Semaphore::new(shares.sending() as usize)), Timer::default());
-        Arc::new(Handle { shared, outbox, keeper, tell, sender, housekeeping, timer, room, shares })
+        let (answers, ask_names) = (Answers::default(), AskNames::default());
+        Arc::new(Handle { shared, outbox, keeper, tell, sender, housekeeping, timer, answers, ask_names, room, shares })
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -126,6 +131,8 @@ impl Handle {
                 ));
             }
         }
+        // The last commit may have answered somebody.
+        self.answers.close();
     }
 }
 
@@ -159,7 +166,7 @@ impl Handle {
 /// # }
 /// ```
 pub struct App {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
     restored: u64,
 }
 

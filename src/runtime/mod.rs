@@ -2,7 +2,9 @@
 //!
 //! Rule: threads of our own do the work and never wait for a user; users wait on channels. Only this module names tokio.
 
+mod answers;
 mod app;
+mod ask;
 mod builder;
 mod calls;
 mod checkpoints;
@@ -34,6 +36,7 @@ mod waiting;
 mod worker;
 
 pub use app::App;
+pub use ask::{Answer, Ask, AskError};
 pub use builder::AppBuilder;
 pub use feed::{Feed, FeedBatch};
 pub use memory::MemoryUse;

@@ -234,7 +234,7 @@ fn config_of(kind: TopicKind) -> TopicConfig {
         TopicKind::Changelog => of(Cleanup::Compact),
         // The row of a window has the time of its last record, which may be its very start, and the store counts from the
         // start of the youngest window: so the size of a window is added, which is never greater than the retention.
-        TopicKind::WindowChangelog { retention } => {
+        TopicKind::WindowChangelog { retention } | TopicKind::DuplicatesChangelog { retention } => {
             let retention = Some(retention.saturating_add(retention.max(ADDITIONAL)));
             TopicConfig { retention, ..of(Cleanup::CompactAndDelete) }
         }

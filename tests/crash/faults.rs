@@ -9,7 +9,7 @@ use crate::inputs::Scene;
 use crate::model::{Books, Operation};
 use crate::process::{Ended, bank, fail, succeed, wait_until};
 
-const FORMS: [&str; 2] = ["join", "single-step"];
+const FORMS: [&str; 2] = ["join", "event-sourced"];
 
 /// The books of a bank that has read everything in the scene's file.
 #[track_caller]
@@ -110,15 +110,15 @@ fn lines_that_changed_after_they_were_read_are_an_error() {
 #[test]
 fn another_beginning_at_the_same_path_is_a_new_file_and_the_old_one_is_still_known() {
     let mut scene = Scene::with_operations(100, &mut Chance::new(8));
-    assert_complete(&scene, "single-step");
+    assert_complete(&scene, "event-sourced");
     let first = fs::read(scene.file()).unwrap();
     let other = Operation { account: "another".into(), amount: 77 };
     fs::write(scene.file(), other.line()).unwrap();
-    let ended = succeed(bank(&scene.data(), "single-step").arg(scene.file()));
+    let ended = succeed(bank(&scene.data(), "event-sourced").arg(scene.file()));
     assert!(ended.stderr.contains("1 new lines, 0 read before; another file lay at this path"), "{}", ended.stderr);
     fs::write(scene.file(), first).unwrap();
     scene.operations.push(other);
-    assert_complete(&scene, "single-step");
+    assert_complete(&scene, "event-sourced");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_second_process_on_the_folder_is_refused() {
     let mut first = first.arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     // The folder is locked before it is marked.
     wait_until("the start of the first", || scene.data().join("tidemill-log").exists());
-    fail(bank(&scene.data(), "single-step").arg(scene.file()), &["another process", "close it first"]);
+    fail(bank(&scene.data(), "event-sourced").arg(scene.file()), &["another process", "close it first"]);
     let mut stdin = first.stdin.take().unwrap();
     stdin.write_all(&fs::read(scene.file()).unwrap()).unwrap();
     drop(stdin);
@@ -160,7 +160,7 @@ fn a_missing_file_is_an_error_that_names_it() {
 #[test]
 fn a_closed_pipe_ends_the_output_quietly() {
     let scene = Scene::with_operations(5_000, &mut Chance::new(11));
-    let mut command = bank(&scene.data(), "single-step");
+    let mut command = bank(&scene.data(), "event-sourced");
     let mut bank = command.arg(scene.file()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = String::new();
     BufReader::with_capacity(64, bank.stdout.take().unwrap()).read_line(&mut first).unwrap();
@@ -173,7 +173,7 @@ fn a_closed_pipe_ends_the_output_quietly() {
 #[cfg(unix)]
 #[test]
 fn a_bank_that_is_told_to_end_commits_and_goes_on_later() {
-    for (form, signal, code) in [("join", "-TERM", 143), ("single-step", "-INT", 130)] {
+    for (form, signal, code) in [("join", "-TERM", 143), ("event-sourced", "-INT", 130)] {
         let scene = Scene::with_operations(60_000, &mut Chance::new(12));
         let mut command = bank(&scene.data(), form);
         let bank = command.arg(scene.file()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

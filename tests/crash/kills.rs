@@ -24,15 +24,15 @@ const COMMIT_EVERY: [&str; 2] = ["--commit-every", "3"];
 
 #[test]
 fn the_join_survives_kills() {
-    survives("join", "bank-join");
+    survives("join", ["bank-join-operations", "bank-join-movements"]);
 }
 
 #[test]
-fn the_single_step_survives_kills() {
-    survives("single-step", "bank-step");
+fn the_event_sourced_bank_survives_kills() {
+    survives("event-sourced", ["bank-operations-commands", "bank-movements-events"]);
 }
 
-fn survives(form: &str, application: &str) {
+fn survives(form: &str, topics: [&str; 2]) {
     let seed = Chance::seed();
     let repeat = format!("repeat: {SEED}={seed} cargo test --test crash kills");
     let mut chance = Chance::new(seed);
@@ -49,7 +49,7 @@ fn survives(form: &str, application: &str) {
             let at_work = chance.below(4) > 0;
             let moment = whole.mul_f64(chance.below(1_000) as f64 / if at_work { 2_000.0 } else { 1_000.0 });
             tally.count(run_and_kill(form, &scene, at_work, moment));
-            let (stored, decided) = progress(&scene.data(), application);
+            let (stored, decided) = progress(&scene.data(), topics);
             assert!(decided <= stored && stored <= scene.operations.len() as u64, "{repeat}");
             tally.amid += u32::from(decided < stored);
             tally.records += stored;
@@ -102,7 +102,7 @@ pub(crate) fn bytes(data: &Path) -> u64 {
 }
 
 /// How many operations are stored, and how many are decided; nothing is when the log was not made yet.
-fn progress(data: &Path, application: &str) -> (u64, u64) {
+fn progress(data: &Path, [operations, movements]: [&str; 2]) -> (u64, u64) {
     let log = EmbeddedLog::open(data, LogSettings::default()).unwrap();
     let records = |topic: &str| {
         let partitions = log.topic(topic).unwrap().map_or(0, |spec| spec.partitions);
@@ -110,5 +110,5 @@ fn progress(data: &Path, application: &str) -> (u64, u64) {
             (0..partitions).map(|partition| log.bounds(&TopicPartition::new(topic, partition)).unwrap().end.get());
         all.sum()
     };
-    (records(&format!("{application}-operations")), records(&format!("{application}-movements")))
+    (records(operations), records(movements))
 }

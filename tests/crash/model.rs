@@ -43,7 +43,7 @@ enum Line {
 }
 
 impl Books {
-    /// What the rule gives. The table of the join has a row for every account that asked for anything; the single step
+    /// What the rule gives. The table of the join has a row for every account that asked for anything; `event_sourced`
     /// keeps none for an account that never had anything.
     pub(crate) fn of<'a>(operations: impl IntoIterator<Item = &'a Operation>, form: &str) -> Books {
         let mut books = Books::default();

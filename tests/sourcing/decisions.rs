@@ -190,4 +190,7 @@ fn an_answer_goes_to_the_partition_that_asked() {
     let places: Vec<_> = answers.iter().map(|answer| (answer.partition, answer.key.as_deref())).collect();
     assert_eq!(places, [(2, Some(&b"c1"[..])), (0, Some(&b"c1"[..]))], "a partition that is not there is nobody's");
     assert_eq!(answers[0].value, answers[1].value, "the second command repeats the first");
+    let named = asked("1").with("reply-id", "of mine");
+    driver.input(&COMMANDS).headers(named).send("a", Command::Deposit(1));
+    assert_eq!(driver.take_raw("test-accounts-answers")[0].key.as_deref(), Some(&b"of mine"[..]));
 }

@@ -6,7 +6,7 @@ use tidemill::prelude::*;
 use tidemill::processor::PartitionCounts;
 use tidemill::topology::{TopicKind, TopicRef};
 
-use crate::account::{ACCOUNTS, COMMANDS, Command, EVENTS, topology, topology_with};
+use crate::account::{ACCOUNTS, Account, COMMANDS, Command, EVENTS, topology, topology_with};
 
 /// Commands have three partitions, all else has one.
 struct Threefold;
@@ -42,16 +42,19 @@ fn stores_and_topics_are_called_after_the_store_of_states() {
 #[test]
 fn answers_are_found_by_the_topic_of_commands() {
     let answers = TopicRef::Internal("accounts-answers".into());
-    assert_eq!(topology().answers_to("commands"), Some(answers.clone()));
-    assert_eq!(topology().answers_to("events"), None);
+    let route = topology();
+    let route = route.answers_to("commands").expect("it is decided");
+    assert_eq!((route.topic(), route.node(), route.is_direct()), (answers.clone(), "decide", true));
+    assert!(route.replies::<Account>().is_some() && topology().answers_to("events").is_none());
     let unasked = topology_with(EventSourced::default().unasked());
-    assert_eq!(unasked.answers_to("commands"), None);
+    assert!(unasked.answers_to("commands").is_none());
     // Behind a repartition topic too.
     const BY_NUMBER: Topic<i64, Command> = Topic::of("by-number");
     let builder = StreamsBuilder::new();
     builder.stream(&BY_NUMBER).select_key(|number, _| number.to_string()).event_sourced(&ACCOUNTS).events().to(&EVENTS);
     let topology = builder.build().unwrap();
-    assert_eq!(topology.answers_to("by-number"), Some(answers));
+    let route = topology.answers_to("by-number").expect("it is decided");
+    assert_eq!((route.topic(), route.is_direct(), route.subtopology()), (answers, false, 1));
     assert!(topology.describe().contains("accounts-repartition"), "{}", topology.describe());
 }
 

@@ -10,7 +10,7 @@ use tidemill::serde::SerdeRef;
 use tidemill::state::{Changelog, SessionStore, Store, VersionedStore, WindowStore};
 use tidemill::stream::{Materialized, Repartitioned, StreamsBuilder};
 use tidemill::topology::{TopicNeed, TopicPlan, Topology, TopologyErrors};
-use tidemill::window::{Session, Tumbling};
+use tidemill::window::{JoinWindows, Session, Tumbling};
 
 const ORDERS: Topic<String, i64> = Topic::of("orders");
 const RETURNS: Topic<String, i64> = Topic::of("returns");
@@ -229,8 +229,10 @@ fn topics_are_made_as_kafka_streams_makes_them() {
         windows.count_with(Materialized::windows(&WindowStore::of("windows")).retention(2 * hour));
         orders.group_by_key().windowed_by(Session::gap(hour)).count_with(&SessionStore::of("sessions"));
         builder.table_with(&PRICES, Materialized::versioned(&VersionedStore::of("versions", hour)));
+        let near = JoinWindows::of(hour).with_grace(hour);
+        orders.join_stream(&builder.stream(&RETURNS), near, |order, _| *order).named("near").for_each(|_, _| {});
     });
-    let plan = plan(&topology, &[("orders", 1), ("prices", 1)]).unwrap();
+    let plan = plan(&topology, &[("orders", 1), ("prices", 1), ("returns", 1)]).unwrap();
     let configs = |need: &TopicNeed| {
         let named: Vec<String> = need.kind.configs().iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{}: {}", need.name, named.join(" "))
@@ -242,6 +244,10 @@ fn topics_are_made_as_kafka_streams_makes_them() {
             "app-by-value-repartition: cleanup.policy=delete message.timestamp.type=CreateTime retention.ms=-1 \
              segment.bytes=52428800",
             "app-counts-changelog: cleanup.policy=compact message.timestamp.type=CreateTime",
+            "app-near-other-join-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
+             retention.ms=97200000",
+            "app-near-this-join-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
+             retention.ms=97200000",
             "app-sessions-changelog: cleanup.policy=compact,delete message.timestamp.type=CreateTime retention.ms=90000000",
             "app-versions-changelog: cleanup.policy=compact message.timestamp.type=CreateTime \
              min.compaction.lag.ms=90000000",

@@ -43,6 +43,11 @@ impl<A: Aggregate> Commands<A> {
     pub fn new(topic: Topic<A::Key, A::Command>) -> Self {
         Commands(topic)
     }
+
+    /// The topic, for what takes any.
+    pub fn topic(&self) -> &Topic<A::Key, A::Command> {
+        &self.0
+    }
 }
 
 impl<A: Aggregate<Key: DefaultSerde, Command: DefaultSerde>> Commands<A> {

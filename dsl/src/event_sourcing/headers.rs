@@ -17,6 +17,10 @@ pub const EXPECTED_VERSION: &str = "expected-version";
 /// The partition of the topic of answers that the reply goes to, as a decimal number.
 pub const REPLY_PARTITION: &str = "reply-partition";
 
+/// What the answer is told apart by from others in that partition, chosen by who asks; it is the answer's key. Without it that is the
+/// command's id.
+pub const REPLY_ID: &str = "reply-id";
+
 /// On events, refusals and replies: the id of the command that they come of, if it had one.
 pub const CAUSED_BY: &str = "caused-by";
 
@@ -43,6 +47,11 @@ impl<'a> CommandHeaders<'a> {
         self.number(REPLY_PARTITION).ok().flatten().and_then(|partition| u32::try_from(partition).ok())
     }
 
+    /// What the answer is called.
+    pub(crate) fn reply_id(self) -> Option<&'a [u8]> {
+        self.0.last(REPLY_ID)
+    }
+
     fn number(self, name: &str) -> Result<Option<u64>, ()> {
         let Some(bytes) = self.0.last(name) else { return Ok(None) };
         std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).map(Some).ok_or(())
@@ -51,7 +60,7 @@ impl<'a> CommandHeaders<'a> {
     /// The headers of what comes of the command: those that it has, but for its own, and its id as the cause.
     pub(crate) fn of_results(self, id: Option<&[u8]>) -> Headers {
         let mut headers = self.0.clone();
-        for own in [COMMAND_ID, EXPECTED_VERSION, REPLY_PARTITION, CAUSED_BY, EVENT_VERSION] {
+        for own in [COMMAND_ID, EXPECTED_VERSION, REPLY_PARTITION, REPLY_ID, CAUSED_BY, EVENT_VERSION] {
             if headers.iter().any(|(name, _)| name == own) {
                 headers.remove(own);
             }
@@ -88,6 +97,7 @@ mod tests {
             .with(COMMAND_ID, "c1")
             .with(EXPECTED_VERSION, "3")
             .with(REPLY_PARTITION, "0")
+            .with(REPLY_ID, "7")
             .with(CAUSED_BY, "before");
         let results = CommandHeaders(&command).of_results(Some(b"c1"));
         let expected = Headers::default().with("trace", "t").with(CAUSED_BY, "c1");

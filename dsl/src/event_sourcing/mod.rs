@@ -12,9 +12,11 @@ mod commands;
 pub mod headers;
 mod reply;
 mod reply_serde;
+mod tagged;
 
 pub use aggregate::{Aggregate, CommandContext, evolved};
 pub use commands::Commands;
 pub(crate) use headers::CommandHeaders;
 pub use reply::{Refusal, Reply};
 pub use reply_serde::ReplySerde;
+pub use tagged::Tagged;

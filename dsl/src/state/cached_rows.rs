@@ -98,7 +98,7 @@ impl<V: Send + 'static> TypedRows<V> {
             self.format.write(&self.values, value, meta, &mut bytes).map_err(|error| self.unwritable(error))?;
         }
         // The number of a window's segment is part of the key in Kafka Streams' caches too.
-        let key_and_row = (cell.key.len() + bytes.len()) as u64;
+        let key_and_row = (self.cells.key(id).len() + bytes.len()) as u64;
         let cache = self.cache_mut();
         cache.touch(entry);
         cache.measure(entry, key_and_row);
@@ -175,13 +175,13 @@ impl<V: Send + 'static> TypedRows<V> {
         let mut out = Encoder(out);
         out.number(cache.in_use().count() as u64);
         for entry in cache.in_use() {
-            out.bytes(&self.cells.get(cache.cell(entry)).key);
+            out.bytes(&self.cells.key(cache.cell(entry)));
             out.number(cache.entry_bytes(entry));
         }
         out.number(cache.changes().count() as u64);
         for entry in cache.changes() {
             let ((before, cause), cell) = (cache.held(entry), self.cells.get(cache.cell(entry)));
-            out.bytes(&cell.key);
+            out.bytes(&self.cells.key(cache.cell(entry)));
             // The time that the changelog will have; a row without a time does not show it.
             out.time(cell.timestamp);
             self.snapshot_headers(cache.cell(entry), &mut out);

@@ -113,7 +113,7 @@ impl<K: 'static, V: Send + 'static> KeyValueState<K, V> {
 
     /// The key of the row at a place.
     pub(crate) fn key_at(&self, id: CellId) -> Result<K, StoreError> {
-        self.decode_key(self.rows.key(id))
+        self.decode_key(&self.rows.key(id))
     }
 
     /// The serde of keys.

@@ -2,15 +2,16 @@
 //!
 //! Rule: they are gone from memory at a commit, and from the bytes below at a flush after it.
 
+use super::segments::PREFIX;
 use super::typed_rows::TypedRows;
 
 impl<V: Send + 'static> TypedRows<V> {
     /// Lets go of all rows before a key, without a word to the changelog. The bytes below lose them at the next flush: only
     /// then is it certain that nobody goes back to an earlier commit. Not between a change and its commit.
-    pub(super) fn drop_before(&mut self, floor: &[u8]) {
+    pub(super) fn drop_before(&mut self, floor: [u8; PREFIX]) {
         assert!(self.unlogged.is_empty(), "rows leave only after their changes were committed");
         let cells = &self.cells;
-        self.unflushed.retain(|id| cells.get(*id).key.as_slice() >= floor);
+        self.unflushed.retain(|id| *cells.key(*id) >= floor[..]);
         for id in self.cells.before(floor) {
             self.cells.get_mut(id).unflushed = false;
             // What the cache has stays as long as it has it: Kafka's rule.
@@ -18,7 +19,7 @@ impl<V: Send + 'static> TypedRows<V> {
                 self.let_go(id);
             }
         }
-        self.set_floor(floor);
+        self.set_floor(&floor);
     }
 
     /// Whether the time of a row with this key is over.
@@ -29,7 +30,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Says that the cache has let go of a cell's row. If that was all that kept it, it leaves.
     pub(super) fn left_cache(&mut self, id: u32) {
-        if self.is_over(&self.cells.get(id).key) {
+        if self.is_over(&self.cells.key(id)) {
             self.let_go(id);
         }
     }
@@ -43,7 +44,7 @@ impl<V: Send + 'static> TypedRows<V> {
         {
             publishing.changed.push(id);
         }
-        self.emptied.push(id);
+        self.note_emptied(id);
     }
 
     /// Says that rows before a key have left.

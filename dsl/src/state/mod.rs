@@ -21,6 +21,8 @@ mod row_format;
 mod row_headers;
 mod row_memory;
 mod rows_snapshot;
+mod run_walk;
+mod runs;
 mod scan;
 mod segmented_rows;
 mod segments;

@@ -44,7 +44,7 @@ impl<V: Send + 'static> TypedRows<V> {
                 Some(value) => self.values.write(value, out).map(|()| true),
                 None => Ok(false),
             };
-            block.push_with(&cell.key, self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
+            block.push_with(&self.cells.key(*id), self.row_time(cell), write).map_err(|e| self.unwritable(e))?;
         }
         Ok(block)
     }

@@ -55,7 +55,8 @@ impl<V: Send + 'static> TypedRows<V> {
             bytes.clear();
             if let Some(value) = &cell.value {
                 self.encode_value(value, &mut bytes)?;
-                let key = if cell.key.spilled() { cell.key.len() + ALLOCATION } else { 0 };
+                let key = cell.key_bytes_elsewhere();
+                let key = if key > 0 { key + ALLOCATION } else { 0 };
                 let value = if std::mem::needs_drop::<V>() { bytes.len() + ALLOCATION } else { 0 };
                 measure.add(key + value);
             }
@@ -66,7 +67,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// What the rows take.
     pub(super) fn row_memory(&self) -> RowMemory {
-        let bytes = (self.cells.len() * self.measure.row::<V>()) as u64;
+        let bytes = (self.cells.len() * self.measure.row::<V>() + self.cells.index_memory()) as u64;
         RowMemory { bytes, can_go: self.below.is_some() }
     }
 

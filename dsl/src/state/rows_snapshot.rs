@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use super::cells::Cell;
 use super::typed_rows::{TypedRows, WholeRow};
 use super::{Direction, KeyRange, StoreError, StoreErrorKind};
 use crate::record::{CutOff, Decoder, Encoder};
@@ -41,7 +40,7 @@ impl<V: Send + 'static> TypedRows<V> {
         out.bytes(&rows);
         out.number(self.unlogged.len() as u64);
         for id in &self.unlogged {
-            out.bytes(&self.cells.get(*id).key);
+            out.bytes(&self.cells.key(*id));
             out.time(self.cells.get(*id).timestamp);
             self.snapshot_headers(*id, &mut out);
         }
@@ -54,7 +53,7 @@ impl<V: Send + 'static> TypedRows<V> {
         let mut rows = Decoder::new(bytes.bytes().map_err(cut_off)?);
         while !rows.is_at_end() {
             let (key, timestamp) = (rows.bytes().map_err(cut_off)?, rows.time().map_err(cut_off)?);
-            let id = self.cells.insert(Cell::new(key.into(), None, timestamp));
+            let id = self.cells.insert(key, None, timestamp);
             self.restore_headers(id, &mut rows)?;
             let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
             self.cells.get_mut(id).value = Some(value);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::cache::CacheSpec;
 use super::cells::KeyBytes;
+use super::run_walk::RunRange;
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::{
@@ -59,7 +60,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         let cache = kept.cache.filter(|_| !timely).map(|cache| CacheSpec { enters_reads: false, ..cache });
         let kept = Kept { cache, ..kept };
         SegmentedRows {
-            rows: TypedRows::new(name, values, format, kept).with_key_prefix(PREFIX),
+            rows: TypedRows::new(name, values, format, kept).in_runs(segments.keys(L::TAIL)),
             segments,
             dropped: 0,
             timely,
@@ -121,7 +122,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
     /// Says that the nodes below are told of the change of the row at a place. Gives whether the row could still be read by
     /// the times of the rows that they were told of before.
     pub(super) fn tell_of(&mut self, id: CellId) -> bool {
-        let time = L::time(self.rows.changelog_key(id)).expect("a key in memory was made by this store");
+        let time = L::time(self.rows.tail(id)).expect("a key in memory was made by this store");
         self.segments.tell(time)
     }
 
@@ -134,7 +135,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         timestamp: Timestamp,
         out: &mut ChangelogOut<'_>,
     ) -> Result<(), StoreError> {
-        let time = L::time(self.rows.changelog_key(id)).expect("a key in memory was made by this store");
+        let time = L::time(self.rows.tail(id)).expect("a key in memory was made by this store");
         self.segments.observe(time);
         self.rows.set(id, value, timestamp, out)
     }
@@ -214,6 +215,30 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         Ok(())
     }
 
+    /// Visits the rows of a key, by its own bytes, whose tails lie between two, both included, in the order of tails.
+    /// Keys come as their tails.
+    pub(super) fn walk_key(
+        &mut self,
+        own: &[u8],
+        times: RangeInclusive<i64>,
+        tails: [&[u8]; 2],
+        (direction, reader): (Direction, Reader),
+        visit: VisitRow<'_, V>,
+    ) -> Result<(), StoreError> {
+        let Some(observed) = self.segments.observed().filter(|_| times.start() <= times.end()) else { return Ok(()) };
+        let visible = self.segments.first_visible();
+        let (first, last) = ((*times.start()).max(visible), (*times.end()).min(observed));
+        let segments = self.segments.of(first)..=self.segments.of(last);
+        let range = RunRange { own, tails, segments };
+        self.rows.walk_run(&range, direction, reader, &mut |tail, row| {
+            if row.entry.is_some() || L::time(tail).is_some_and(|time| time >= visible) {
+                visit(tail, row.value, row.timestamp)
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+    }
+
     /// A time up to which no row lies in memory, or a later one.
     fn first_in_memory(&mut self) -> i64 {
         let first = self.rows.first_key().and_then(|key| key.first_chunk().map(|prefix| i64::from_be_bytes(*prefix)));
@@ -282,7 +307,7 @@ impl<L: KeyLayout, V: Send + 'static> SegmentedRows<L, V> {
         let first = self.segments.first_live();
         if first > self.dropped {
             self.dropped = first;
-            self.rows.drop_before(&Segments::prefix(first));
+            self.rows.drop_before(Segments::prefix(first));
         }
     }
 

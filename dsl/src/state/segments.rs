@@ -6,6 +6,7 @@
 //! The time is a window's start, and a session's end.
 
 use super::Undoable;
+use super::runs::SegmentedKeys;
 
 /// Kafka Streams' shortest segment.
 const INTERVAL_MIN: i64 = 60_000;
@@ -99,6 +100,11 @@ impl Segments {
     #[inline]
     pub(super) fn of(&self, time: i64) -> i64 {
         time.max(0) / self.interval
+    }
+
+    /// How keys with such a tail are put together.
+    pub(super) fn keys(&self, tail: usize) -> SegmentedKeys {
+        SegmentedKeys { tail, interval: self.interval }
     }
 
     /// The first time of a segment.

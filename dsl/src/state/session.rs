@@ -1,6 +1,6 @@
 //! The typed session store of a task: rows by key, end and start of a session.
 
-use std::ops::{Bound, ControlFlow, RangeInclusive};
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
 use super::keyed_rows::KeyedRows;
@@ -8,7 +8,7 @@ use super::segmented_rows::{SegmentedRows, forward_to_rows};
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window::{segment_range, unwritable};
-use super::window_key::{SessionKeys, own_bytes, push_session, session_window};
+use super::window_key::{SessionKeys, own_bytes, push_session, session_tail, session_window};
 use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
     SessionStore, StateStore, StoreError, VisitBytes,
@@ -93,30 +93,11 @@ impl<K: 'static, V: Send + 'static> SessionState<K, V> {
         self.write_key(key, Window::default())?;
         let bytes = std::mem::take(&mut self.key_buffer);
         let own = own_bytes::<SessionKeys>(&bytes);
-        let range = |prefix: &[u8; PREFIX]| {
-            let bound = |session| {
-                let mut bound = Vec::with_capacity(PREFIX + bytes.len());
-                bound.extend_from_slice(prefix);
-                bound.extend_from_slice(own);
-                push_session(&mut bound, session);
-                Bound::Included(bound)
-            };
-            KeyRange {
-                from: bound(Window::of_millis(0, *ends.start())),
-                to: bound(Window::of_millis(i64::MAX, *ends.end())),
-            }
-        };
-        let walked = self.rows.walk(ends.clone(), range, how, &mut |key, value, _| {
-            // Other keys that begin with the same bytes lie in between.
-            let session = session_window(key);
-            if key.len() == bytes.len()
-                && session.end.as_millis() >= *ends.start()
-                && session.start.as_millis() <= starts_to
-            {
-                visit(own, session, value)
-            } else {
-                ControlFlow::Continue(())
-            }
+        let (first, last) = (Window::of_millis(0, *ends.start()), Window::of_millis(i64::MAX, *ends.end()));
+        let tails = [session_tail(first), session_tail(last)];
+        let walked = self.rows.walk_key(own, ends, [&tails[0], &tails[1]], how, &mut |tail, value, _| {
+            let session = session_window(tail);
+            if session.start.as_millis() <= starts_to { visit(own, session, value) } else { ControlFlow::Continue(()) }
         });
         self.key_buffer = bytes;
         walked
@@ -227,7 +208,7 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
 
     /// A session's time is its end.
     fn row(&self, id: CellId) -> Option<(&V, Timestamp)> {
-        let end = session_window(self.rows.rows().changelog_key(id)).end;
+        let end = session_window(self.rows.rows().tail(id)).end;
         self.rows.rows().row(id).map(|(value, _)| (value, end))
     }
 
@@ -240,8 +221,9 @@ impl<K: Send + 'static, V: Send + 'static> KeyedRows for SessionState<K, V> {
     }
 
     fn key_at(&self, id: CellId) -> Result<Windowed<K>, StoreError> {
-        let key = self.rows.rows().changelog_key(id);
-        Ok(Windowed { key: self.decode_key(own_bytes::<SessionKeys>(key))?, window: session_window(key) })
+        let key = self.rows.rows().key(id);
+        let own = own_bytes::<SessionKeys>(&key[PREFIX..]);
+        Ok(Windowed { key: self.decode_key(own)?, window: session_window(&key) })
     }
 
     fn set(

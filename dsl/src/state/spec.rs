@@ -55,6 +55,8 @@ enum Lifetime {
     UntilDeleted,
     /// Rows of windows or sessions so long, in record time.
     Windows(Duration),
+    /// As windows, and several rows of one key and window.
+    Duplicates(Duration),
     /// What rows were so long ago, in record time.
     Versions(Duration),
 }
@@ -133,11 +135,16 @@ impl StoreSpec {
         let (size, retention) = (keeping.ends.size(), keeping.retention);
         let (key, value) = (store.key_serde().name(), store.value_serde().name());
         let shape = format!("{kind} of {size} ms {key} -> {value}");
+        let duplicates = keeping.duplicates.is_some();
         let (name, store): (Arc<str>, _) = (store.name().into(), store.clone());
         let make = StoreSpec::new(name.clone(), shape, move |kept| {
             WindowState::new(name.clone(), &store, format, keeping.clone(), kept)
         });
-        make.retained(retention)
+        let make = make.retained(retention);
+        match make.kept {
+            Lifetime::Windows(retention) if duplicates => StoreSpec { kept: Lifetime::Duplicates(retention), ..make },
+            _ => make,
+        }
     }
 
     /// A session store, for processors: sessions are kept for `retention` of record time behind the greatest end.
@@ -270,7 +277,7 @@ impl StoreSpec {
     /// How long rows are kept, in record time; `None`: until they are deleted.
     pub fn retention(&self) -> Option<Duration> {
         match self.kept {
-            Lifetime::Windows(retention) => Some(retention),
+            Lifetime::Windows(retention) | Lifetime::Duplicates(retention) => Some(retention),
             Lifetime::UntilDeleted | Lifetime::Versions(_) => None,
         }
     }
@@ -280,6 +287,7 @@ impl StoreSpec {
         match self.kept {
             Lifetime::UntilDeleted => TopicKind::Changelog,
             Lifetime::Windows(retention) => TopicKind::WindowChangelog { retention },
+            Lifetime::Duplicates(retention) => TopicKind::DuplicatesChangelog { retention },
             Lifetime::Versions(retention) => TopicKind::VersionedChangelog { retention },
         }
     }

@@ -10,7 +10,9 @@ use super::cells::{Cell, Cells};
 use super::publishing::Publishing;
 use super::row_headers::{KeptHeaders, RowHeaders};
 use super::row_memory::Measure;
+use super::runs::{RowKey, SegmentedKeys};
 use super::scan::OpenScans;
+use super::segments::PREFIX;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
     ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, RowMemory, StateStore,
@@ -126,9 +128,9 @@ impl<V: Send + 'static> TypedRows<V> {
         }
     }
 
-    /// Rows whose keys have so many bytes in front that the changelog leaves out.
-    pub(super) fn with_key_prefix(self, bytes: usize) -> Self {
-        TypedRows { key_prefix: bytes, ..self }
+    /// Rows of windows. The changelog leaves out what their keys have in front.
+    pub(super) fn in_runs(self, keys: SegmentedKeys) -> Self {
+        TypedRows { key_prefix: PREFIX, cells: Cells::in_runs(keys), ..self }
     }
 
     /// Rows of which the changelog's records say by headers how their values are to be read.
@@ -142,10 +144,10 @@ impl<V: Send + 'static> TypedRows<V> {
         self.cells.len()
     }
 
-    /// The key at a place, as the changelog has it.
+    /// The end of the key at a place, with its times, in a store of windows.
     #[inline]
-    pub(super) fn changelog_key(&self, id: CellId) -> &[u8] {
-        &self.cells.get(id.0).key[self.key_prefix..]
+    pub(super) fn tail(&self, id: CellId) -> &[u8] {
+        self.cells.tail(id.0)
     }
 
     /// Writes a change to the changelog that is not kept here.
@@ -182,8 +184,8 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// The bytes of the key at a place.
-    pub(crate) fn key(&self, id: CellId) -> &[u8] {
-        &self.cells.get(id.0).key
+    pub(super) fn key(&self, id: CellId) -> RowKey<'_> {
+        self.cells.key(id.0)
     }
 
     /// The value at a place.
@@ -258,7 +260,7 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(super) fn replace(&mut self, id: CellId, value: Option<V>, timestamp: Timestamp, headers: &Headers) {
         self.keep_for_scans(id);
         if value.is_none() {
-            self.emptied.push(id.0);
+            self.note_emptied(id.0);
         }
         let cell = self.cells.get_mut(id.0);
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
@@ -272,7 +274,7 @@ impl<V: Send + 'static> TypedRows<V> {
     /// may be taken back.
     fn note_replaced(&mut self, id: u32, old: Row<V>, headers: &Headers) {
         // Rows whose time is over are no longer written below.
-        let below = self.below.is_some() && !self.is_over(&self.cells.get(id).key);
+        let below = self.below.is_some() && !self.is_over(&self.cells.key(id));
         let cell = self.cells.get_mut(id);
         let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
         let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id, headers.clone()));
@@ -301,7 +303,7 @@ impl<V: Send + 'static> TypedRows<V> {
     #[cold]
     fn keep_for_open_scans(&mut self, id: CellId) {
         let mut scans = std::mem::take(&mut self.scans);
-        scans.keep(self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
+        scans.keep(&self.key(id), || self.row(id).map(|(value, time)| Ok((self.copy(value)?, time))).transpose());
         self.scans = scans;
     }
 
@@ -362,7 +364,7 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         let (value, timestamp) = self.decode(key, &bytes)?;
         let headers = self.headers.as_ref().map(|_| self.format.headers(&bytes)).transpose()?;
-        let id = self.cells.insert(Cell::new(key.into(), Some(value), timestamp));
+        let id = self.cells.insert(key, Some(value), timestamp);
         if let Some((kept, headers)) = self.headers.as_mut().zip(headers) {
             kept.set(id, headers);
         }
@@ -378,17 +380,24 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn add_bytes(&mut self, key: &[u8]) -> u32 {
-        let id = self.cells.insert(Cell::new(key.into(), None, Timestamp::ZERO));
+        let id = self.cells.insert(key, None, Timestamp::ZERO);
         // It goes again unless it gets a value.
-        self.emptied.push(id);
+        self.note_emptied(id);
         id
+    }
+
+    /// Notes that a cell has no value, and may have to go.
+    pub(super) fn note_emptied(&mut self, id: u32) {
+        if !std::mem::replace(&mut self.cells.get_mut(id).emptied, true) {
+            self.emptied.push(id);
+        }
     }
 
     fn log(&self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
         let of_values = !self.value_headers.is_empty() && cell.value.is_some();
         let headers = if of_values { &self.value_headers } else { self.cell_headers(id) };
-        self.write_change(&cell.key[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
+        self.write_change(&self.cells.key(id)[self.key_prefix..], cell.value.as_ref(), (cell.timestamp, headers), out)
     }
 
     pub(super) fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(V, Timestamp), StoreError> {
@@ -455,17 +464,19 @@ impl<V: Send + 'static> TypedRows<V> {
     /// Frees the cells without value that nobody has to be told about any more.
     fn free_emptied(&mut self) {
         let mut emptied = std::mem::take(&mut self.emptied);
-        emptied.sort_unstable();
-        emptied.dedup();
+        let mut owed = Vec::new();
         emptied.retain(|id| {
-            let cell = self.cells.get(*id);
+            let cell = self.cells.get_mut(*id);
             // It stays on the list only while somebody has to be told that it is empty.
-            let owed = cell.is_owed();
-            if cell.value.is_none() && !owed {
-                self.cells.remove(*id);
+            cell.emptied = cell.is_owed();
+            if cell.emptied {
+                owed.push(*id);
             }
-            owed
+            cell.value.is_none() && !cell.emptied
         });
+        self.cells.remove_all(&emptied);
+        emptied.clear();
+        emptied.append(&mut owed);
         self.emptied = emptied;
     }
 }
@@ -502,18 +513,18 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         };
         let id = match self.cells.find(key) {
             Some(id) => id,
-            None => self.cells.insert(Cell::new(key.into(), None, record.timestamp)),
+            None => self.cells.insert(key, None, record.timestamp),
         };
         if let Some(headers) = &mut self.headers {
             headers.set(id, record.headers().map_err(|error| wrong_record(&self.name, error))?);
         }
         let cell = self.cells.get_mut(id);
         (cell.value, cell.timestamp) = (value, record.timestamp);
-        if cell.value.is_none() {
-            self.emptied.push(id);
-        }
         if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
             self.unflushed.push(id);
+        }
+        if cell.value.is_none() {
+            self.note_emptied(id);
         }
         Ok(())
     }
@@ -543,12 +554,12 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             }
             ends.push(bytes.len());
         }
+        let keys: Vec<RowKey<'_>> = ids.iter().map(|id| cells.key(*id)).collect();
         let mut start = 0;
-        let mut writes = ids.iter().zip(&ends).map(|(id, end)| {
-            let cell = cells.get(*id);
-            let value = cell.value.is_some().then_some(&bytes[start..*end]);
+        let mut writes = ids.iter().zip(&keys).zip(&ends).map(|((id, key), end)| {
+            let value = cells.get(*id).value.is_some().then_some(&bytes[start..*end]);
             start = *end;
-            StoreWrite { key: &cell.key, value }
+            StoreWrite { key, value }
         });
         below.write(&mut writes, next)?;
         drop(writes);

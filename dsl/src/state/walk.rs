@@ -85,8 +85,8 @@ impl<V: Send + 'static> TypedRows<V> {
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(id), Some((key, _))) => match direction {
-                    Direction::Forward => self.cells.get(id).key.as_slice().cmp(key),
-                    Direction::Backward => key.as_slice().cmp(&self.cells.get(id).key),
+                    Direction::Forward => (*self.cells.key(id)).cmp(key),
+                    Direction::Backward => (**key).cmp(&self.cells.key(id)),
                 },
             };
             let mut flow = ControlFlow::Continue(());
@@ -100,7 +100,7 @@ impl<V: Send + 'static> TypedRows<V> {
                 && let Some(value) = &cell.value
             {
                 let (timestamp, headers) = (self.row_time(cell), self.cell_headers(id));
-                flow = visit(&cell.key, WholeRow { value, timestamp, headers, entry: cell.entry });
+                flow = visit(&self.cells.key(id), WholeRow { value, timestamp, headers, entry: cell.entry });
             }
             if flow.is_break() {
                 return Ok(());

@@ -7,7 +7,7 @@ use super::keyed_rows::KeyedRows;
 use super::segmented_rows::{SegmentedRows, forward_to_rows};
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
-use super::window_key::{WindowKeys, own_bytes, push_window, window_start};
+use super::window_key::{WindowKeys, own_bytes, push_window, window_start, window_tail};
 use super::{
     CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
     StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
@@ -141,23 +141,9 @@ impl<K: 'static, V: Send + 'static> WindowState<K, V> {
         self.write_key(key, 0, 0)?;
         let bytes = std::mem::take(&mut self.key_buffer);
         let own = own_bytes::<WindowKeys>(&bytes);
-        let range = |prefix: &[u8; PREFIX]| {
-            let bound = |start, sequence| {
-                let mut bound = Vec::with_capacity(PREFIX + bytes.len());
-                bound.extend_from_slice(prefix);
-                bound.extend_from_slice(own);
-                push_window(&mut bound, start, sequence);
-                Bound::Included(bound)
-            };
-            KeyRange { from: bound(*starts.start(), 0), to: bound(*starts.end(), u32::MAX) }
-        };
-        let walked = self.rows.walk(starts.clone(), range, how, &mut |key, value, time| {
-            // Other keys that begin with the same bytes lie in between.
-            if key.len() == bytes.len() && starts.contains(&window_start(key)) {
-                visit(own, window_start(key), value, time)
-            } else {
-                ControlFlow::Continue(())
-            }
+        let tails = [window_tail(*starts.start(), 0), window_tail(*starts.end(), u32::MAX)];
+        let walked = self.rows.walk_key(own, starts, [&tails[0], &tails[1]], how, &mut |tail, value, time| {
+            visit(own, window_start(tail), value, time)
         });
         self.key_buffer = bytes;
         walked
@@ -298,8 +284,9 @@ where
     }
 
     fn key_at(&self, id: CellId) -> Result<Windowed<K>, StoreError> {
-        let key = self.rows.rows().changelog_key(id);
-        Ok(Windowed { key: self.decode_key(own_bytes::<WindowKeys>(key))?, window: self.window(window_start(key)) })
+        let key = self.rows.rows().key(id);
+        let own = own_bytes::<WindowKeys>(&key[PREFIX..]);
+        Ok(Windowed { key: self.decode_key(own)?, window: self.window(window_start(&key)) })
     }
 
     #[inline]

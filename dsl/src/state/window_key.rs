@@ -18,14 +18,28 @@ pub(super) struct SessionKeys;
 
 /// Appends what follows the key's own bytes in a window store.
 pub(super) fn push_window(out: &mut Vec<u8>, start: i64, sequence: u32) {
-    out.extend_from_slice(&start.to_be_bytes());
-    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(&window_tail(start, sequence));
+}
+
+/// What follows the key's own bytes in a window store.
+pub(super) fn window_tail(start: i64, sequence: u32) -> [u8; WindowKeys::TAIL] {
+    let mut tail = [0; WindowKeys::TAIL];
+    tail[..8].copy_from_slice(&start.to_be_bytes());
+    tail[8..].copy_from_slice(&sequence.to_be_bytes());
+    tail
+}
+
+/// What follows the key's own bytes in a session store.
+pub(super) fn session_tail(window: Window) -> [u8; SessionKeys::TAIL] {
+    let mut tail = [0; SessionKeys::TAIL];
+    tail[..8].copy_from_slice(&window.end.as_millis().to_be_bytes());
+    tail[8..].copy_from_slice(&window.start.as_millis().to_be_bytes());
+    tail
 }
 
 /// Appends what follows the key's own bytes in a session store.
 pub(super) fn push_session(out: &mut Vec<u8>, window: Window) {
-    out.extend_from_slice(&window.end.as_millis().to_be_bytes());
-    out.extend_from_slice(&window.start.as_millis().to_be_bytes());
+    out.extend_from_slice(&session_tail(window));
 }
 
 /// The time that `tail` bytes before the end begin.

@@ -409,15 +409,14 @@ fn plan_answers<A: Aggregate>(
         let [node, answerer, sink, topic] = [names.node, answerer, sink, names.answers].map(|id| plan.name(id));
         type Out<A> = StreamOf<AnswerKey, Reply<<A as Aggregate>::Event, <A as Aggregate>::Refusal>>;
         builder.add_operator::<DecidedOf<A>, Out<A>>(&answerer, &[&node], Answers::<A>(PhantomData));
-        let to = Sink::internal(&topic, &SerdeRef::new(AnswerKeySerde), &SerdeRef::new(replies));
+        let to = Sink::internal(&topic, &SerdeRef::new(AnswerKeySerde), &SerdeRef::new(replies.clone()));
         builder.add_sink(&sink, &[&answerer], to.partitioner(to_their_partition));
-        builder.answering.push(Answering { node, topic, partitions });
+        builder.answering.push(Answering { node, topic, partitions, replies: Arc::new(replies) });
     });
 }
 
 impl<'b, A: Aggregate> Decisions<'b, A> {
     /// Gives the node that decides a name of its own. Stores and topics are called after the store of states.
-    #[must_use = "the name belongs to the node, and what comes of it goes on from here"]
     pub fn named(self, name: &str) -> Self {
         self.builder.plan().names.give(self.name, name);
         self

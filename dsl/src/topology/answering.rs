@@ -1,11 +1,14 @@
 //! Which nodes answer commands, and where their answers are found.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeKind, SinkTopic, SourceTopics, TopicRef, Topology};
+use crate::event_sourcing::{Aggregate, ReplySerde};
 
 /// A node that answers commands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Answering {
     /// The node that decides.
     pub(crate) node: Arc<str>,
@@ -13,37 +16,82 @@ pub(crate) struct Answering {
     pub(crate) topic: Arc<str>,
     /// How many partitions that has, if it was said.
     pub(crate) partitions: Option<u32>,
+    /// The `ReplySerde` of its aggregate.
+    pub(crate) replies: Arc<dyn Any + Send + Sync>,
+}
+
+/// Where commands of a topic are decided, and where the answers are.
+pub struct AnswerRoute<'t> {
+    answering: &'t Answering,
+    subtopology: usize,
+    is_direct: bool,
+}
+
+impl AnswerRoute<'_> {
+    /// The topic of answers.
+    pub fn topic(&self) -> TopicRef {
+        TopicRef::Internal(self.answering.topic.clone())
+    }
+
+    /// The node that decides.
+    pub fn node(&self) -> &str {
+        &self.answering.node
+    }
+
+    /// The number of the sub-topology that decides.
+    pub fn subtopology(&self) -> usize {
+        self.subtopology
+    }
+
+    /// Whether the commands' own partitions are those of the tasks that decide: no repartition topic lies in between.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
+    /// How the answers are written; `None` when another aggregate decides.
+    pub fn replies<A: Aggregate>(&self) -> Option<&ReplySerde<A::Event, A::Refusal>> {
+        self.answering.replies.downcast_ref()
+    }
+}
+
+impl fmt::Debug for AnswerRoute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnswerRoute({} -> {})", self.answering.node, self.answering.topic)
+    }
 }
 
 impl Topology {
-    /// The topic that has the answers to commands of a topic: that of the first `event_sourced` which the topic's records come
-    /// to.
-    pub fn answers_to(&self, commands: &str) -> Option<TopicRef> {
-        let mut open: Vec<&str> = Vec::new();
+    /// Where commands of a topic are answered: by the first `event_sourced` that the topic's records come to.
+    pub fn answers_to(&self, commands: &str) -> Option<AnswerRoute<'_>> {
+        // Numbers of nodes, and whether no repartition topic lies above.
+        let mut open: Vec<(usize, bool)> =
+            self.readers(&TopicRef::External(commands.into())).map(|node| (node, true)).collect();
         let mut seen = vec![false; self.nodes().len()];
-        let reads = |topic: &TopicRef| {
-            let reader = move |kind: &NodeKind| match kind {
-                NodeKind::Source(SourceTopics::Named(topics)) => topics.contains(topic),
-                NodeKind::Source(SourceTopics::Matching(pattern)) => pattern.matches(topic.name()),
-                _ => false,
-            };
-            self.nodes().iter().filter(move |node| reader(&node.kind)).map(|node| &*node.name).collect::<Vec<_>>()
-        };
-        open.extend(reads(&TopicRef::External(commands.into())));
-        while let Some(name) = open.pop() {
-            if let Some(answering) = self.program.answering.iter().find(|answering| *answering.node == *name) {
-                return Some(TopicRef::Internal(answering.topic.clone()));
+        while let Some((number, is_direct)) = open.pop() {
+            let node = &self.nodes()[number];
+            if let Some(answering) = self.program.answering.iter().find(|answering| answering.node == node.name) {
+                let subtopology = self.subtopologies().iter().find(|sub| sub.nodes.contains(&number))?.id;
+                return Some(AnswerRoute { answering, subtopology, is_direct });
             }
-            let Some(number) = self.nodes().iter().position(|node| *node.name == *name) else { continue };
             if std::mem::replace(&mut seen[number], true) {
                 continue;
             }
-            let node = &self.nodes()[number];
-            open.extend(node.children.iter().map(|child| &**child));
+            let numbers = node.children.iter().filter_map(|child| self.nodes().iter().position(|n| n.name == *child));
+            open.extend(numbers.map(|child| (child, is_direct)));
             if let NodeKind::Sink(SinkTopic::Fixed(topic @ TopicRef::Internal(_))) = &node.kind {
-                open.extend(reads(topic));
+                open.extend(self.readers(topic).map(|node| (node, false)));
             }
         }
         None
+    }
+
+    /// The numbers of the sources that read a topic.
+    fn readers(&self, topic: &TopicRef) -> impl Iterator<Item = usize> {
+        let reads = move |kind: &NodeKind| match kind {
+            NodeKind::Source(SourceTopics::Named(topics)) => topics.contains(topic),
+            NodeKind::Source(SourceTopics::Matching(pattern)) => pattern.matches(topic.name()),
+            _ => false,
+        };
+        self.nodes().iter().enumerate().filter(move |(_, node)| reads(&node.kind)).map(|(number, _)| number)
     }
 }

@@ -22,6 +22,7 @@ mod source;
 mod warning;
 mod wiring;
 
+pub use answering::AnswerRoute;
 pub(crate) use answering::Answering;
 pub use builder::TopologyBuilder;
 pub use fault::{Fault, TopologyErrors};

@@ -40,6 +40,12 @@ pub enum TopicKind {
         /// How long the store keeps rows, in record time.
         retention: Duration,
     },
+    /// The rows of a window store that keeps duplicates, for a join of streams. Nothing in it is compacted: Kafka Streams counts
+    /// duplicates from 0 again when it starts, so a key may come twice and mean two rows.
+    DuplicatesChangelog {
+        /// How long the store keeps rows, in record time.
+        retention: Duration,
+    },
     /// The rows of a versioned store: of each key every record that is not older than its retention.
     VersionedChangelog {
         /// How long the store keeps versions, in record time.
@@ -81,6 +87,9 @@ impl TopicKind {
                 ("cleanup.policy", "compact,delete".into()),
                 ("retention.ms", millis(retention.saturating_add(DAY))),
             ],
+            TopicKind::DuplicatesChangelog { retention } => {
+                vec![("cleanup.policy", "delete".into()), ("retention.ms", millis(retention.saturating_add(DAY)))]
+            }
             TopicKind::VersionedChangelog { retention } => vec![
                 ("cleanup.policy", "compact".into()),
                 ("min.compaction.lag.ms", millis(retention.saturating_add(DAY))),

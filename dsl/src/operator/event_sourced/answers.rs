@@ -1,4 +1,4 @@
-//! Replies for those who wait: to the partition that the command named, under the command's id.
+//! Replies for those who wait: to the partition that the command named, under the name that it gave.
 
 use std::marker::PhantomData;
 
@@ -28,7 +28,7 @@ impl Serde<AnswerKey> for AnswerKeySerde {
     }
 
     fn name(&self) -> String {
-        "command-id".into()
+        "reply-id".into()
     }
 }
 

@@ -68,7 +68,8 @@ where
         let headers = CommandHeaders(record.headers);
         let own_id = self.id.as_ref().and_then(|id| id(command));
         let id = own_id.as_deref().map(str::as_bytes).or_else(|| headers.id());
-        let asked_by = headers.reply_partition().zip(id).map(|(partition, id)| (partition, id.to_vec()));
+        let reply_id = headers.reply_id().or(id).map(<[u8]>::to_vec);
+        let asked_by = headers.reply_partition().zip(reply_id);
         let own_expected = self.expected.as_ref().and_then(|expected| expected(command));
         let decided = match own_expected.map_or_else(|| headers.expected(), |expected| Ok(Some(expected))) {
             Ok(expected) => self.answer(&Command { key, command, time: record.timestamp, id, expected }, ctx)?,

@@ -14,7 +14,7 @@ pub(crate) struct Decided<A: Aggregate> {
     pub(crate) repeated: bool,
     /// The state after it, if that is another; taken by the node that keeps states.
     pub(crate) state: Cell<Option<NewState<A>>>,
-    /// Who waits for the reply: a partition of the topic of answers, and the command's id.
+    /// Who waits for the reply: a partition of the topic of answers, and what the answer is called.
     pub(crate) asked_by: Option<(u32, Vec<u8>)>,
 }
 

@@ -1,0 +1,189 @@
+//! Hands answers to those who asked: one thread reads the partitions of answers that this process was promised its own in.
+//!
+//! Rule: an answer is handed to the one ask that it is called after; nobody else's is looked at. The thread rests while nobody
+//! waits, and ends before the log is closed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::thread::{JoinHandle, Thread};
+
+use tidemill_dsl::record::{Offset, TopicPartition};
+use tokio::sync::oneshot;
+
+use crate::error::{Error, ErrorKind};
+use crate::log::{Log, LogError, LogErrorKind};
+
+/// How many bytes are read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// A reply as bytes.
+pub(super) type AnswerBytes = Vec<u8>;
+
+/// The answers that this process waits for.
+#[derive(Default)]
+pub(super) struct Answers {
+    desk: Arc<Desk>,
+    reader: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Desk {
+    waiting: Mutex<Waiting>,
+    asked: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Who waits, by what the answer is called. Names are looked up only, so their order shows nowhere.
+    asks: HashMap<Box<[u8]>, oneshot::Sender<AnswerBytes>, foldhash::fast::FixedState>,
+    /// How far each partition of answers is read.
+    places: BTreeMap<TopicPartition, Offset>,
+    ended: bool,
+    reader: Option<Thread>,
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits; dropped, nobody does.
+pub(super) struct Expected {
+    name: Box<[u8]>,
+    desk: Arc<Desk>,
+    pub(super) answer: oneshot::Receiver<AnswerBytes>,
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.desk.lock().asks.remove(&self.name);
+    }
+}
+
+impl Answers {
+    /// Waits for the answer of this name in a partition, from now on: call it before the command is sent.
+    pub(super) fn expect(
+        &self,
+        log: &Arc<dyn Log>,
+        partition: &TopicPartition,
+        name: &[u8],
+    ) -> Result<Expected, Error> {
+        self.start(log)?;
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = self.desk.lock();
+        if !waiting.places.contains_key(partition) {
+            let end = log.bounds(partition)?.end;
+            waiting.places.insert(partition.clone(), end);
+        }
+        // Without this entry the thread would wait for ever; once it has ended, whoever waits hears so at once.
+        if !waiting.ended {
+            waiting.asks.insert(name.into(), sender);
+        }
+        self.desk.asked.notify_all();
+        Ok(Expected { name: name.into(), desk: self.desk.clone(), answer })
+    }
+
+    fn start(&self, log: &Arc<dyn Log>) -> Result<(), Error> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_some() || self.desk.lock().ended {
+            return Ok(());
+        }
+        let (desk, log) = (self.desk.clone(), log.clone());
+        let thread = std::thread::Builder::new().name("tidemill-answers".into()).spawn(move || read(&desk, &*log));
+        let thread =
+            thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
+        self.desk.lock().reader = Some(thread.thread().clone());
+        *reader = Some(thread);
+        Ok(())
+    }
+
+    /// Ends the thread, after it has handed out what is there.
+    fn end(&self) -> Option<JoinHandle<()>> {
+        let mut waiting = self.desk.lock();
+        waiting.ended = true;
+        self.desk.asked.notify_all();
+        waiting.reader.iter().for_each(Thread::unpark);
+        drop(waiting);
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// As `end`, and returns when the thread has let go of the log.
+    pub(super) fn close(&self) {
+        if let Some(reader) = self.end() {
+            // A panic there was printed, and whoever waited hears that nobody answers.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Wakes the reader.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn read(desk: &Desk, log: &dyn Log) {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        let mut waiting = desk.lock();
+        while waiting.asks.is_empty() && !waiting.ended {
+            waiting = desk.asked.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        // Before the look: what comes after it wakes.
+        log.wake_at_change(&waker);
+        let looked = hand_out(&mut waiting, log);
+        if waiting.ended || looked.is_err() {
+            // Those who still wait hear that nobody answers.
+            waiting.asks.clear();
+            waiting.ended = true;
+            return;
+        }
+        drop(waiting);
+        std::thread::park();
+    }
+}
+
+/// Reads what is new, and hands it to those who wait for it.
+fn hand_out(waiting: &mut Waiting, log: &dyn Log) -> Result<(), LogError> {
+    let Waiting { asks, places, .. } = waiting;
+    for (partition, next) in places {
+        loop {
+            let batches = match log.read(partition, *next, READ_BYTES) {
+                // What lay there was removed by its retention: whoever asked has given up long ago.
+                Err(gone) if gone.kind() == LogErrorKind::OutOfRange => {
+                    *next = log.bounds(partition)?.start;
+                    continue;
+                }
+                batches => batches?,
+            };
+            if batches.is_empty() {
+                break;
+            }
+            for batch in batches {
+                let mut records = batch.records();
+                records.skip_to(*next);
+                while let Some(record) = records.peek() {
+                    let ask = record.key.and_then(|name| asks.remove(name));
+                    if let (Some(ask), Some(reply)) = (ask, record.value) {
+                        // Whoever asked may have given up this very moment.
+                        let _ = ask.send(reply.to_vec());
+                    }
+                    records.advance();
+                }
+                *next = batch.end();
+            }
+        }
+    }
+    Ok(())
+}
