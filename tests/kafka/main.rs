@@ -1,6 +1,8 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod instances;
+mod ledger;
 mod prefixed;
 
 /// The brokers to test with.
