@@ -4,6 +4,8 @@ mod conformance;
 mod instances;
 mod ledger;
 mod prefixed;
+mod support;
+mod support_tests;
 
 /// The brokers to test with.
 fn brokers() -> String {

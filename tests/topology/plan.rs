@@ -241,13 +241,13 @@ fn topics_are_made_as_kafka_streams_makes_them() {
     assert_eq!(
         configs,
         [
+            "app-KSTREAM-JOINOTHER-0000000014-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
+             retention.ms=97200000",
+            "app-KSTREAM-JOINTHIS-0000000013-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
+             retention.ms=97200000",
             "app-by-value-repartition: cleanup.policy=delete message.timestamp.type=CreateTime retention.ms=-1 \
              segment.bytes=52428800",
             "app-counts-changelog: cleanup.policy=compact message.timestamp.type=CreateTime",
-            "app-near-other-join-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
-             retention.ms=97200000",
-            "app-near-this-join-store-changelog: cleanup.policy=delete message.timestamp.type=CreateTime \
-             retention.ms=97200000",
             "app-sessions-changelog: cleanup.policy=compact,delete message.timestamp.type=CreateTime retention.ms=90000000",
             "app-versions-changelog: cleanup.policy=compact message.timestamp.type=CreateTime \
              min.compaction.lag.ms=90000000",
