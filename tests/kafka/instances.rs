@@ -1,11 +1,9 @@
 //! Applications of one and of several processes on a real broker, while input flows: processes join, leave, are killed and are
 //! stopped for longer than the group waits. Everything that must come of the input is there, once.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidemill::log::Log;
 use tidemill::log::kafka::{KafkaLog, KafkaSettings};
@@ -13,13 +11,12 @@ use tidemill::state::Store;
 use tidemill::{App, AppState};
 
 use crate::ledger::{Names, Outputs};
+use crate::support::{Child, itself, pause, wait_until};
 
 /// Which application a process of this test program runs, and where.
 const INSTANCE: &str = "TIDEMILL_KAFKA_INSTANCE";
 /// How often something happens to a process, unless `TIDEMILL_KAFKA_ROUNDS` says how often.
 const ROUNDS: u32 = 4;
-/// Long enough for anything that happens at all.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 fn settings() -> KafkaSettings {
     KafkaSettings {
@@ -68,67 +65,25 @@ async fn an_instance() {
     let names = Names { application: application.to_owned() };
     let app = App::builder(&names.application, names.topology()).kafka(settings()).settings(Names::settings());
     let app = app.state_folder(folder).start().await.unwrap();
-    println!("running, {} restored", app.restored());
     let mut states = app.states();
-    let mut ended = std::pin::pin!(end_of_input());
-    let over = states.wait_for(AppState::is_over);
+    let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
     tokio::select! {
-        () = &mut ended => {}
-        state = over => panic!("{}", *state.unwrap()),
+        _ = told.recv() => app.close().await.unwrap(),
+        state = states.wait_for(AppState::is_over) => panic!("{}", *state.unwrap()),
     }
-    app.close().await.unwrap();
-    println!("closed");
-}
-
-/// Ends when whoever started the process wants it to.
-async fn end_of_input() {
-    let read = || std::io::stdin().lines().count();
-    tokio::task::spawn_blocking(read).await.unwrap();
 }
 
 /// A process of the application.
-struct Process {
-    child: Child,
+fn start(names: &Names, folder: &Path) -> Child {
+    let work = format!("{} {}", names.application, folder.display());
+    Child::start(&mut itself("instances::an_instance", INSTANCE, &work))
 }
 
-impl Process {
-    fn start(names: &Names, folder: &Path) -> Process {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "instances::an_instance", "--nocapture"]);
-        command.env(INSTANCE, format!("{} {}", names.application, folder.display()));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let output = child.stdout.take().unwrap();
-        std::thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).for_each(drop));
-        Process { child }
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn close(mut self) {
-        drop(self.child.stdin.take());
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "an instance ended with {status}");
-    }
-
-    fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A test that failed leaves nobody behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Ends a process in peace.
+fn close(mut process: Child) {
+    process.terminate();
+    let status = process.wait();
+    assert!(status.success(), "an instance ended with {status}");
 }
 
 /// Chance by a seed, so that a run can be repeated.
@@ -139,10 +94,6 @@ impl Chance {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
-}
-
-fn pause(time: Duration) {
-    std::thread::park_timeout(time);
 }
 
 #[test]
@@ -161,7 +112,7 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
                 pause(Duration::from_millis(20));
             }
         });
-        let mut processes: Vec<Process> = paths.iter().map(|path| Process::start(&names, path)).collect();
+        let mut processes: Vec<Child> = paths.iter().map(|path| start(&names, path)).collect();
         let mut chance = Chance(7);
         pause(Duration::from_secs(4));
         for round in 0..rounds() {
@@ -172,26 +123,26 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
                     kills += 1;
                     processes.remove(which).kill();
                     pause(Duration::from_millis(chance.below(500)));
-                    processes.insert(which, Process::start(&names, &paths[which]));
+                    processes.insert(which, start(&names, &paths[which]));
                 }
                 1 => {
                     stops += 1;
-                    processes[which].signal("-STOP");
+                    processes[which].pause();
                     // Longer than the group waits: its partitions are somebody else's when it wakes.
                     pause(Duration::from_secs(13));
-                    processes[which].signal("-CONT");
+                    processes[which].go_on();
                 }
                 _ => {
                     leaves += 1;
-                    processes.remove(which).close();
-                    processes.insert(which, Process::start(&names, &paths[which]));
+                    close(processes.remove(which));
+                    processes.insert(which, start(&names, &paths[which]));
                 }
             }
             pause(Duration::from_secs(3));
         }
         stop.store(true, Ordering::SeqCst);
         wait_for_outputs(&names, &log, &sent, &mut processes);
-        processes.into_iter().for_each(Process::close);
+        processes.into_iter().for_each(close);
     });
     let count = sent.load(Ordering::SeqCst);
     let (expected, found) = (Outputs::expected(count), Outputs::read(&names, &log));
@@ -205,15 +156,11 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
     );
 }
 
-/// Waits until there are as many outputs as there must be; if there never are, the comparison says what is missing.
-fn wait_for_outputs(names: &Names, log: &dyn Log, sent: &AtomicU64, processes: &mut [Process]) {
-    let begun = Instant::now();
-    loop {
-        let wanted = Outputs::expected(sent.load(Ordering::SeqCst)).len();
-        if Outputs::read(names, log).len() >= wanted || begun.elapsed() > PATIENCE {
-            return;
-        }
-        assert!(!processes.iter_mut().any(Process::has_ended), "an instance ended by itself");
-        pause(Duration::from_millis(500));
-    }
+/// Waits until there are as many outputs as there must be.
+fn wait_for_outputs(names: &Names, log: &dyn Log, sent: &AtomicU64, processes: &mut [Child]) {
+    let wanted = Outputs::expected(sent.load(Ordering::SeqCst)).len();
+    wait_until("as many outputs as there must be", || {
+        assert!(processes.iter_mut().all(Child::is_there), "an instance ended by itself");
+        Outputs::read(names, log).len() >= wanted
+    });
 }
