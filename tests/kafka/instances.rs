@@ -47,6 +47,8 @@ async fn one_process_does_all_and_goes_on_where_it_was() {
         done += 500;
         app.settled().await.unwrap();
         let expected = Outputs::expected(done);
+        // Brokers tell of a transaction's end a moment after it has ended.
+        wait_until("the outputs of all records", || Outputs::read(&names, &log).len() == expected.len());
         let found = Outputs::read(&names, &log);
         assert_eq!(found.sums, expected.sums, "round {round}");
         assert_eq!(found.counts.values().map(Vec::len).sum::<usize>(), done as usize);
