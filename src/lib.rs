@@ -89,10 +89,11 @@
 //! | [`serde`] | how values become bytes: Kafka's formats, JSON, [`Data`](serde::Data) and its derive |
 //! | [`state`] | stores: [`Store`](state::Store), how they are kept ([`StoreSpec`](state::StoreSpec)), what changelogs get |
 //! | [`topology`] | the explicit graph below the verbs; its description, its pictures, its [faults](topology::Fault) |
-//! | [`event_sourcing`] | commands decided against a state: [`Aggregate`](event_sourcing::Aggregate), its events, refusals and replies |
+//! | [`event_sourcing`] | commands decided against a state: [`Aggregate`](event_sourcing::Aggregate), its events, refusals and replies; repositories |
 //! | [`window`] | windows of record time: [`Tumbling`](window::Tumbling), [`Hopping`](window::Hopping), [`Sliding`](window::Sliding), [`Session`](window::Session) |
 //! | [`record`] | records, times, headers, offsets, batches, partitions |
 //! | crate root | [`App`] and what goes with it: [`Settings`], [`Feed`], [`Subscription`], [`TableQuery`], [`Error`], [`Clock`] |
+//! | [`plan`] | what an application needs before it starts: topics, and permissions on Kafka |
 //! | [`reset`] | lets an application begin again |
 //! | [`log`], [`store`], [`task`], [`exec`] | the parts that an application is made of, for tests and for other ways to run a topology |
 //!
@@ -113,8 +114,10 @@
 
 mod clock;
 mod error;
+pub mod event_sourcing;
 pub mod exec;
 pub mod log;
+pub mod plan;
 pub mod prelude;
 pub mod reset;
 mod runtime;
@@ -132,7 +135,7 @@ pub use runtime::{
 };
 
 // Describing what it computes.
-pub use tidemill_dsl::{Topic, event_sourcing, processor, record, serde, state, stream, topology, window};
+pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
 
 /// The guides are programs: what they show compiles and runs.
 #[cfg(doctest)]

@@ -2,7 +2,9 @@
 
 mod conformance;
 mod instances;
+mod interop;
 mod ledger;
+mod membership;
 mod prefixed;
 mod support;
 mod support_tests;

@@ -4,6 +4,7 @@
 mod broker;
 mod child;
 mod group;
+mod java;
 mod names;
 mod produce;
 mod read;
@@ -14,6 +15,7 @@ mod waiting;
 pub(crate) use broker::{OwnBroker, brokers};
 pub(crate) use child::{Child, itself};
 pub(crate) use group::committed;
+pub(crate) use java::{JavaApplication, JavaProcess};
 pub(crate) use names::Names;
 pub(crate) use produce::{Input, Producer};
 pub(crate) use read::{Output, Reader, read_all};
