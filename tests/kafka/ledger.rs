@@ -38,7 +38,11 @@ impl Names {
     }
 
     fn topic(&self, name: &str) -> Topic<String, i64> {
-        Topic::new(format!("{}-{name}", self.application), tidemill::serde::SerdeRef::of(), tidemill::serde::SerdeRef::of())
+        Topic::new(
+            format!("{}-{name}", self.application),
+            tidemill::serde::SerdeRef::of(),
+            tidemill::serde::SerdeRef::of(),
+        )
     }
 
     pub(crate) fn topology(&self) -> Topology {
@@ -55,7 +59,12 @@ impl Names {
 
     /// Settings of an instance.
     pub(crate) fn settings() -> Settings {
-        Settings { commit_interval: std::time::Duration::from_millis(50), flush_rows: 50, threads: 2, ..Settings::default() }
+        Settings {
+            commit_interval: std::time::Duration::from_millis(50),
+            flush_rows: 50,
+            threads: 2,
+            ..Settings::default()
+        }
     }
 
     pub(crate) fn create(&self, log: &dyn Log) {
@@ -71,7 +80,12 @@ impl Names {
             let (key, value) = record(number);
             let key = key.into_bytes();
             let batch = batches.entry(partition_of(&key, PARTITIONS)).or_default();
-            batch.push(Timestamp::from_millis(1_000 + number as i64), Some(&key), Some(&value.to_be_bytes()), &Headers::NONE);
+            batch.push(
+                Timestamp::from_millis(1_000 + number as i64),
+                Some(&key),
+                Some(&value.to_be_bytes()),
+                &Headers::NONE,
+            );
         }
         let append = |(partition, mut batch): (u32, BatchBuilder)| tidemill::log::Append {
             to: TopicPartition::new(self.input().name(), partition),
