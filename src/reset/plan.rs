@@ -11,7 +11,7 @@ use tidemill_dsl::record::{Offset, TopicName, TopicPartition};
 use super::{Reset, ResetTo, owned};
 use crate::error::{Error, ErrorKind};
 use crate::log::{InputProgress, Log, Progress, offset_at};
-use crate::store::state_folder;
+use crate::store::{PROCESS_LOCK, state_folder};
 
 /// Where an application is in an input, and where it will begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +106,7 @@ impl ResetPlan {
         if !members.is_empty() {
             return Err(Error::new(ErrorKind::Locked, self.refusal(&members)));
         }
-        if let Some(folder) = &self.folder {
-            check_unused(folder)?;
-        }
+        let _held = self.folder.as_deref().map(hold).transpose()?;
         log.set_progress(&self.application, &self.progress)?;
         if let Some(folder) = &self.folder {
             remove(folder)?;
@@ -127,15 +125,16 @@ impl ResetPlan {
     }
 }
 
-/// The stores of an application that lost its share of the work may still be open.
-fn check_unused(folder: &Path) -> Result<(), Error> {
-    let Ok(lock) = std::fs::File::open(folder.join("lock")) else { return Ok(()) };
+/// Holds the folder of a process of the application: one that lost its share of the work may still have its stores open.
+fn hold(stores: &Path) -> Result<Option<std::fs::File>, Error> {
+    let lock = stores.ancestors().nth(2).map(|folder| folder.join(PROCESS_LOCK));
+    let Some(lock) = lock.and_then(|lock| std::fs::File::open(lock).ok()) else { return Ok(None) };
     match lock.try_lock() {
         Err(std::fs::TryLockError::WouldBlock) => {
-            let message = format!("the stores in `{}` are open in another process: close it first", folder.display());
+            let message = format!("the stores in `{}` are open in another process: close it first", stores.display());
             Err(Error::new(ErrorKind::Locked, message))
         }
-        _ => Ok(()),
+        _ => Ok(Some(lock)),
     }
 }
 

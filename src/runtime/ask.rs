@@ -55,8 +55,8 @@ pub struct Answer<A: Aggregate> {
     pub reply: Reply<A::Event, A::Refusal>,
     /// The command's id, the one that was given or one of its own.
     pub id: String,
-    /// Where the command lies: a query [at](crate::StoreQuery) this position sees what it did, in any process. In this one every
-    /// query that is made from now on does.
+    /// Where the command lies: a query of [at least](crate::TableQuery::at_least) this position sees what it did, in the process that
+    /// has the key. In this one every query that is made from now on does.
     pub position: Position,
 }
 

@@ -14,9 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind};
 use crate::log::{Files, FolderLock, StdFiles};
-use crate::store::state_folder;
+use crate::store::{PROCESS_LOCK, state_folder};
 
-const LOCK: &str = "process.lock";
 const INSTANCE: &str = "instance";
 /// What becomes of `INSTANCE` when it is whole.
 const NEW_INSTANCE: &str = "instance.new";
@@ -38,13 +37,14 @@ impl Home {
             Error::new(ErrorKind::Unavailable, message)
         };
         files.create_folder().map_err(|cause| cannot("make files", cause))?;
-        let lock = files.lock(LOCK).map_err(|cause| cannot("lock `process.lock`", cause))?.ok_or_else(|| {
-            let message = format!(
-                "the state folder `{}` is another process's: stop that, or give each process a folder of its own",
-                folder.display()
-            );
-            Error::new(ErrorKind::Locked, message)
-        })?;
+        let lock =
+            files.lock(PROCESS_LOCK).map_err(|cause| cannot("lock `process.lock`", cause))?.ok_or_else(|| {
+                let message = format!(
+                    "the state folder `{}` is another process's: stop that, or give each process a folder of its own",
+                    folder.display()
+                );
+                Error::new(ErrorKind::Locked, message)
+            })?;
         let instance = match read_instance(&files).map_err(|cause| cannot("read `instance`", cause))? {
             Some(instance) => instance,
             None => new_instance(&files).map_err(|cause| cannot("write `instance`", cause))?,

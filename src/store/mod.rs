@@ -26,4 +26,4 @@ pub use self::names::StoreId;
 #[cfg(feature = "rocksdb")]
 pub use self::rocksdb::{RocksDbStore, RocksDbStores};
 pub use self::stores::StoreEngine;
-pub(crate) use self::stores::{Stores, state_folder};
+pub(crate) use self::stores::{PROCESS_LOCK, Stores, state_folder};

@@ -34,6 +34,9 @@ impl StoreEngine {
     }
 }
 
+/// Locked in its folder by a process that shares its application's work with others, as long as it runs.
+pub(crate) const PROCESS_LOCK: &str = "process.lock";
+
 /// Where in its folder an application has its stores.
 pub(crate) fn state_folder(folder: &Path, application: &str) -> PathBuf {
     folder.join("state").join(application)

@@ -1,7 +1,13 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod instances;
+mod interop;
+mod ledger;
+mod membership;
 mod prefixed;
+mod support;
+mod support_tests;
 
 /// The brokers to test with.
 fn brokers() -> String {

@@ -6,11 +6,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tidemill::log::{
-    Append, Bounds, Cleaned, EndWatch, Log, LogError, Notes, OwnRecords, Progress, Session, TopicId, TopicSpec, Written,
+    Append, Bounds, Cleaned, EndWatch, Log, LogError, Notes, OwnRecords, Progress, Session, TopicId, TopicSpec,
+    Written, note_name, note_parts,
 };
 use tidemill::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
-pub struct Prefixed<L> {
+pub(crate) struct Prefixed<L> {
     log: L,
     names: Names,
 }
@@ -19,7 +20,7 @@ pub struct Prefixed<L> {
 struct Names(Arc<str>);
 
 impl<L> Prefixed<L> {
-    pub fn new(log: L, prefix: &str) -> Self {
+    pub(crate) fn new(log: L, prefix: &str) -> Self {
         Prefixed { log, names: Names(prefix.into()) }
     }
 }
@@ -49,10 +50,14 @@ impl Names {
         Some(TopicSpec { name, ..spec })
     }
 
-    /// Notes have no names of topics here, whatever partition they belong to.
     fn committed(&self, progress: &Progress) -> Progress {
         let inputs = progress.inputs.iter().map(|(at, reached)| (self.partition(at), *reached)).collect();
-        Progress { inputs, notes: progress.notes.clone() }
+        let name = |name: &String| match note_parts(name) {
+            Some((what, home)) => note_name(what, &self.partition(&home)),
+            None => name.clone(),
+        };
+        let notes = progress.notes.iter().map(|(note, value)| (name(note), value.clone())).collect();
+        Progress { inputs, notes }
     }
 
     fn told(&self, progress: Progress) -> Progress {
@@ -61,7 +66,13 @@ impl Names {
             .into_iter()
             .filter_map(|(at, reached)| Some((TopicPartition::new(self.inner(&at.topic)?, at.partition), reached)))
             .collect();
-        Progress { inputs, notes: progress.notes }
+        let name = |name: String| match note_parts(&name) {
+            Some((what, home)) => {
+                note_name(what, &TopicPartition::new(self.inner(&home.topic).unwrap_or_default(), home.partition))
+            }
+            None => name,
+        };
+        Progress { inputs, notes: progress.notes.into_iter().map(|(note, value)| (name(note), value)).collect() }
     }
 }
 
@@ -134,6 +145,14 @@ impl<L: Log> Log for Prefixed<L> {
 
     fn progress(&self, application: &str) -> Result<Progress, LogError> {
         Ok(self.names.told(self.log.progress(&self.names.outer(application))?))
+    }
+
+    fn members(&self, application: &str) -> Result<Vec<String>, LogError> {
+        self.log.members(&self.names.outer(application))
+    }
+
+    fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError> {
+        self.log.set_progress(&self.names.outer(application), &self.names.committed(progress))
     }
 
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tidemill::event_sourcing::headers::{CAUSED_BY, EXPECTED_VERSION, event_version};
 use tidemill::prelude::*;
 use tidemill::processor::DropReason;
-use tidemill_testkit::TestDriver;
+use tidemill::state::{Emit, Persistence, VersionedStore};
+use tidemill_testkit::{Commit, TestDriver};
 
 use crate::account::{
     ACCOUNTS, Account, COMMANDS, Command, EVENTS, Event, REFUSALS, REPLIES, Reason, STATES, expecting, id, topology,
@@ -129,6 +130,16 @@ fn ids_are_forgotten_by_record_time_and_what_may_repeat_a_forgotten_one_is_refus
 }
 
 #[test]
+fn a_command_that_is_as_late_as_can_be_is_known_when_it_repeats_one_as_far_back() {
+    let within = Duration::from_millis(100);
+    let mut driver = TestDriver::new(&topology_with(EventSourced::default().remember(within)));
+    for (time, name) in [(1_000, "c1"), (1_200, "c2"), (1_100, "c1")] {
+        driver.input(&COMMANDS).at(time).headers(id(name)).send("a", Command::Deposit(1));
+    }
+    assert_eq!(driver.store(&ACCOUNTS).get("a"), Some(Account::with(2)));
+}
+
+#[test]
 fn ids_and_versions_may_come_from_the_command() {
     let options = EventSourced::default()
         .id(|command: &Command| matches!(command, Command::Deposit(_)).then(|| "the deposit".to_owned()))
@@ -193,4 +204,48 @@ fn an_answer_goes_to_the_partition_that_asked() {
     let named = asked("1").with("reply-id", "of mine");
     driver.input(&COMMANDS).headers(named).send("a", Command::Deposit(1));
     assert_eq!(driver.take_raw("test-accounts-answers")[0].key.as_deref(), Some(&b"of mine"[..]));
+}
+
+#[test]
+fn states_may_be_kept_as_any_table_is() {
+    const VERSIONS: VersionedStore<String, Account> = VersionedStore::of("versions", Duration::from_secs(60));
+    let builder = StreamsBuilder::new();
+    let accounts = builder.stream(&COMMANDS).event_sourced(&VERSIONS);
+    // What the balance was at a record's own time.
+    const ASKED: Topic<String, u64> = Topic::of("asked");
+    const BALANCES: Topic<String, u64> = Topic::of("balances");
+    builder.stream(&ASKED).join(&accounts.states(), |_, account| account.balance).to(&BALANCES);
+    let mut driver = TestDriver::new(&builder.build().unwrap());
+    driver.input(&COMMANDS).at(10).send("a", Command::Deposit(5));
+    driver.input(&COMMANDS).at(20).send("a", Command::Withdraw(2));
+    driver.input(&ASKED).at(15).send("a", 0u64);
+    driver.input(&ASKED).at(25).send("a", 0u64);
+    assert_eq!(driver.output(&BALANCES).values(), [5, 3]);
+}
+
+#[test]
+fn held_back_states_are_decided_against_all_the_same() {
+    let builder = StreamsBuilder::new();
+    let states = Materialized::store(&ACCOUNTS).emit(Emit::OnCommit);
+    let accounts = builder.stream(&COMMANDS).event_sourced(states);
+    accounts.events().to(&EVENTS);
+    accounts.states().to_stream().to(&STATES);
+    let mut driver = TestDriver::new(&builder.build().unwrap()).commits(Commit::OnDemand);
+    let mut commands = driver.input(&COMMANDS);
+    commands.send("a", Command::Deposit(5)).send("a", Command::Withdraw(5)).send("a", Command::Withdraw(1));
+    driver.commit().unwrap();
+    assert_eq!(driver.output(&EVENTS).values(), [Event::Opened, Event::Deposited(5), Event::Withdrawn(5)]);
+    assert_eq!(driver.output(&STATES).values(), [Some(Account::with(0))], "the last one per commit");
+}
+
+#[test]
+fn what_lies_beside_the_states_is_kept_as_they_are() {
+    let builder = StreamsBuilder::new();
+    let states = Materialized::store(&ACCOUNTS).in_memory().changelog(Changelog::EveryUpdate);
+    builder.stream(&COMMANDS).event_sourced(states);
+    let topology = builder.build().unwrap();
+    let kept: Vec<_> =
+        topology.stores().iter().map(|store| (store.persistence(), store.changelog_declared())).collect();
+    let (memory, last) = (Persistence::Memory, Some(Changelog::LastPerCommit));
+    assert_eq!(kept, [(memory, last), (memory, last), (memory, Some(Changelog::EveryUpdate))]);
 }

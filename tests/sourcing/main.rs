@@ -3,6 +3,9 @@
 mod account;
 mod asks;
 mod decisions;
+mod instances;
 mod model;
 mod orders;
+mod repository;
 mod topologies;
+mod users;

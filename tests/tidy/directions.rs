@@ -5,7 +5,7 @@ use crate::paths::{NamedPath, named};
 use crate::{assert_none, check};
 
 /// The modules of `src`, each built from those before it.
-const MODULES: [&str; 5] = ["log", "store", "task", "exec", "runtime"];
+const MODULES: [&str; 6] = ["log", "store", "task", "exec", "runtime", "event_sourcing"];
 /// What a part without I/O, clock and threads does not name.
 const OUTSIDE_WORLD: [&str; 4] = ["std::fs", "std::net", "std::thread", "std::process"];
 

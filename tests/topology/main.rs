@@ -7,6 +7,7 @@ mod draw;
 mod faults;
 mod globals;
 mod names;
+mod needs;
 mod optimization;
 mod plan;
 mod source_topics;

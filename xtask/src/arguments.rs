@@ -11,8 +11,9 @@ The tasks of this repository. lint and test print a table of their steps and end
 `N passed, N failed`.
 
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
-  cargo xtask test    examples, tests and documentation tests, on default features, and
-                      those of the program `tidemill`: no C compiler, no server
+  cargo xtask test    examples, tests and documentation tests: of the default features, which
+                      need no C compiler and no server, of the program `tidemill`, of RocksDB,
+                      and of Kafka, on a broker that it starts unless KAFKA_BROKERS names one
   cargo xtask broker  a real Apache Kafka broker on this machine; says what it can be asked
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
@@ -21,8 +22,10 @@ The tasks of this repository. lint and test print a table of their steps and end
                       60 kills for each program that is killed, where it takes 12; ten million
                       records through a compacted topic, where it takes one
 
-Steps of lint: format, clippy, clippy-cli, docs, deny. Steps of test: examples, tests,
-cli, examples-release, release, doctests.
+Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, docs, deny.
+Steps of test: examples, tests, cli, examples-release, release, rocksdb, rocksdb-docs,
+kafka-lib, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
+Java 17 and Maven.
 
 While working on one thing, cargo itself is quicker:
 
@@ -102,6 +105,15 @@ mod tests {
     fn nothing_and_help_give_help() {
         for line in ["", "help", "--help", "test -h"] {
             assert_eq!(asked(line), Ok(Asked::Help), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_step() {
+        let steps = crate::steps::of_lint().into_iter().chain(crate::steps::of_test(&Options::default()));
+        let words: Vec<&str> = HELP.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+        for step in steps {
+            assert!(words.contains(&step.name), "`{}`", step.name);
         }
     }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod broker;
 mod counts;
+mod kafka;
 mod report;
 mod step;
 mod steps;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::counts::Counts;
+use crate::kafka::Given;
 use crate::tools::Tool;
 
 /// A call of cargo.
@@ -21,12 +22,14 @@ pub(crate) struct Step {
     pub(crate) tools: Vec<Tool>,
     /// Whether the step is itself a test, and counts as one.
     pub(crate) is_check: bool,
+    /// Whether it needs a Kafka broker.
+    pub(crate) on_kafka: bool,
 }
 
 impl Step {
     pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
-        Step { name, arguments, environment: Vec::new(), tools: Vec::new(), is_check: false }
+        Step { name, arguments, environment: Vec::new(), tools: Vec::new(), is_check: false, on_kafka: false }
     }
 
     /// A step that is a test by itself.
@@ -37,6 +40,11 @@ impl Step {
     pub(crate) fn needing(mut self, tool: Tool) -> Self {
         self.tools.push(tool);
         self
+    }
+
+    /// Gives it a broker of its own, unless there is one already.
+    pub(crate) fn on_kafka(self) -> Self {
+        Step { on_kafka: true, ..self }
     }
 
     pub(crate) fn with_env(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -67,7 +75,7 @@ pub(crate) fn run(step: Step) -> Outcome {
         notes.extend(line.strip_prefix("golden: ").map(|_| line.to_string()));
     });
     let passed = passed.unwrap_or_else(|error| {
-        println!("error: cannot run cargo: {error}");
+        println!("error: {error}");
         false
     });
     counts += of_itself(&step, passed, counts);
@@ -81,16 +89,20 @@ fn of_itself(step: &Step, passed: bool, tests: Counts) -> Counts {
 }
 
 /// Calls cargo, hands over each line that it prints, and says whether it succeeded.
-fn call(step: &Step, mut line: impl FnMut(&str)) -> std::io::Result<bool> {
+fn call(step: &Step, mut line: impl FnMut(&str)) -> Result<bool, String> {
+    // Gone when this returns, whatever became of the step.
+    let broker = if step.on_kafka { Some(Given::provide()?) } else { None };
     let mut command = cargo();
+    command.envs(broker.iter().flat_map(|given| given.environment.iter().map(|(name, value)| (name, value))));
     command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let failed = |error: std::io::Error| format!("cannot run cargo: {error}");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let output = child.stdout.take().expect("standard output is piped");
     // Bytes, not text: a test may print anything, and a step must not fail for that.
     for bytes in BufReader::new(output).split(b'\n') {
-        line(&String::from_utf8_lossy(&bytes?));
+        line(&String::from_utf8_lossy(&bytes.map_err(failed)?));
     }
-    Ok(child.wait()?.success())
+    Ok(child.wait().map_err(failed)?.success())
 }
 
 /// The folder of the repository: steps mean the same wherever the task is called.

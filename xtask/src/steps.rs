@@ -10,6 +10,7 @@ use crate::tools::Tool;
 const OPTIMISED: [&str; 2] = ["crash", "golden"];
 /// Test programs of a feature, with the programs that they test.
 const OF_CLI: &str = "cli";
+const OF_KAFKA: &str = "kafka";
 /// The folders of the packages whose tests run.
 const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
 /// What `--long` asks for: cases of each property (256 is what proptest takes by itself), kills of each program that is killed
@@ -26,6 +27,9 @@ pub(crate) fn of_lint() -> Vec<Step> {
         Step::check("clippy-rocksdb", "clippy --release -p tidemill --features rocksdb --all-targets -- -D warnings")
             .needing(Tool::Clippy)
             .needing(Tool::Libclang),
+        Step::check("clippy-kafka", "clippy --release -p tidemill --features kafka,cli --all-targets -- -D warnings")
+            .needing(Tool::Clippy)
+            .needing(Tool::Compiler),
         Step::check("clippy-cli", "clippy --features cli --bin tidemill --test cli -- -D warnings")
             .needing(Tool::Clippy),
         Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
@@ -35,7 +39,7 @@ pub(crate) fn of_lint() -> Vec<Step> {
 }
 
 pub(crate) fn of_test(options: &Options) -> Vec<Step> {
-    let of_default = test_programs(root()).into_iter().filter(|name| name != OF_CLI);
+    let of_default = test_programs(root()).into_iter().filter(|name| ![OF_CLI, OF_KAFKA].contains(&&**name));
     let (optimised, plain): (Vec<_>, Vec<_>) = of_default.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
     let tests = format!("test --workspace --no-fail-fast --lib --bins --examples{}", chosen(&plain));
@@ -54,6 +58,14 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         ("rocksdb-docs", "test --release --no-fail-fast -p tidemill --features rocksdb --doc RocksDb"),
     ];
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
+    let kafka = [
+        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka --lib log::kafka"),
+        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka --test kafka")
+            .needing(Tool::Java)
+            .needing(Tool::Maven)
+            .on_kafka(),
+    ];
+    steps.extend(kafka.map(|step| step.needing(Tool::Compiler)));
     steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
     if !options.long {
         return steps;
@@ -90,7 +102,8 @@ mod tests {
             // What has a feature comes on top of those that have none.
             let runs = steps.iter().filter(|step| {
                 step.arguments.windows(2).any(|pair| pair == ["--test", &name])
-                    && (name == OF_CLI || !step.arguments.iter().any(|argument| argument == "--features"))
+                    && ([OF_CLI, OF_KAFKA].contains(&&*name)
+                        || !step.arguments.iter().any(|argument| argument == "--features"))
             });
             let runs = runs.count();
             assert_eq!(runs, 1, "`{name}` must run once");

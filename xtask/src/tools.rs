@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
+use crate::broker::has_java;
 use crate::step::{Step, cargo};
 
 /// A program that a step calls.
@@ -14,6 +15,12 @@ pub(crate) enum Tool {
     Deny,
     /// What reads the headers of RocksDB.
     Libclang,
+    /// What compiles Kafka's client, librdkafka: C, C++ and make.
+    Compiler,
+    /// What runs a Kafka broker, and compiles the Java side of tests.
+    Java,
+    /// What fetches a Kafka broker.
+    Maven,
 }
 
 /// Where systems put libclang, besides `LIBCLANG_PATH`.
@@ -33,7 +40,7 @@ impl Tool {
             Tool::Rustfmt => Some("fmt"),
             Tool::Clippy => Some("clippy"),
             Tool::Deny => Some("deny"),
-            Tool::Libclang => None,
+            Tool::Libclang | Tool::Compiler | Tool::Java | Tool::Maven => None,
         }
     }
 
@@ -45,26 +52,53 @@ impl Tool {
             // Some four minutes on two cores, once.
             Tool::Deny => "cargo install --locked cargo-deny@0.20.2",
             Tool::Libclang => "apt-get install --yes libclang-dev",
+            Tool::Compiler => "apt-get install --yes build-essential",
+            Tool::Java => "apt-get install --yes openjdk-17-jdk-headless",
+            Tool::Maven => "apt-get install --yes maven",
         }
     }
 
     fn is_there(self) -> bool {
-        let Some(subcommand) = self.subcommand() else { return has_libclang() };
-        let mut call = cargo();
-        call.args([subcommand, "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        call.status().is_ok_and(|status| status.success())
+        match self {
+            Tool::Rustfmt | Tool::Clippy | Tool::Deny => runs(cargo().args(self.subcommand())),
+            Tool::Libclang => has_libclang(),
+            Tool::Compiler => ["cc", "c++", "make"].iter().all(|program| runs(&mut Command::new(program))),
+            // The compiler comes with what runs programs, and not the other way round.
+            Tool::Java => has_java() && runs(&mut Command::new("javac")),
+            Tool::Maven => runs(&mut Command::new("mvn")),
+        }
     }
 
     fn install(self) -> Result<(), String> {
-        println!("--- {}", self.installation());
-        let mut words = self.installation().split(' ');
-        let done = Command::new(words.next().unwrap_or_default()).args(words).stdin(Stdio::null()).status();
+        let done = call(self.installation());
+        if done.as_ref().is_ok_and(|status| status.success()) && self.is_there() {
+            return Ok(());
+        }
+        let done = if self.installation().starts_with("apt-get") {
+            // A fresh container knows of no packages yet.
+            call("apt-get update").and_then(|_| call(self.installation()))
+        } else {
+            done
+        };
         match done {
             Ok(status) if status.success() && self.is_there() => Ok(()),
             Ok(status) => Err(format!("`{}` did not help ({status}); see what it printed", self.installation())),
             Err(error) => Err(format!("cannot run `{}`: {error}", self.installation())),
         }
     }
+}
+
+/// Runs a command of words without blanks in them.
+fn call(command: &str) -> std::io::Result<ExitStatus> {
+    println!("--- {command}");
+    let mut words = command.split(' ');
+    Command::new(words.next().unwrap_or_default()).args(words).stdin(Stdio::null()).status()
+}
+
+/// Whether a program is there and says its version.
+fn runs(program: &mut Command) -> bool {
+    program.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    program.status().is_ok_and(|status| status.success())
 }
 
 fn has_libclang() -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::NameId;
+use super::options::Beside;
 use super::plan::{Plan, StepId, StoreId};
 use super::stream_type::{Sources, serde_for};
 use super::table::{MakeSpec, Row, plan_store};
@@ -252,14 +253,14 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         let mut plan = self.builder.plan();
         let names = DeciderNames::of(&mut plan, materialized.name.as_deref());
         let serdes = DeciderSerdes::of(&mut plan, &materialized, &options);
-        let known = (materialized.key.clone(), materialized.value.clone());
+        let (known, beside) = ((materialized.key.clone(), materialized.value.clone()), materialized.beside());
         let (kept, spec) = plan_store(&mut plan, names.store, materialized, true);
         drop(plan);
         let (parent, sources) = grouped.placed(names.store);
         let mut plan = self.builder.plan();
         let (answers, partitions) = (options.answers, options.answer_partitions);
         let states = Row::stored(kept, &plan);
-        let step = self.plan_decider(&mut plan, (parent, names), serdes.clone(), states, options);
+        let step = self.plan_decider(&mut plan, (parent, names), serdes.clone(), (states, beside), options);
         let kept_step = plan_keeper::<A>(&mut plan, (step, names), (kept, spec));
         if answers {
             plan_answers::<A>(&mut plan, (step, names), serdes.clone(), partitions);
@@ -275,7 +276,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         plan: &mut Plan,
         (parent, names): (StepId, DeciderNames),
         serdes: Option<DeciderSerdes<A>>,
-        states: Row<A::Key, A>,
+        (states, beside): (Row<A::Key, A>, Beside),
         options: EventSourced<A>,
     ) -> StepId
     where
@@ -313,7 +314,7 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 }
             });
             for spec in specs {
-                builder.add_state_store(spec, &[&node]);
+                builder.add_state_store(beside.for_nobody_else().keep(spec), &[&node]);
             }
             sides.add_to(&node, builder);
         })
@@ -372,8 +373,8 @@ impl<A: Aggregate> DeciderSerdes<A> {
 
 /// The store of remembered replies, in milliseconds.
 fn receipts_spec(remember: i64, store: &str) -> StoreSpec {
-    // One that is as late as can be looks back as far again.
-    let retention = remember.saturating_mul(2);
+    // A command that is as late as can be looks back as far again, and a row as old as the retention cannot be read any more.
+    let retention = remember.saturating_mul(2).saturating_add(1);
     let keeping = WindowKeeping { retention, ends: WindowEnds::Size(remember), duplicates: None, closing: false };
     let store = WindowStore::<Vec<u8>, Vec<u8>>::new(store, SerdeRef::of(), SerdeRef::of());
     StoreSpec::windowed(&store, RowFormat::Plain, keeping)

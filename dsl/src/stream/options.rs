@@ -252,8 +252,12 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
 
     /// Says of another store that belongs to the table that it is kept where the rows are, with a changelog if they have one.
     pub(super) fn keeping_beside(&self, spec: StoreSpec) -> StoreSpec {
-        let spec = if self.in_memory { spec.in_memory() } else { spec };
-        self.changelog.map_or(spec.clone(), |changelog| spec.changelog(changelog))
+        self.beside().keep(spec)
+    }
+
+    /// How a store is kept that belongs to the table.
+    pub(super) fn beside(&self) -> Beside {
+        Beside { in_memory: self.in_memory, changelog: self.changelog }
     }
 
     fn keeping(&self, spec: StoreSpec) -> StoreSpec {
@@ -264,6 +268,30 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
             (None, Some(source)) => spec.restored_from(source),
             (None, None) => spec,
         }
+    }
+}
+
+/// How a store is kept that belongs to a table: where its rows are, with a changelog if they have one.
+#[derive(Clone, Copy)]
+pub(super) struct Beside {
+    in_memory: bool,
+    changelog: Option<Changelog>,
+}
+
+impl Beside {
+    pub(super) fn keep(self, spec: StoreSpec) -> StoreSpec {
+        let spec = if self.in_memory { spec.in_memory() } else { spec };
+        self.changelog.map_or(spec.clone(), |changelog| spec.changelog(changelog))
+    }
+
+    /// For a store that nobody else follows: the last value per commit is enough, whatever the rows' changelog gets.
+    #[must_use]
+    pub(super) fn for_nobody_else(self) -> Self {
+        let changelog = self.changelog.map(|changelog| match changelog {
+            Changelog::EveryUpdate => Changelog::LastPerCommit,
+            other => other,
+        });
+        Beside { changelog, ..self }
     }
 }
 

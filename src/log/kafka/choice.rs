@@ -11,6 +11,7 @@ use super::native;
 const REFUSED: &[(&str, &str)] = &[
     ("bootstrap.servers", "`KafkaSettings::brokers` says it"),
     ("metadata.broker.list", "`KafkaSettings::brokers` says it"),
+    ("client.id", "it tells the engine's processes from foreign ones"),
     ("security.protocol", "`KafkaSettings::security` says it"),
     ("sasl.", "`KafkaSettings::security` says it, and keeps secrets out of messages"),
     ("ssl.engine", "it loads code into the program"),

@@ -2,25 +2,61 @@
 //!
 //! Rule: no value of a setting is in a message, because it may be a secret; the names say enough.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::get_rdkafka_version;
+use rdkafka::{ClientConfig, TopicPartitionList};
 
-use super::super::{LogError, LogErrorKind};
-use super::settings::{Guarantee, KafkaSettings};
+use super::super::{LogError, LogErrorKind, Member};
+use super::settings::{GroupProtocol, Guarantee, KafkaSettings};
 use super::{choice, native};
 
 /// Older ones lose records or hang, see the client's own list of changes.
 const OLDEST_CLIENT: (i32, &str) = (0x020c_01_00, "2.12.1");
 
-/// A context that passes the client's own words on to `tracing`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Quiet;
+/// How members of a group begin to call themselves, which tells them from foreign ones.
+pub(super) const MEMBER_NAME: &str = "tidemill-member-";
+
+/// What the brokers want of a member.
+pub(super) enum Rebalance {
+    /// It gets these partitions.
+    Assign(TopicPartitionList),
+    /// It is to give these back, or has lost them.
+    Revoke(TopicPartitionList),
+}
+
+/// A context that passes the client's own words on to `tracing`, and keeps what the brokers want until somebody asks.
+#[derive(Default)]
+pub(super) struct Quiet {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    /// Nobody asks any more: what the brokers want is done at once.
+    is_closing: AtomicBool,
+}
+
+impl Quiet {
+    /// Answers everything from now on, because a consumer that is closed waits for the answers.
+    pub(super) fn close(&self, consumer: &BaseConsumer<Quiet>) {
+        self.is_closing.store(true, Ordering::SeqCst);
+        while self.next_rebalance().is_some() {}
+        // Whatever it was, this answers it.
+        if let Err(error) = give_all_back(consumer) {
+            tracing::debug!(target: "tidemill::kafka", %error, "there was nothing to give back");
+        }
+    }
+
+    /// What the brokers want next.
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -32,7 +68,31 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for Quiet {
+    /// Answers nothing before the end: partitions are taken and given back elsewhere.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        if self.is_closing.load(Ordering::SeqCst) {
+            if let Err(error) = give_all_back(consumer) {
+                tracing::debug!(target: "tidemill::kafka", %error, "a member that ends could not give its share back");
+            }
+            return;
+        }
+        let list = partitions.clone();
+        let wanted = match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(list),
+            _ => Rebalance::Revoke(list),
+        };
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(wanted);
+    }
+}
+
+/// Gives back whatever the member holds.
+fn give_all_back(consumer: &BaseConsumer<Quiet>) -> Result<(), KafkaError> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(&consumer.assignment()?),
+        _ => consumer.unassign(),
+    }
+}
 
 /// Refuses a client library that is too old, and settings that the engine cannot have.
 pub(super) fn check(settings: &KafkaSettings) -> Result<(), LogError> {
@@ -94,6 +154,34 @@ pub(super) fn reader(settings: &KafkaSettings, group: &str, patience: Duration) 
         .set("fetch.message.max.bytes", "1048576")
         .set("queued.min.messages", "100000")
         .set("queued.max.messages.kbytes", "16384");
+    Ok(config)
+}
+
+/// The member of an application's group. It is known by its name, so that its share is the same after a restart.
+pub(super) fn member(
+    settings: &KafkaSettings,
+    member: &Member,
+    protocol: GroupProtocol,
+) -> Result<ClientConfig, LogError> {
+    let mut config = common(settings)?;
+    let millis = |time: Duration| time.as_millis().to_string();
+    config
+        .set("client.id", format!("{MEMBER_NAME}{}", member.instance))
+        .set("group.id", &member.application)
+        .set("group.instance.id", &member.instance)
+        .set("max.poll.interval.ms", millis(settings.poll_timeout))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error");
+    match protocol {
+        GroupProtocol::Classic => config
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", millis(settings.session_timeout))
+            .set("heartbeat.interval.ms", millis(settings.session_timeout / 15)),
+        // Here the brokers say how long a member may be silent.
+        _ => config.set("group.protocol", "consumer").set("group.remote.assignor", "range"),
+    };
     Ok(config)
 }
 

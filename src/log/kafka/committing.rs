@@ -46,6 +46,15 @@ impl Places {
         !self.0.is_empty()
     }
 
+    /// The partitions of which something is committed, without those that `progress` names.
+    pub(super) fn besides(&self, progress: &Progress) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in self.0.keys().filter(|partition| !progress.inputs.contains_key(partition)) {
+            list.add_partition(&partition.topic, number(partition));
+        }
+        list
+    }
+
     /// Takes over what is not known here.
     pub(super) fn learn(&mut self, others: Places) {
         for (partition, place) in others.0 {

@@ -8,6 +8,7 @@ mod choice;
 mod client;
 mod committing;
 mod fault;
+mod foreign;
 mod member;
 mod native;
 mod notes;
@@ -16,6 +17,7 @@ mod reader;
 mod security;
 mod session;
 mod settings;
+mod share;
 mod topics;
 mod watcher;
 mod writer;
@@ -26,15 +28,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use rdkafka::error::RDKafkaErrorCode;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 
 use super::{
-    Append, Bounds, Cleaned, Cleanup, Log, LogError, LogErrorKind, Notes, Progress, Session, TopicConfig, TopicId,
-    TopicSpec, Written,
+    Append, Bounds, Cleaned, Cleanup, Log, LogError, LogErrorKind, Member, Membership, Notes, Progress, Session,
+    TopicConfig, TopicId, TopicSpec, Written,
 };
 use crate::clock::{Clock, SystemClock};
 use committing::Places;
 use fault::coded;
+use member::KafkaMember;
 use notes::{NotesTopic, Owner};
 use reader::Reader;
 use session::{KafkaSession, Uses};
@@ -153,8 +157,8 @@ impl Core {
         fenced
     }
 
-    fn new_uses(&self) -> Arc<Uses> {
-        let uses = Arc::new(Uses::default());
+    fn new_uses(&self, application: &str) -> Arc<Uses> {
+        let uses = Arc::new(Uses::of(application));
         let mut all = lock(&self.uses);
         all.retain(|uses| uses.strong_count() > 0);
         all.push(Arc::downgrade(&uses));
@@ -225,9 +229,19 @@ impl Core {
     }
 
     fn committed(&self, application: &str) -> Result<Places, LogError> {
-        let committed = native::committed(self.topics.client(), application, self.settings.answer_within);
         let what = || format!("cannot ask for the progress of application `{application}`");
-        committed.map(Places::of).map_err(|code| coded(&what(), code))
+        // A transaction that is about to end holds its offsets; one that nobody ends is ended by the brokers.
+        let limit = self.settings.transaction_timeout + self.settings.answer_within;
+        let mut waited = Duration::ZERO;
+        loop {
+            match native::committed(self.topics.client(), application, self.settings.answer_within) {
+                Err(RDKafkaErrorCode::UnstableOffsetCommit) if waited < limit => {
+                    pause(A_MOMENT);
+                    waited += A_MOMENT;
+                }
+                committed => return committed.map(Places::of).map_err(|code| coded(&what(), code)),
+            }
+        }
     }
 
     fn progress(&self, application: &str) -> Result<Progress, LogError> {
@@ -291,14 +305,21 @@ impl Core {
                 *place = Some(writer);
                 Ok(firsts)
             }
+            // The numbers that it gave its records do not fit any more: the next call has a new producer.
             Err(Failed::Abortable(error)) => {
-                // Only a producer whose transaction is over for certain goes on.
-                *place = writer.abort().is_ok().then_some(writer);
+                if let Err(cause) = writer.abort().map_err(Failed::cause) {
+                    tracing::warn!(target: "tidemill::kafka", %cause, "the brokers will abort a transaction themselves");
+                }
                 Err(error)
             }
             Err(Failed::Unknown(error)) => Err(error),
         }
     }
+}
+
+/// What a session without a membership writes as.
+fn session_id(application: &str) -> String {
+    format!("{application}-session")
 }
 
 /// The cluster tells nobody when a transaction's records can be seen, so it is asked again after a while.
@@ -390,7 +411,7 @@ impl Log for KafkaLog {
             _ => {
                 if !notes.is_empty() {
                     self.core.need_notes_topic()?;
-                    let records = self.core.notes.records(Owner::Scope(scope), &notes, self.core.now());
+                    let records = self.core.notes.records(Owner::Scope(scope), &notes, &[], self.core.now());
                     appends.push(Append { to: self.core.notes.partition().clone(), records });
                 }
                 self.core.append_all(&appends)?
@@ -435,9 +456,52 @@ impl Log for KafkaLog {
         self.core.progress(application)
     }
 
+    /// Members of the application's group, and sessions of this process.
+    fn members(&self, application: &str) -> Result<Vec<String>, LogError> {
+        let uses = lock(&self.core.uses);
+        let here = uses.iter().filter_map(Weak::upgrade).filter(|uses| uses.application == application);
+        let mut members: Vec<String> = here.map(|_| "a session of this process".to_owned()).collect();
+        drop(uses);
+        members.extend(foreign::members(&self.core, application, "")?);
+        Ok(members)
+    }
+
+    /// As the trait says, but for the one atomic step: places and notes are set in one, then places in other partitions are
+    /// forgotten. A call that fails can be made again.
+    fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError> {
+        let members = self.members(application)?;
+        if !members.is_empty() {
+            let message = format!(
+                "application `{application}` is running: close it first, its next commit would undo this; {} works for it",
+                members.join(", ")
+            );
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
+        progress.inputs.keys().try_for_each(|partition| self.core.topics.check(partition))?;
+        let noted = session::notes_of(&self.core, application)?;
+        let gone: Vec<String> = noted.into_keys().filter(|name| !progress.notes.contains_key(name)).collect();
+        let others = self.core.committed(application)?.besides(progress);
+        KafkaSession::new(self.core.clone(), application, &session_id(application), None)?
+            .commit_anew(progress, &gone)?;
+        if others.count() == 0 {
+            return Ok(());
+        }
+        let limit = self.core.settings.answer_within;
+        let forgotten = native::forget(self.core.topics.client(), application, &others, limit);
+        forgotten.map_err(|code| coded(&format!("cannot let application `{application}` forget its places"), code))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// A session without a membership: the application's group must have no members.
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
-        let id = format!("{application}-session");
-        Ok(Box::new(KafkaSession::new(self.core.clone(), application, &id, None)?))
+        Ok(Box::new(KafkaSession::new(self.core.clone(), application, &session_id(application), None)?))
+    }
+
+    /// Joins the application's group, in which each process has one member.
+    fn join(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
+        Ok(Box::new(KafkaMember::join(&self.core, member)?))
     }
 }

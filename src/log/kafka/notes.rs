@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! key     owner u8 (0 a scope, 1 an application) | length u32 | the owner's name | the note's name
-//! value   the note
+//! value   the note; none: it is forgotten
 //! ```
 //! Big-endian.
 
@@ -58,12 +58,13 @@ impl NotesTopic {
         &self.partition
     }
 
-    /// The records that store notes, written at the time `now`.
-    pub(super) fn records(&self, owner: Owner<'_>, notes: &Notes, now: Timestamp) -> Batch {
+    /// The records that store notes, and that let some be forgotten, written at the time `now`.
+    pub(super) fn records(&self, owner: Owner<'_>, notes: &Notes, gone: &[String], now: Timestamp) -> Batch {
         let mut records = BatchBuilder::default();
-        for (name, value) in notes {
+        let gone = gone.iter().map(|name| (name, None));
+        for (name, value) in notes.iter().map(|(name, value)| (name, Some(value.as_slice()))).chain(gone) {
             let key = [&owner.prefix(), name.as_bytes()].concat();
-            records.push(now, Some(&key), Some(value), &Headers::NONE);
+            records.push(now, Some(&key), value, &Headers::NONE);
         }
         records.finish(Offset::ZERO)
     }
@@ -97,9 +98,12 @@ impl Read {
         let next = self.next;
         let added = batch.for_each(|at, record| {
             if at >= next
-                && let (Some(key), Some(value)) = (record.key, record.value)
+                && let Some(key) = record.key
             {
-                self.notes.insert(key.to_vec(), value.to_vec());
+                match record.value {
+                    Some(value) => self.notes.insert(key.to_vec(), value.to_vec()),
+                    None => self.notes.remove(key),
+                };
             }
             Ok::<_, Infallible>(())
         });

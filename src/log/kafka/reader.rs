@@ -62,7 +62,7 @@ impl Reader {
     /// A reader for `group`, as whose member it does not count.
     pub(super) fn new(settings: &KafkaSettings, group: &str, patience: Duration) -> Result<Self, LogError> {
         let consumer = client::reader(settings, group, patience)?
-            .create_with_context(client::Quiet)
+            .create_with_context(client::Quiet::default())
             .map_err(|error| fault("cannot make a consumer", &error))?;
         let message = "cannot make a consumer: the client gives it no queue";
         let fetcher = Fetcher::new(consumer).ok_or_else(|| LogError::new(LogErrorKind::Unavailable, message))?;

@@ -15,10 +15,10 @@ use super::super::{Append, EndWatch, LogError, LogErrorKind, Notes, OwnRecords, 
 use super::Core;
 use super::committing::Places;
 use super::fault::fault;
-use super::member::Share;
 use super::notes::Owner;
 use super::reader::Reader;
 use super::settings::Guarantee;
+use super::share::Share;
 use super::writer::{Failed, Writer};
 
 /// How long a partition that is followed anew may wait for the answer to the fetch before.
@@ -27,12 +27,17 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// Topics that a session has to do with: they are not to be deleted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Uses {
+    pub(super) application: String,
     topics: Mutex<(BTreeSet<TopicPartition>, BTreeSet<TopicName>)>,
 }
 
 impl Uses {
+    pub(super) fn of(application: &str) -> Self {
+        Uses { application: application.to_owned(), topics: Mutex::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, (BTreeSet<TopicPartition>, BTreeSet<TopicName>)> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,7 +88,7 @@ impl KafkaSession {
             Guarantee::AtLeastOnce => Writer::plain(&core.settings)?,
         };
         let reader = Reader::new(&core.settings, application, PATIENCE)?;
-        let uses = core.new_uses();
+        let uses = core.new_uses(application);
         let epoch = Epoch {
             writer,
             open: false,
@@ -146,6 +151,8 @@ impl KafkaSession {
         };
         epoch.open = false;
         epoch.over = Some(error.to_string());
+        // Where one of them is over, the process begins again with all: its tasks may have been together in one.
+        self.share.iter().for_each(|share| share.lose(&error.to_string()));
         // Settings and records that are wrong stay wrong.
         if error.kind() == LogErrorKind::Invalid { error } else { self.lost(&error.to_string()).with_source(error) }
     }
@@ -178,20 +185,26 @@ impl KafkaSession {
         Ok(())
     }
 
-    fn commit_epoch(&self, epoch: &mut Epoch, progress: &Progress) -> Result<(), LogError> {
+    /// Commits places as if nothing had been committed before, and forgets notes; see `Log::set_progress`.
+    pub(super) fn commit_anew(&self, progress: &Progress, gone: &[String]) -> Result<(), LogError> {
+        let mut epoch = self.lock()?;
+        epoch.committed = Places::default();
+        self.commit_epoch(&mut epoch, progress, gone)
+    }
+
+    fn commit_epoch(&self, epoch: &mut Epoch, progress: &Progress, gone: &[String]) -> Result<(), LogError> {
         for partition in progress.inputs.keys() {
             self.core.topics.check(partition)?;
         }
-        self.learn(epoch, progress)?;
         let (after, changed, elsewhere) = epoch.committed.with(progress);
         let offsets = after.offsets(&changed)?;
-        if !epoch.open && changed.is_empty() && elsewhere.is_empty() {
+        if !epoch.open && changed.is_empty() && elsewhere.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        if !elsewhere.is_empty() {
+        if !elsewhere.is_empty() || !gone.is_empty() {
             self.core.need_notes_topic()?;
             let notes = &self.core.notes;
-            let records = notes.records(Owner::Application(&self.application), &elsewhere, self.core.now());
+            let records = notes.records(Owner::Application(&self.application), &elsewhere, gone, self.core.now());
             self.write(epoch, notes.partition(), &records)?;
         }
         self.begin(epoch)?;
@@ -295,7 +308,8 @@ impl Session for KafkaSession {
 
     fn commit(&self, progress: &Progress) -> Result<(), LogError> {
         let mut epoch = self.lock()?;
-        self.commit_epoch(&mut epoch, progress)
+        self.learn(&mut epoch, progress)?;
+        self.commit_epoch(&mut epoch, progress, &[])
     }
 
     fn abort(&self) -> Result<(), LogError> {

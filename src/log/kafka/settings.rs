@@ -60,6 +60,9 @@ pub struct KafkaSettings {
     pub poll_timeout: Duration,
     /// How the processes of an application agree on who works on what.
     pub group_protocol: GroupProtocol,
+    /// How long a start waits for foreign members to leave the application's group, such as processes of Kafka Streams, before it is
+    /// refused.
+    pub foreign_members_wait: Duration,
     /// How many bytes of records are fetched ahead of each partition.
     pub fetch_ahead_bytes: usize,
     /// The compacted topic that keeps notes which belong to no partition; created when there is something to note.
@@ -83,10 +86,25 @@ impl KafkaSettings {
             session_timeout: Duration::from_secs(45),
             poll_timeout: Duration::from_secs(300),
             group_protocol: GroupProtocol::default(),
+            foreign_members_wait: Duration::ZERO,
             fetch_ahead_bytes: 4 << 20,
             notes_topic: "tidemill-notes".into(),
             security: Security::default(),
             client: BTreeMap::new(),
         }
+    }
+}
+
+impl From<&str> for KafkaSettings {
+    /// The standard settings for these brokers.
+    fn from(brokers: &str) -> Self {
+        KafkaSettings::new(brokers)
+    }
+}
+
+impl From<String> for KafkaSettings {
+    /// The standard settings for these brokers.
+    fn from(brokers: String) -> Self {
+        KafkaSettings::new(brokers)
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Topics {
 impl Topics {
     pub(super) fn new(settings: &KafkaSettings) -> Result<Self, LogError> {
         let admin = client::admin(settings)?
-            .create_with_context(Quiet)
+            .create_with_context(Quiet::default())
             .map_err(|error| fault("cannot make a client that administers topics", &error))?;
         Ok(Topics {
             admin,

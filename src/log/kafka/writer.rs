@@ -17,8 +17,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TopicPartition};
 
 use super::super::{LogError, LogErrorKind};
-use super::client::{self, Quiet};
+use super::client;
 use super::fault::{coded, fault, late};
+use super::native;
 use super::reader::number;
 use super::settings::KafkaSettings;
 
@@ -48,11 +49,11 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Quiet.log(level, facility, message);
+        native::trace(level as i32, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        Quiet.error(error, reason);
+        tracing::warn!(target: "tidemill::kafka", %error, reason, "the client has trouble with the cluster, and goes on trying");
     }
 }
 
@@ -196,9 +197,10 @@ impl Writer {
     /// Ends the transaction without its records.
     pub(super) fn abort(&self) -> Result<(), Failed> {
         let aborted = self.repeat("cannot abort a transaction", |turn| self.producer.abort_transaction(turn));
-        self.producer.poll(Duration::ZERO);
+        // The reports of records that were on their way come now; they are no failures of the next transaction.
+        let reports = self.producer.flush(self.limit);
         self.forget();
-        aborted
+        aborted.and(reports.map_err(|error| Failed::Unknown(fault("cannot abort a transaction", &error))))
     }
 
     /// Makes the same call again as long as the client says that it can be, and there is time.

@@ -16,7 +16,7 @@ impl Port {
     /// The port of a broker that nobody gave another one.
     pub(crate) const USUAL: Port = Port(19_092);
 
-    pub(super) fn broker(self) -> SocketAddr {
+    pub(crate) fn broker(self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
     }
 

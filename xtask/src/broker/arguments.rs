@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn settings_are_kept_in_their_order() {
         let settings = [("a.b", "1"), ("c", "x=y")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let launch = Launch { settings: settings.into(), heap: "1g".into() };
+        let launch = Launch { settings: settings.into(), heap: "1g".into(), apart: true };
         assert_eq!(asked("start --set a.b=1 --heap 1g --set c=x=y"), Ok(Asked::Start(Port::USUAL, launch)));
     }
 

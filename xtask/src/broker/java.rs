@@ -17,6 +17,11 @@ pub(super) fn java(jars: &Path, heap: &str) -> Command {
     command
 }
 
+/// Whether there is a Java that can run a broker.
+pub(crate) fn has_java() -> bool {
+    check().is_ok()
+}
+
 /// An error when there is no Java that can run a broker.
 pub(super) fn check() -> Result<(), String> {
     let next = format!("install Java {OLDEST} or later (Debian, Ubuntu: `apt-get install openjdk-17-jdk-headless`)");

@@ -23,11 +23,13 @@ pub(crate) struct Launch {
     pub(crate) settings: Vec<(String, String)>,
     /// The memory of its heap, as Java writes it.
     pub(crate) heap: String,
+    /// Whether it goes on when Ctrl-C on this call's terminal ends this call.
+    pub(crate) apart: bool,
 }
 
 impl Default for Launch {
     fn default() -> Self {
-        Launch { settings: Vec::new(), heap: "512m".into() }
+        Launch { settings: Vec::new(), heap: "512m".into(), apart: true }
     }
 }
 
@@ -114,6 +116,9 @@ fn write(folder: &Folder, text: &str) -> Result<(), String> {
 /// Starts the process and waits until it answers.
 fn run(folder: &Folder, launch: &Launch, jars: &std::path::Path) -> Result<SocketAddr, String> {
     let mut command = java::java(jars, &launch.heap);
+    if launch.apart {
+        apart(&mut command);
+    }
     command.arg("kafka.Kafka").arg(folder.properties());
     let mut child = spawn(&mut command, folder)?;
     Process::note(folder, child.id())?;
@@ -134,26 +139,24 @@ fn run(folder: &Folder, launch: &Launch, jars: &std::path::Path) -> Result<Socke
     }
 }
 
-/// A process that neither the end of this call nor Ctrl-C on its terminal reaches.
+/// A process that outlives this call.
 fn spawn(command: &mut Command, folder: &Folder) -> Result<Child, String> {
     let log = OpenOptions::new().create(true).append(true).open(folder.log());
     let spawned = log.and_then(|log| {
         let errors = log.try_clone()?;
-        apart(command).stdout(log).stderr(errors).spawn()
+        command.stdout(log).stderr(errors).spawn()
     });
     spawned.map_err(|error| format!("cannot start `java`: {error}; see that it works by itself"))
 }
 
-/// Outside the group of processes that a terminal's Ctrl-C reaches.
+/// Takes it out of the group of processes that a terminal's Ctrl-C reaches.
 #[cfg(unix)]
-fn apart(command: &mut Command) -> &mut Command {
-    std::os::unix::process::CommandExt::process_group(command, 0)
+fn apart(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
 #[cfg(not(unix))]
-fn apart(command: &mut Command) -> &mut Command {
-    command
-}
+fn apart(_command: &mut Command) {}
 
 /// Sixteen bytes of chance, as Kafka writes them: a client can see that this is another cluster.
 fn cluster_id() -> String {

@@ -20,8 +20,9 @@ mod waiting;
 
 pub(crate) use address::Port;
 pub(crate) use arguments::{Asked, read};
-pub(crate) use launch::Launch;
-pub(crate) use stop::End;
+pub(crate) use java::has_java;
+pub(crate) use launch::{Launch, start_anywhere};
+pub(crate) use stop::{End, stop};
 
 /// Does what was asked, and says whether it succeeded; an error says what to do next.
 pub(crate) fn run(asked: &Asked) -> Result<bool, String> {

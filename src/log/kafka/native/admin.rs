@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -135,6 +136,42 @@ unsafe fn offset_of(of: &sys::rd_kafka_topic_partition_t) -> Result<Option<Commi
     };
     let partition = TopicPartition::new(topic, u32::try_from(of.partition).unwrap_or_default());
     Ok(Some(Committed { partition, next, metadata }))
+}
+
+/// Lets a group forget what it has committed of these partitions.
+pub(in super::super) fn forget<C: ClientContext>(
+    client: &Client<C>,
+    group: &str,
+    partitions: &TopicPartitionList,
+    limit: Duration,
+) -> Result<(), Code> {
+    let name = c_text(group)?;
+    let answer =
+        ask(client, Question::RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, limit, |client, options, queue| {
+            // SAFETY: name and list outlive the calls, which copy them; the request is destroyed once.
+            unsafe {
+                let mut wanted = sys::rd_kafka_DeleteConsumerGroupOffsets_new(name.as_ptr(), partitions.ptr());
+                sys::rd_kafka_DeleteConsumerGroupOffsets(client, &mut wanted, 1, options, queue);
+                sys::rd_kafka_DeleteConsumerGroupOffsets_destroy(wanted);
+            }
+        })?;
+    // SAFETY: the answer lives, has as many groups and partitions as it says, and owns what they lead to.
+    unsafe {
+        let result = sys::rd_kafka_event_DeleteConsumerGroupOffsets_result(answer.0.as_ptr());
+        let mut count = 0;
+        let groups = sys::rd_kafka_DeleteConsumerGroupOffsets_result_groups(result, &mut count);
+        for at in 0..count {
+            checked(sys::rd_kafka_group_result_error(*groups.add(at)))?;
+            let list = &*sys::rd_kafka_group_result_partitions(*groups.add(at));
+            for at in 0..usize::try_from(list.cnt).unwrap_or_default() {
+                match (*list.elems.add(at)).err {
+                    RD_KAFKA_RESP_ERR_NO_ERROR => {}
+                    error => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Who is in a group; nobody in one that does not exist.

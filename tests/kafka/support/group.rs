@@ -1,0 +1,36 @@
+//! What a group has committed, asked without being its member.
+
+use std::collections::BTreeMap;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::waiting::LIMIT;
+
+/// The place of a group in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// The offset to go on with.
+    pub(crate) next: i64,
+    /// What was written beside it.
+    pub(crate) metadata: String,
+}
+
+/// What a group has committed of a topic, by partition. Waits while a transaction that commits offsets is open.
+pub(crate) fn committed(brokers: &str, group: &str, topic: &str, partitions: u32) -> BTreeMap<i32, Committed> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("group.id", group).set("enable.auto.commit", "false");
+    config.set("isolation.level", "read_committed");
+    let client: BaseConsumer = config.create().unwrap();
+    let mut asked = TopicPartitionList::new();
+    (0..i32::try_from(partitions).unwrap()).for_each(|partition| _ = asked.add_partition(topic, partition));
+    let answer = client.committed_offsets(asked, LIMIT).unwrap();
+    let elements = answer.elements();
+    let places = elements.iter().filter_map(|element| match element.offset() {
+        Offset::Offset(next) => {
+            Some((element.partition(), Committed { next, metadata: element.metadata().to_owned() }))
+        }
+        _ => None,
+    });
+    places.collect()
+}
