@@ -132,9 +132,11 @@ fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
         Some(Place::Folder(folder)) => Ok(Arc::new(EmbeddedLog::open(folder, shares.log(builder.settings.log))?)),
         Some(Place::Memory) => Ok(Arc::new(MemoryLog::default())),
         Some(Place::Log(log)) => Ok(log.clone()),
+        #[cfg(feature = "kafka")]
+        Some(Place::Kafka(settings)) => Ok(Arc::new(crate::log::kafka::KafkaLog::open(settings.clone())?)),
         None => Err(Error::new(
             ErrorKind::Invalid,
-            "nothing says where the application's topics are: call `embedded(folder)`, `memory()` or `log(..)`",
+            "nothing says where the application's topics are: call `embedded(folder)`, `memory()`, `log(..)` or, with the feature `kafka`, `kafka(broker)`",
         )),
     }
 }

@@ -1,7 +1,9 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod instances;
 mod interop;
+mod ledger;
 mod membership;
 mod own_topics;
 mod prefixed;
