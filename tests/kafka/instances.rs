@@ -88,6 +88,15 @@ fn close(mut process: Child) {
     assert!(status.success(), "an instance ended with {status}");
 }
 
+/// Stops the sender when it is dropped.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Chance by a seed, so that a run can be repeated.
 struct Chance(u64);
 
@@ -107,6 +116,8 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
     let (sent, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let (mut kills, mut stops, mut leaves) = (0, 0, 0);
     std::thread::scope(|scope| {
+        // Also when the test fails, or it would wait for the sender for ever.
+        let _stop = StopAtEnd(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::SeqCst) {
                 names.append(&log, sent.load(Ordering::SeqCst), 50);

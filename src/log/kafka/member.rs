@@ -24,6 +24,8 @@ use super::share::Share;
 
 /// How often a group is asked for that does not let the process in yet.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Brokers of the newer protocol have a session timeout of their own, which is 45 seconds unless changed.
+const REFUSED_FOR: Duration = Duration::from_secs(120);
 /// How long one look for news may take.
 const A_LOOK: Duration = Duration::from_millis(1);
 /// How soon it is heard of what the group wants.
@@ -102,7 +104,7 @@ impl KafkaMember {
         let now = self.core.now();
         let refused = self.refused.unwrap_or(Refused { since: now, tried: now });
         self.refused = Some(refused);
-        if passed(refused.since, now) > self.core.settings.session_timeout * 2 {
+        if passed(refused.since, now) > (self.core.settings.session_timeout * 2).max(REFUSED_FOR) {
             let message = format!(
                 "group `{}` has a member of the name `{}` that goes on being alive: give each process a name of its own",
                 self.member.application, self.member.instance
