@@ -3,7 +3,9 @@
 mod conformance;
 mod interop;
 mod membership;
+mod mock_errors;
 mod prefixed;
+mod settings;
 mod support;
 mod support_tests;
 
