@@ -9,53 +9,54 @@
 //!
 //! # A program
 //!
-//! A bank: each operation is decided against the balance of its account. The step that reads the balance writes it too, so no
-//! decision ever sees an old one (why that matters is a page of the book, `docs/semantics-bank-account.md`).
+//! A bank: each operation is decided against its account. The step that reads the account keeps it too, so no decision ever sees an
+//! old one (why that matters is a page of the book, `docs/semantics-bank-account.md`).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
 //! use tidemill::prelude::*;
 //!
-//! #[derive(Clone, Debug, Serialize, Deserialize, Data)]
+//! /// An account: operations are decided against it, and movements make it.
+//! #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Data)]
 //! #[data(json)]
-//! struct Operation {
-//!     amount: i64,
+//! struct Account {
+//!     balance: i64,
 //! }
 //!
 //! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
 //! #[data(json)]
 //! struct Movement {
 //!     amount: i64,
-//!     error: Option<String>,
 //! }
 //!
-//! // Name, type of key and type of value in one place: builder, tests, application and queries take them from here.
-//! const OPERATIONS: Topic<String, Operation> = Topic::of("operations");
-//! const MOVEMENTS: Topic<String, Movement> = Topic::of("movements");
-//! const BALANCES: Store<String, i64> = Store::of("balances");
+//! impl Aggregate for Account {
+//!     type Key = String;
+//!     type Command = i64;
+//!     type Event = Movement;
+//!     type Refusal = String;
 //!
-//! /// Reads the balance, decides, writes the balance, and says what was done.
-//! struct Decide;
-//!
-//! impl Processor<String, Operation, String, Movement> for Decide {
-//!     fn process(&mut self, record: Record<'_, String, Operation>, ctx: &mut Context<'_, String, Movement>) -> Flow {
-//!         let amount = record.value.amount;
-//!         let mut balances = ctx.store(&BALANCES)?;
-//!         let balance = balances.get(record.key)?.copied().unwrap_or(0);
-//!         let movement = if balance + amount >= 0 {
-//!             balances.put(record.key, balance + amount, record.timestamp)?;
-//!             Movement { amount, error: None }
+//!     fn decide(&self, amount: &i64, _: &CommandContext<'_, String>) -> Result<Vec<Movement>, String> {
+//!         if self.balance + amount >= 0 {
+//!             Ok(vec![Movement { amount: *amount }])
 //!         } else {
-//!             Movement { amount: 0, error: Some("insufficient funds".into()) }
-//!         };
-//!         ctx.forward(record.with_value(&movement))
+//!             Err("insufficient funds".into())
+//!         }
+//!     }
+//!
+//!     fn evolve(&mut self, movement: &Movement) {
+//!         self.balance += movement.amount;
 //!     }
 //! }
 //!
+//! // Name, type of key and type of value in one place: builder, tests, application and queries take them from here.
+//! const OPERATIONS: Commands<Account> = Commands::of("operations");
+//! const MOVEMENTS: Topic<String, Movement> = Topic::of("movements");
+//! const ACCOUNTS: Store<String, Account> = Store::of("accounts");
+//!
+//! /// Reading an account, deciding and keeping it is one step: no decision sees an old balance.
 //! fn topology() -> Result<Topology, TopologyErrors> {
 //!     let builder = StreamsBuilder::new();
-//!     builder.add_store(StoreSpec::plain(&BALANCES));
-//!     builder.stream(&OPERATIONS).process(|| Decide, &[&BALANCES]).to(&MOVEMENTS);
+//!     builder.stream(&OPERATIONS).event_sourced(&ACCOUNTS).events().to(&MOVEMENTS);
 //!     builder.build()
 //! }
 //!
@@ -64,15 +65,15 @@
 //! #   let folder = tempfile::tempdir()?;
 //! #   std::env::set_current_dir(&folder)?;
 //!     let app = App::builder("bank", topology()?).embedded("bank-data").start().await?;
-//!     for amount in [10, 10, -20, -5] {
-//!         app.send(&OPERATIONS, "alice", Operation { amount }).await?;
+//!     for amount in [10, 10, -20] {
+//!         let answer = app.ask(&OPERATIONS, "alice", amount).await?; // it is decided, and committed
+//!         assert!(matches!(answer.reply, Reply::Accepted { .. }));
 //!     }
-//!     app.settled().await?; // everything sent so far has been processed and committed
+//!     let answer = app.ask(&OPERATIONS, "alice", -5).await?;
+//!     assert_eq!(answer.reply, Reply::Refused(Refusal::Rule("insufficient funds".into())));
 //!
-//!     let movements = app.subscribe(&MOVEMENTS)?.read()?;
-//!     assert_eq!(movements.len(), 4);
-//!     assert_eq!(movements[3].value.as_ref().and_then(|last| last.error.as_deref()), Some("insufficient funds"));
-//!     assert_eq!(app.table(&BALANCES).get("alice").await?, Some(0));
+//!     assert_eq!(app.subscribe(&MOVEMENTS)?.read()?.len(), 3);
+//!     assert_eq!(app.table(&ACCOUNTS).get("alice").await?, Some(Account { balance: 0 }));
 //!     app.close().await?;
 //!     Ok(())
 //! }

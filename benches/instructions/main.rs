@@ -29,7 +29,7 @@ const ROUNDS_BEFORE: u32 = 10;
 type Run = Box<dyn FnMut(u32)>;
 
 /// The workloads.
-const WORKLOADS: [(&str, fn() -> Run); 12] = [
+const WORKLOADS: [(&str, fn() -> Run); 16] = [
     ("pass", || same(Bench::pass())),
     ("stateless", || same(Bench::stateless())),
     ("count", || same(Bench::count())),
@@ -41,6 +41,10 @@ const WORKLOADS: [(&str, fn() -> Run); 12] = [
     ("join_streams", || moving_on(Stateful::join_streams)),
     ("outer_join_streams", || moving_on(Stateful::outer_join_streams)),
     ("join_tables", || moving_on(Stateful::join_tables)),
+    ("deduplicate", || moving_on(Stateful::deduplicate)),
+    ("top_n", || moving_on(Stateful::top_n)),
+    ("map_async", || moving_on(Stateful::map_async)),
+    ("calendar_count", || moving_on(Stateful::calendar_count)),
     ("join_on_in_driver", || {
         let mut join = JoinOn::new(KEYS);
         Box::new(move |records| run_counted(|| join.run(records.into())))

@@ -20,6 +20,8 @@ const RECORDS: u32 = 100_000;
 const KEYS: u64 = 10_000;
 /// Distinct keys of the operators with windows.
 const WINDOW_KEYS: u64 = 100_000;
+/// As many where allocations are counted: so few that all of them come in the first round.
+const COUNTED_KEYS: u64 = 1_000;
 
 fn show_allocations() {
     for (name, mut bench) in [("stateless", Bench::stateless()), ("count", Bench::count())] {
@@ -54,7 +56,7 @@ fn micro(criterion: &mut Criterion) {
 type MakeStateful = fn(u64) -> Stateful;
 
 /// The operators with state.
-const STATEFUL: [(&str, MakeStateful); 7] = [
+const STATEFUL: [(&str, MakeStateful); 11] = [
     ("windowed_count", Stateful::windowed_count),
     ("hopping_count", Stateful::hopping_count),
     ("sliding_count", Stateful::sliding_count),
@@ -62,12 +64,16 @@ const STATEFUL: [(&str, MakeStateful); 7] = [
     ("join_streams", Stateful::join_streams),
     ("outer_join_streams", Stateful::outer_join_streams),
     ("join_tables", Stateful::join_tables),
+    ("deduplicate", Stateful::deduplicate),
+    ("top_n", Stateful::top_n),
+    ("map_async", Stateful::map_async),
+    ("calendar_count", Stateful::calendar_count),
 ];
 
 /// Shows that a record costs as many allocations when many windows are held as when few are.
 fn show_stateful_allocations() {
     for (name, make) in STATEFUL {
-        let mut bench = make(WINDOW_KEYS);
+        let mut bench = make(COUNTED_KEYS);
         let mut measured = || {
             let round = bench.next_round(RECORDS.into());
             let allocated = allocation_counter::measure(|| bench.run(&round));

@@ -2,16 +2,18 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tidemill::Topic;
 use tidemill::log::InputProgress;
+use tidemill::processor::ProcessError;
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp};
 use tidemill::state::{Changelog, SessionStore, Store, WindowStore};
-use tidemill::stream::{Materialized, StreamJoined, StreamsBuilder};
+use tidemill::stream::{AsyncCalls, Deduplicated, Materialized, StreamJoined, StreamsBuilder};
 use tidemill::task::Task;
 use tidemill::topology::Topology;
-use tidemill::window::{Hopping, JoinWindows, Session, Sliding, Tumbling};
+use tidemill::window::{Calendar, Hopping, JoinWindows, Session, Sliding, Tumbling};
 use tidemill_testkit::{Capture, Commit, TestDriver};
 
 use crate::task;
@@ -125,6 +127,50 @@ impl Stateful {
         })
     }
 
+    /// The first of each key within the time that its records are apart on average.
+    pub(crate) fn deduplicate(keys: u64) -> Self {
+        Stateful::new(keys, |b| {
+            let within = Deduplicated::within(mean_distance(keys)).in_memory();
+            b.stream(&LEFT).deduplicate(within).for_each(|key, value| {
+                black_box((key, value));
+            });
+        })
+    }
+
+    /// The ten greatest values of each key; the values grow, so each record changes the list.
+    pub(crate) fn top_n(keys: u64) -> Self {
+        const BEST: Store<u64, Vec<u64>> = Store::of("best");
+        Stateful::new(keys, |b| {
+            let kept = Materialized::store(&BEST).in_memory();
+            let best = b.stream(&LEFT).group_by_key().top_n_with(kept, 10, |value| *value);
+            best.to_stream().for_each(|key, list| {
+                black_box((key, list));
+            });
+        })
+    }
+
+    /// A call for each record, which is answered at once.
+    pub(crate) fn map_async(keys: u64) -> Self {
+        Stateful::new(keys, |b| {
+            let calls = AsyncCalls::in_order(PER_COMMIT as usize);
+            let called = b.stream(&LEFT).map_async(calls, |_, value| std::future::ready(Ok::<_, ProcessError>(*value)));
+            called.for_each(|key, value| {
+                black_box((key, value));
+            });
+        })
+    }
+
+    /// A count per key and day of a time zone.
+    pub(crate) fn calendar_count(keys: u64) -> Self {
+        const COUNTS: WindowStore<u64, i64> = WindowStore::of("counts");
+        Stateful::new(keys, |b| {
+            let windowed = b.stream(&LEFT).group_by_key().windowed_by(Calendar::days("Europe/Berlin"));
+            windowed.count_with(Materialized::windows(&COUNTS).in_memory()).to_stream().for_each(|key, count| {
+                black_box((key, count));
+            });
+        })
+    }
+
     /// Two tables joined on their key.
     pub(crate) fn join_tables(keys: u64) -> Self {
         const L: Store<u64, u64> = Store::of("l");
@@ -162,10 +208,26 @@ impl Stateful {
             self.task.resume(input, InputProgress { next, partition_time: None });
             self.task.enqueue(input, batch).unwrap();
         }
-        while self.task.process_many(PER_COMMIT, &mut |_| false).unwrap() {
+        while self.task.process_many(PER_COMMIT, &mut |_| false).unwrap() | self.answer_calls() {
+            // The clock goes as the records' time does.
+            let now = self.task.state().stream_time().unwrap();
+            self.task.state().set_now(now);
             self.task.prepare_commit().unwrap();
             black_box(self.task.take_progress());
         }
+    }
+
+    /// Ends the calls that were made; gives whether there were any.
+    fn answer_calls(&mut self) -> bool {
+        let made = self.task.take_calls().made;
+        let any = !made.is_empty();
+        for mut call in made {
+            let Poll::Ready(answer) = call.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+                unreachable!("the call is a value that is there")
+            };
+            self.task.answer(call.id, answer).unwrap();
+        }
+        any
     }
 }
 

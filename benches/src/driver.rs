@@ -13,7 +13,7 @@ use crate::goal::{Check, Goal};
 use crate::line::{BUILD, Line, Measured, Outcome};
 use crate::machine::{self, Mark};
 use crate::options::{Options, StoreKind};
-use crate::topologies::{self, OUT};
+use crate::topologies::{self, Names, OUT};
 
 /// Records that are made at a time.
 const CHUNK: u64 = 5_000;
@@ -21,7 +21,7 @@ const CHUNK: u64 = 5_000;
 pub(crate) fn run(options: &Options) -> Result<Line> {
     let load = machine::load();
     // Stores lie in memory here, whatever was asked for.
-    let topology = topologies::build(options.topology(), StoreKind::Memory)?;
+    let topology = topologies::build(options.topology(), StoreKind::Memory, &Names::default())?;
     let settings =
         TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: options.cache, ..TaskSettings::default() };
     let capture = Capture::Topics(vec![OUT.to_owned()]);

@@ -85,6 +85,31 @@ pub(crate) struct Options {
     /// The measured process: a run in this folder, whose input is there.
     #[arg(long, hide = true)]
     pub(crate) engine_in: Option<PathBuf>,
+    /// With `--driver broker`: a broker, `host:port`
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:19092")]
+    pub(crate) bootstrap: String,
+    /// Be the measured process of somebody else's judge: the application's id. It begins, says `STATE RUNNING`, and goes on until it is
+    /// told to end (SIGTERM)
+    #[arg(long, value_name = "ID", requires = "input")]
+    pub(crate) app_id: Option<String>,
+    /// The workload whose topology runs, with `--app-id`
+    #[arg(long, value_enum, hide_possible_values = true)]
+    topology: Option<Workload>,
+    /// The topic that is read, with `--app-id`
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) input: Option<String>,
+    /// The second one
+    #[arg(long, value_name = "TOPIC", default_value = "in-table")]
+    pub(crate) input2: String,
+    /// The topic that is written
+    #[arg(long, value_name = "TOPIC", default_value = "out")]
+    pub(crate) output: String,
+    /// The topic of movements of bank_account
+    #[arg(long = "loop", value_name = "TOPIC", default_value = "loop")]
+    pub(crate) around: String,
+    /// Where state is kept, with `--app-id`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// The run before the measured one.
     #[arg(long, hide = true)]
     pub(crate) fill: bool,
@@ -213,6 +238,9 @@ impl Options {
 
     /// The workload whose topology runs.
     pub(crate) fn topology(&self) -> Workload {
+        if let Some(topology) = self.topology {
+            return topology;
+        }
         match self.workload {
             Workload::Latency | Workload::Startup => self.inner,
             Workload::Restore | Workload::Reopen => Workload::Reduce,

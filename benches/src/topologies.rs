@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tidemill::Topic;
 use tidemill::prelude::*;
+use tidemill::serde::DefaultSerde;
 use tidemill::state::StoreSpec;
 use tidemill::stream::Materialized;
 use tidemill::window::{Hopping, Session, SessionWindowed, TimeWindowed, Windowed};
@@ -15,17 +16,6 @@ use crate::options::{StoreKind, Workload};
 /// The topic that everything ends in.
 pub(crate) const OUT: &str = "out";
 
-const IN: Topic<i64, Vec<u8>> = Topic::of("in");
-const TABLE: Topic<i64, Vec<u8>> = Topic::of("in-table");
-const LOOP: Topic<i64, Vec<u8>> = Topic::of("loop");
-const LINES: Topic<i64, String> = Topic::of("in");
-const DEPOSITS: Topic<String, Deposit> = Topic::of("in");
-const BYTES_IN: Topic<Vec<u8>, Vec<u8>> = Topic::of("in");
-const BYTES_OUT: Topic<Vec<u8>, Vec<u8>> = Topic::of(OUT);
-const OUT_NUMBERS: Topic<i64, i64> = Topic::of(OUT);
-const OUT_VALUES: Topic<i64, Vec<u8>> = Topic::of(OUT);
-const OUT_WORDS: Topic<String, i64> = Topic::of(OUT);
-const OUT_BALANCES: Topic<String, Balance> = Topic::of(OUT);
 const ACCOUNTS: Store<i64, Vec<u8>> = Store::of("accounts");
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -48,61 +38,121 @@ struct Balance {
     count: i64,
 }
 
+/// The topics of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) input: String,
+    pub(crate) second_input: String,
+    pub(crate) output: String,
+    pub(crate) around: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let [input, second_input, output, around] = ["in", "in-table", OUT, "loop"].map(str::to_owned);
+        Names { input, second_input, output, around }
+    }
+}
+
+impl Names {
+    fn input<K: DefaultSerde, V: DefaultSerde>(&self) -> Topic<K, V> {
+        Topic::new(&self.input, SerdeRef::of(), SerdeRef::of())
+    }
+
+    fn table(&self) -> Topic<i64, Vec<u8>> {
+        Topic::new(&self.second_input, SerdeRef::of(), SerdeRef::of())
+    }
+
+    fn output<K: DefaultSerde, V: DefaultSerde>(&self) -> Topic<K, V> {
+        Topic::new(&self.output, SerdeRef::of(), SerdeRef::of())
+    }
+
+    fn around(&self) -> Topic<i64, Vec<u8>> {
+        Topic::new(&self.around, SerdeRef::of(), SerdeRef::of())
+    }
+}
+
 /// Builds a workload's topology.
-pub(crate) fn build(workload: Workload, store: StoreKind) -> Result<Topology, TopologyErrors> {
+pub(crate) fn build(workload: Workload, store: StoreKind, names: &Names) -> Result<Topology, TopologyErrors> {
     let builder = StreamsBuilder::new();
     match workload {
         Workload::Passthrough | Workload::Append => {
-            builder.stream(&BYTES_IN).to(&BYTES_OUT);
+            builder.stream(&names.input::<Vec<u8>, Vec<u8>>()).to(&names.output::<Vec<u8>, Vec<u8>>());
         }
-        Workload::Stateless => stateless(&builder),
+        Workload::Stateless => stateless(&builder, names),
         Workload::Count => {
-            builder.stream(&IN).group_by_key().count_with(kept(store)).to_stream().to(&OUT_NUMBERS);
+            builder
+                .stream(&names.input::<i64, Vec<u8>>())
+                .group_by_key()
+                .count_with(kept(store))
+                .to_stream()
+                .to(&names.output::<i64, i64>());
         }
         Workload::Reduce | Workload::Restore | Workload::Reopen => {
             let last = |_: Vec<u8>, now: &Vec<u8>| now.clone();
-            builder.stream(&IN).group_by_key().reduce_with(kept(store), last).to_stream().to(&OUT_VALUES);
+            builder
+                .stream(&names.input::<i64, Vec<u8>>())
+                .group_by_key()
+                .reduce_with(kept(store), last)
+                .to_stream()
+                .to(&names.output::<i64, Vec<u8>>());
         }
-        Workload::AggregateJson => aggregate_json(&builder, store),
+        Workload::AggregateJson => aggregate_json(&builder, store, names),
         Workload::Wordcount => {
-            let words =
-                builder.stream(&LINES).flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-            words.group_by(|_, word| word.clone()).count_with(kept(store)).to_stream().to(&OUT_WORDS);
+            let words = builder
+                .stream(&names.input::<i64, String>())
+                .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            words
+                .group_by(|_, word| word.clone())
+                .count_with(kept(store))
+                .to_stream()
+                .to(&names.output::<String, i64>());
         }
         Workload::HoppingWindowCount => {
             let windows = Hopping::of(WINDOW, Duration::from_secs(1)).with_grace(GRACE);
-            let counts = builder.stream(&IN).group_by_key().windowed_by(windows).count_with(kept(store));
+            let counts = builder
+                .stream(&names.input::<i64, Vec<u8>>())
+                .group_by_key()
+                .windowed_by(windows)
+                .count_with(kept(store));
             let key = TimeWindowed::serde(SerdeRef::of(), WINDOW);
-            counts.to_stream().to(&Topic::<Windowed<i64>, i64>::new(OUT, key, SerdeRef::of()));
+            counts.to_stream().to(&Topic::<Windowed<i64>, i64>::new(&names.output, key, SerdeRef::of()));
         }
         Workload::SessionCount => {
             let sessions = Session::gap(Duration::from_secs(2)).with_grace(GRACE);
-            let counts = builder.stream(&IN).group_by_key().windowed_by(sessions).count_with(kept(store));
+            let counts = builder
+                .stream(&names.input::<i64, Vec<u8>>())
+                .group_by_key()
+                .windowed_by(sessions)
+                .count_with(kept(store));
             let key = SessionWindowed::serde(SerdeRef::of());
-            counts.to_stream().to(&Topic::<Windowed<i64>, i64>::new(OUT, key, SerdeRef::of()));
+            counts.to_stream().to(&Topic::<Windowed<i64>, i64>::new(&names.output, key, SerdeRef::of()));
         }
         Workload::StreamTableJoin => {
-            let table = builder.table_with(&TABLE, kept(store));
+            let table = builder.table_with(&names.table(), kept(store));
             let join =
                 |value: &Vec<u8>, row: Option<&Vec<u8>>| words(word(value, 0), row.map_or(-1, |row| word(row, 0)));
-            builder.stream(&IN).left_join(&table, join).to(&OUT_VALUES);
+            builder.stream(&names.input::<i64, Vec<u8>>()).left_join(&table, join).to(&names.output::<i64, Vec<u8>>());
         }
         Workload::FkJoin => {
-            let left = builder.table_with(&IN, kept(store));
-            let right = builder.table_with(&TABLE, kept(store));
+            let left = builder.table_with(&names.input::<i64, Vec<u8>>(), kept(store));
+            let right = builder.table_with(&names.table(), kept(store));
             let joined = left.join_on_with(
                 &right,
                 kept(store),
                 |_: &i64, value: &Vec<u8>| word(value, 8),
                 |left: &Vec<u8>, right: &Vec<u8>| words(word(left, 0), word(right, 0)),
             );
-            joined.to_stream().to(&OUT_VALUES);
+            joined.to_stream().to(&names.output::<i64, Vec<u8>>());
         }
-        Workload::BankAccount => bank_account(&builder, store),
+        Workload::BankAccount => bank_account(&builder, store, names),
         Workload::BankStep => {
             let spec = StoreSpec::plain(&ACCOUNTS);
             builder.add_store(if store == StoreKind::Memory { spec.in_memory() } else { spec });
-            builder.stream(&IN).process(|| Decide, &[&ACCOUNTS]).to(&OUT_VALUES);
+            builder
+                .stream(&names.input::<i64, Vec<u8>>())
+                .process(|| Decide, &[&ACCOUNTS])
+                .to(&names.output::<i64, Vec<u8>>());
         }
         Workload::Startup | Workload::Latency => unreachable!("they run another workload's topology"),
     }
@@ -114,36 +164,37 @@ fn kept<K, V, Kind: Default>(store: StoreKind) -> Materialized<K, V, Kind> {
     if store == StoreKind::Memory { standard.in_memory() } else { standard }
 }
 
-fn stateless(builder: &StreamsBuilder) {
+fn stateless(builder: &StreamsBuilder, names: &Names) {
     builder
-        .stream(&IN)
+        .stream(&names.input::<i64, Vec<u8>>())
         .filter(|_, value| word(value, 8) & 3 != 0)
         .map_values(|value| words(word(value, 0), word(value, 8).wrapping_mul(3).wrapping_add(1)))
         .flat_map_values(|value| [word(value, 0), word(value, 8)])
-        .to(&OUT_NUMBERS);
+        .to(&names.output::<i64, i64>());
 }
 
-fn aggregate_json(builder: &StreamsBuilder, store: StoreKind) {
+fn aggregate_json(builder: &StreamsBuilder, store: StoreKind, names: &Names) {
     let add = |old: Balance, _: &String, deposit: &Deposit| Balance {
         account: deposit.account.clone(),
         balance: old.balance + deposit.amount,
         count: old.count + 1,
     };
-    let balances = builder.stream(&DEPOSITS).group_by_key().aggregate(kept(store), Balance::default, add);
-    balances.to_stream().to(&OUT_BALANCES);
+    let balances =
+        builder.stream(&names.input::<String, Deposit>()).group_by_key().aggregate(kept(store), Balance::default, add);
+    balances.to_stream().to(&names.output::<String, Balance>());
 }
 
-fn bank_account(builder: &StreamsBuilder, store: StoreKind) {
+fn bank_account(builder: &StreamsBuilder, store: StoreKind, names: &Names) {
     let add = |account: Vec<u8>, _: &i64, movement: &Vec<u8>| {
         words(word(&account, 0) + 1, word(&account, 8) + word(movement, 8))
     };
-    let accounts = builder.stream(&LOOP).group_by_key().aggregate(kept(store), || words(0, 0), add);
+    let accounts = builder.stream(&names.around()).group_by_key().aggregate(kept(store), || words(0, 0), add);
     let decide = |operation: &Vec<u8>, account: Option<&Vec<u8>>| {
         let (balance, amount) = (account.map_or(0, |account| word(account, 8)), word(operation, 8));
         words(word(operation, 0), if balance + amount >= 0 { amount } else { 0 })
     };
-    builder.stream(&IN).left_join(&accounts, decide).to(&LOOP);
-    accounts.to_stream().to(&OUT_VALUES);
+    builder.stream(&names.input::<i64, Vec<u8>>()).left_join(&accounts, decide).to(&names.around());
+    accounts.to_stream().to(&names.output::<i64, Vec<u8>>());
 }
 
 /// Reads the account, decides, writes the account and says what it has.

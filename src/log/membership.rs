@@ -41,7 +41,8 @@ pub trait Membership: Send {
     /// The session of a worker, counted from 0. Workers that get the same one commit together.
     fn session(&self, worker: usize) -> Arc<dyn Session>;
 
-    /// How often [`next`](Self::next) must be called for the member to be taken for alive; `None` where nobody asks.
+    /// How often [`next`](Self::next) is to be called, so that changes are heard of soon and the member is taken for alive; `None`
+    /// where nothing changes by itself.
     fn call_every(&self) -> Option<Duration>;
 
     /// What has changed since the last call, if anything; never waits for long. Before a `Revoked` is answered, nothing else

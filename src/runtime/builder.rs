@@ -13,12 +13,16 @@ use super::{App, AppState, Restores, Settings, start};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
+#[cfg(feature = "kafka")]
+use crate::log::kafka::KafkaSettings;
 
 /// What an application's topics and stores lie in.
 pub(super) enum Place {
     Folder(PathBuf),
     Memory,
     Log(Arc<dyn Log>),
+    #[cfg(feature = "kafka")]
+    Kafka(Box<KafkaSettings>),
 }
 
 /// An application that is not running yet. Parts, such as the log and the clock, are arguments; settings are plain data.
@@ -68,6 +72,33 @@ impl AppBuilder {
     #[must_use]
     pub fn memory(self) -> Self {
         AppBuilder { place: Some(Place::Memory), ..self }
+    }
+
+    /// Runs on an Apache Kafka cluster, with the application's other processes: each gets a share of the partitions. `kafka` is
+    /// the address of a broker, `host:port`, or [`KafkaSettings`].
+    ///
+    /// Stores lie in memory and are restored from their changelogs at each start, unless there is a
+    /// [`state_folder`](Self::state_folder), which every program in earnest wants: without it a restart takes longer, and the
+    /// group sees another process each time. Topics that the program reads and does not find are created only where
+    /// [`Settings::create_topics`] says so.
+    ///
+    /// ```no_run
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let topology = builder.build()?;
+    /// let app = App::builder("counts", topology).kafka("localhost:9092").state_folder("counts-data").start().await?;
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn kafka(self, kafka: impl Into<KafkaSettings>) -> Self {
+        AppBuilder { place: Some(Place::Kafka(Box::new(kafka.into()))), ..self }
     }
 
     /// Runs on a log that is open already, such as one that several applications of this process share. Stores lie in

@@ -74,8 +74,11 @@ impl Queue {
         let mut records = batch.records();
         records.skip_to(self.fetched);
         // Where records were removed there is nothing to wait for, but the next fetch begins behind them.
-        self.fetched = self.fetched.max(batch.end());
+        let before = self.fetched;
+        self.fetched = before.max(batch.end());
         if records.remaining() == 0 {
+            // It is a step forward all the same: whoever compares the place with the end has to learn that nothing is left.
+            self.moved |= self.fetched > before;
             return;
         }
         self.end_known = self.end_known.max(self.fetched);

@@ -1,9 +1,12 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod instances;
 mod interop;
+mod ledger;
 mod membership;
 mod mock_errors;
+mod own_topics;
 mod prefixed;
 mod settings;
 mod support;

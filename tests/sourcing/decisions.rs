@@ -130,6 +130,16 @@ fn ids_are_forgotten_by_record_time_and_what_may_repeat_a_forgotten_one_is_refus
 }
 
 #[test]
+fn a_command_that_is_as_late_as_can_be_is_known_when_it_repeats_one_as_far_back() {
+    let within = Duration::from_millis(100);
+    let mut driver = TestDriver::new(&topology_with(EventSourced::default().remember(within)));
+    for (time, name) in [(1_000, "c1"), (1_200, "c2"), (1_100, "c1")] {
+        driver.input(&COMMANDS).at(time).headers(id(name)).send("a", Command::Deposit(1));
+    }
+    assert_eq!(driver.store(&ACCOUNTS).get("a"), Some(Account::with(2)));
+}
+
+#[test]
 fn ids_and_versions_may_come_from_the_command() {
     let options = EventSourced::default()
         .id(|command: &Command| matches!(command, Command::Deposit(_)).then(|| "the deposit".to_owned()))

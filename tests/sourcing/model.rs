@@ -1,17 +1,24 @@
 //! Any commands against a model that keeps everything in maps: replies, states and versions agree.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tidemill::event_sourcing::headers::event_version;
 use tidemill::prelude::*;
 use tidemill_testkit::{Commit, TestDriver};
 
-use crate::account::{ACCOUNTS, Account, COMMANDS, Command, EVENTS, Event, REPLIES, Reason, expecting, id, topology};
+use crate::account::{
+    ACCOUNTS, Account, COMMANDS, Command, EVENTS, Event, REPLIES, Reason, expecting, id, topology_with,
+};
+
+/// How long ids are remembered, in milliseconds.
+const REMEMBERED: i64 = 10;
 
 /// A command as it is sent.
 #[derive(Clone, Debug)]
 struct Sent {
+    time: i64,
     key: String,
     command: Command,
     id: Option<u8>,
@@ -26,32 +33,35 @@ fn any_sent() -> impl Strategy<Value = Sent> {
         Just(Command::Touch),
     ];
     let id = proptest::option::weighted(0.6, 0..6u8);
-    ("[ab]", command, id, proptest::option::weighted(0.2, 0..6u64)).prop_map(|(key, command, id, expected)| Sent {
-        key,
-        command,
-        id,
-        expected,
-    })
+    (0..40i64, "[ab]", command, id, proptest::option::weighted(0.2, 0..6u64))
+        .prop_map(|(time, key, command, id, expected)| Sent { time, key, command, id, expected })
 }
 
-/// What an account is without stores, tasks or topics.
+/// What an account is without stores, tasks or topics; it forgets nothing.
 #[derive(Default)]
 struct Model {
     balances: BTreeMap<String, u64>,
     versions: BTreeMap<String, u64>,
-    replies: BTreeMap<(String, u8), Reply<Event, Reason>>,
+    /// By key and id, in the order of the commands' times.
+    replies: BTreeMap<(String, u8), BTreeMap<i64, Reply<Event, Reason>>>,
+    /// The greatest time so far.
+    observed: i64,
 }
 
 impl Model {
     fn answer(&mut self, sent: &Sent) -> Reply<Event, Reason> {
-        let known = sent.id.and_then(|id| self.replies.get(&(sent.key.clone(), id)));
-        if let Some(reply) = known {
+        self.observed = self.observed.max(sent.time);
+        let Some(id) = sent.id else { return self.decide(sent) };
+        if sent.time < self.observed - REMEMBERED {
+            return Reply::Refused(Refusal::TooLate);
+        }
+        let name = (sent.key.clone(), id);
+        let near = sent.time - REMEMBERED..=sent.time + REMEMBERED;
+        if let Some((_, reply)) = self.replies.entry(name.clone()).or_default().range(near).next() {
             return reply.clone();
         }
         let reply = self.decide(sent);
-        if let Some(id) = sent.id {
-            self.replies.insert((sent.key.clone(), id), reply.clone());
-        }
+        self.replies.entry(name).or_default().insert(sent.time, reply.clone());
         reply
     }
 
@@ -83,21 +93,22 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn decisions_agree_with_the_model(
         sent in proptest::collection::vec(any_sent(), 0..40),
         commit in prop_oneof![Just(Commit::EveryRecord), (1..7u64).prop_map(Commit::Every)],
     ) {
-        let (mut driver, mut model) = (TestDriver::new(&topology()).commits(commit), Model::default());
+        let remembered = EventSourced::default().remember(Duration::from_millis(REMEMBERED.unsigned_abs()));
+        let (mut driver, mut model) = (TestDriver::new(&topology_with(remembered)).commits(commit), Model::default());
         let mut expected = Vec::new();
         for sent in &sent {
             let mut headers = sent.id.map_or(Headers::NONE, |number| id(&number.to_string()));
             if let Some(version) = sent.expected {
                 expecting(version).iter().for_each(|(name, value)| headers.add(name, value.map(|v| v.to_vec().into())));
             }
-            driver.input(&COMMANDS).headers(headers).send(sent.key.clone(), sent.command.clone());
+            driver.input(&COMMANDS).at(sent.time).headers(headers).send(sent.key.clone(), sent.command.clone());
             expected.push(model.answer(sent));
         }
         driver.commit().unwrap();

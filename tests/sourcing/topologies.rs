@@ -34,7 +34,7 @@ fn stores_and_topics_are_called_after_the_store_of_states() {
         ]
     );
     assert_eq!(plan.internal[0].kind, TopicKind::Answers);
-    assert_eq!(plan.internal[2].kind, TopicKind::WindowChangelog { retention: Duration::from_secs(1200) });
+    assert_eq!(plan.internal[2].kind, TopicKind::WindowChangelog { retention: Duration::from_millis(1_200_001) });
     assert_eq!(topology.subtopologies().len(), 1, "all of it is one task");
     assert!(topology.warnings(Changelog::LastPerCommit).is_empty());
 }

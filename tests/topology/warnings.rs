@@ -23,8 +23,8 @@ fn a_join_with_a_table_of_its_own_results_is_warned_of() {
     assert_eq!(
         warnings[0].to_string(),
         "join `decide` looks up store `accounts-store`, which is made of its own results by way of topic `movements`: a record \
-         may find the row as it was before the records ahead of it were decided; let one processor read the row, decide and \
-         write it"
+         may find the row as it was before the records ahead of it were decided; decide with `event_sourced`, or let one processor \
+         read the row, decide and write it"
     );
     assert_eq!(self::warnings(&bank::single_step()), []);
 }

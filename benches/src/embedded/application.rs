@@ -12,7 +12,7 @@ use crate::options::{Fsync, Options};
 use crate::topologies;
 
 pub(super) async fn start(options: &Options, data: &Path) -> Result<App> {
-    let topology = topologies::build(options.topology(), options.store)?;
+    let topology = topologies::build(options.topology(), options.store, &topologies::Names::default())?;
     let app = App::builder("bench", topology).settings(settings(options)?).embedded(data).start().await;
     app.context("the application does not start")
 }
@@ -21,7 +21,7 @@ pub(super) fn log_settings(options: &Options) -> Result<LogSettings> {
     Ok(settings(options)?.log)
 }
 
-fn settings(options: &Options) -> Result<Settings> {
+pub(crate) fn settings(options: &Options) -> Result<Settings> {
     let mut settings = Settings {
         commit_interval: options.commit_interval(),
         threads: options.threads,

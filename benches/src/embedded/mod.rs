@@ -18,6 +18,8 @@ use anyhow::{Context, Result, bail};
 use tidemill::log::{EmbeddedLog, Log, LogSettings};
 use tidemill::record::{Offset, TopicPartition};
 
+#[cfg(feature = "kafka")]
+pub(crate) use application::settings;
 pub(crate) use engine::run as run_engine;
 
 use crate::goal::{Check, Goal};

@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use smallvec::SmallVec;
+
 use super::aggregate::key_and_value;
 use super::closing::emit_closed;
 use super::lend::{change_row, keep_row};
@@ -22,10 +24,13 @@ pub(crate) struct SlidingAggregate<K: 'static, A: 'static, F> {
     pub(crate) fold: F,
 }
 
+/// Starts of windows. A few need no memory of their own.
+type Starts = SmallVec<[i64; 8]>;
+
 /// Rows of a key's windows around a record, as they are before it.
 struct Around<A> {
     /// Starts of the windows that the record lies in.
-    holding: Vec<i64>,
+    holding: Starts,
     /// The window that ends with the record, and the time of its row.
     left: Option<i64>,
     /// Whether the window that begins right after the record is there.
@@ -153,7 +158,7 @@ where
     /// The windows that begin at most twice the difference before the record, the latest first.
     fn around(&mut self, at: i64) -> Result<Around<A>, ProcessError> {
         let mut around = Around {
-            holding: Vec::new(),
+            holding: Starts::new(),
             left: None,
             right_there: false,
             left_row: None,
@@ -161,7 +166,7 @@ where
             previous: None,
             after_previous_there: false,
         };
-        let mut starts = Vec::new();
+        let mut starts = Starts::new();
         let difference = self.difference;
         let range = at.saturating_sub(difference.saturating_mul(2)).max(0)..=at.saturating_add(1);
         let (state, _) = self.ctx.task().state::<WindowState<K, A>>(self.operator.windowing.store.index);
@@ -193,7 +198,7 @@ where
 
     /// Records so early that the windows ending with them would begin before time 0 share the window that begins there.
     fn early(&mut self, at: i64) -> Flow {
-        let (mut starts, mut holding) = (Vec::new(), Vec::new());
+        let (mut starts, mut holding) = (Starts::new(), Starts::new());
         let (mut combined, mut right_row, mut right_there) = (None, None, false);
         let (state, _) = self.ctx.task().state::<WindowState<K, A>>(self.operator.windowing.store.index);
         state.walk_key(

@@ -15,6 +15,8 @@ use super::{Headers, Offset, Timestamp};
 
 const FIXED: usize = 8 + 4 + 4 + 4;
 const ABSENT: i32 = -1;
+/// Length of a value that a new batch has room for.
+const SHORT: usize = 32;
 
 /// Records of one partition, consecutive unless some were removed. Immutable; share it in an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
@@ -369,6 +371,8 @@ impl BatchBuilder {
         let mut fixed = [0; FIXED];
         fixed[..8].copy_from_slice(&timestamp.as_millis().to_le_bytes());
         fixed[8..12].copy_from_slice(&length(key).to_le_bytes());
+        // Room for a short value too, so that a batch of one record does not move on the way.
+        self.bytes.reserve(FIXED + key.map_or(0, <[u8]>::len) + SHORT);
         self.bytes.extend_from_slice(&fixed);
         self.bytes.extend_from_slice(key.unwrap_or_default());
         let value_at = self.bytes.len();

@@ -63,7 +63,9 @@ const NO_HASH: u8 = 0x80;
 fn write_head(version: u8, instruction: Option<u8>, hash: Option<u128>, out: &mut Vec<u8>) {
     out.push(version | if hash.is_none() { NO_HASH } else { 0 });
     out.extend(instruction);
-    out.extend(hash.into_iter().flat_map(u128::to_be_bytes));
+    if let Some(hash) = hash {
+        out.extend_from_slice(&hash.to_be_bytes());
+    }
 }
 
 /// Takes the hash from the front of `bytes`, if the first byte says that there is one.
@@ -92,7 +94,9 @@ impl Serde<Subscription> for SubscriptionSerde {
         let version = u8::from(message.partition.is_some());
         write_head(version, Some(message.instruction as u8), message.hash, out);
         out.extend_from_slice(&message.key);
-        out.extend(message.partition.into_iter().flat_map(u32::to_be_bytes));
+        if let Some(partition) = message.partition {
+            out.extend_from_slice(&partition.to_be_bytes());
+        }
         Ok(())
     }
 

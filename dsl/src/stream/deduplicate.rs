@@ -118,6 +118,31 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
         remembered: impl Into<Deduplicated>,
         id: impl Fn(&K, &V) -> I + Send + Sync + 'static,
     ) -> Self {
+        self.try_deduplicate_by(remembered, move |key, value| Ok::<_, ProcessError>(id(key, value)))
+    }
+
+    /// As [`deduplicate_by`](Self::deduplicate_by), with a function that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// # const OUT: Topic<String, String> = Topic::of("out");
+    /// use std::time::Duration;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).try_deduplicate_by(Duration::from_secs(1), |_key, value| value.parse::<i64>()).to(&OUT);
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", "7").send("a", "07");
+    /// assert!(driver.input(&IN).try_send("a", "no number").is_err());
+    /// assert_eq!(driver.output(&OUT).values(), ["7"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_deduplicate_by<I: Data, E: Into<ProcessError>>(
+        &self,
+        remembered: impl Into<Deduplicated>,
+        id: impl Fn(&K, &V) -> Result<I, E> + Send + Sync + 'static,
+    ) -> Self {
         self.deduplicated(remembered.into(), |plan, keys| {
             let ids = serde_for(plan, None, "id of `deduplicate_by`")?;
             Some(move |key: &K, value: &V, identity: &mut Vec<u8>| {
@@ -125,7 +150,8 @@ impl<'b, K: Data, V: Data> Stream<'b, K, V> {
                 keys.write_nullable(key, identity)?;
                 let length = u32::try_from(identity.len() - 4)?;
                 identity[..4].copy_from_slice(&length.to_be_bytes());
-                Ok(ids.write_nullable(&id(key, value), identity)?)
+                let id = id(key, value).map_err(Into::into)?;
+                Ok(ids.write_nullable(&id, identity)?)
             })
         })
     }

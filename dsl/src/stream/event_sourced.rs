@@ -373,8 +373,8 @@ impl<A: Aggregate> DeciderSerdes<A> {
 
 /// The store of remembered replies, in milliseconds.
 fn receipts_spec(remember: i64, store: &str) -> StoreSpec {
-    // One that is as late as can be looks back as far again.
-    let retention = remember.saturating_mul(2);
+    // A command that is as late as can be looks back as far again, and a row as old as the retention cannot be read any more.
+    let retention = remember.saturating_mul(2).saturating_add(1);
     let keeping = WindowKeeping { retention, ends: WindowEnds::Size(remember), duplicates: None, closing: false };
     let store = WindowStore::<Vec<u8>, Vec<u8>>::new(store, SerdeRef::of(), SerdeRef::of());
     StoreSpec::windowed(&store, RowFormat::Plain, keeping)

@@ -6,7 +6,7 @@ use super::plan::{Plan, StepId, StoreId};
 use super::stream_type::{KnownSerdes, serde_for};
 use super::{GroupedStream, IntoMaterialized, Materialized, Table};
 use crate::operator::{Candidate, CandidateSerde, Ranking, TopOfStream, WriteRank};
-use crate::processor::{Edge, Operator, StreamOf, TableOf};
+use crate::processor::{Edge, Operator, ProcessError, StreamOf, TableOf};
 use crate::serde::{Data, List, Rank, SerdeRef};
 use crate::state::{Store, StoreSpec};
 use crate::topology::{Fault, TopologyBuilder};
@@ -66,6 +66,31 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
         n: usize,
         rank: impl Fn(&V::Plain) -> R + Send + Sync + 'static,
     ) -> Table<'b, K::Plain, Vec<V::Plain>> {
+        self.try_top_n_with(materialized, n, move |value| Ok::<_, ProcessError>(rank(value)))
+    }
+
+    /// As [`top_n_with`](Self::top_n_with), with a function that can fail; an error fails the task, naming the record.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const GREATEST: Store<String, Vec<String>> = Store::of("greatest");
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(&IN).group_by_key().try_top_n_with(&GREATEST, 2, |value| value.parse::<i64>());
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", "9").send("a", "10");
+    /// assert!(driver.input(&IN).try_send("a", "no number").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_top_n_with<R: Rank, E: Into<ProcessError>>(
+        &self,
+        materialized: impl IntoMaterialized<K::Plain, Vec<V::Plain>>,
+        n: usize,
+        rank: impl Fn(&V::Plain) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Table<'b, K::Plain, Vec<V::Plain>> {
         let known = (self.plain_key_serde(), self.plain_value_serde());
         let mut plan = self.stream.builder.plan();
         let top = PlannedTop::new(&mut plan, "KSTREAM-TOPN-STATE-STORE-", materialized.into_materialized(), n, known);
@@ -82,9 +107,11 @@ impl<'b, K: Data, V: Data> GroupedStream<'b, K, V> {
 }
 
 /// What writes the ranks of values.
-pub(super) fn written<V, R: Rank>(rank: impl Fn(&V) -> R + Send + Sync + 'static) -> WriteRank<V> {
+pub(super) fn written<V, R: Rank, E: Into<ProcessError>>(
+    rank: impl Fn(&V) -> Result<R, E> + Send + Sync + 'static,
+) -> WriteRank<V> {
     Box::new(move |value, out| {
-        rank(value).write(out);
+        rank(value).map_err(Into::into)?.write(out);
         Ok(())
     })
 }

@@ -26,6 +26,8 @@ use super::share::Share;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long one look for news may take.
 const A_LOOK: Duration = Duration::from_millis(1);
+/// How soon it is heard of what the group wants.
+const LISTEN_EVERY: Duration = Duration::from_millis(20);
 /// A topic that does not exist: whoever wants nothing else gives everything back.
 const NOTHING: &str = "tidemill-nothing";
 
@@ -165,7 +167,7 @@ impl Membership for KafkaMember {
     }
 
     fn call_every(&self) -> Option<Duration> {
-        Some(self.core.settings.poll_timeout)
+        Some(LISTEN_EVERY)
     }
 
     fn next(&mut self) -> Result<Option<Change>, LogError> {

@@ -28,7 +28,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use rdkafka::error::RDKafkaErrorCode;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::topology::TopicNeed;
 
 use super::{
     Append, Bounds, Cleaned, Cleanup, Log, LogError, LogErrorKind, Member, Membership, Notes, Progress, Session,
@@ -228,9 +230,19 @@ impl Core {
     }
 
     fn committed(&self, application: &str) -> Result<Places, LogError> {
-        let committed = native::committed(self.topics.client(), application, self.settings.answer_within);
         let what = || format!("cannot ask for the progress of application `{application}`");
-        committed.map(Places::of).map_err(|code| coded(&what(), code))
+        // A transaction that is about to end holds its offsets; one that nobody ends is ended by the brokers.
+        let limit = self.settings.transaction_timeout + self.settings.answer_within;
+        let mut waited = Duration::ZERO;
+        loop {
+            match native::committed(self.topics.client(), application, self.settings.answer_within) {
+                Err(RDKafkaErrorCode::UnstableOffsetCommit) if waited < limit => {
+                    pause(A_MOMENT);
+                    waited += A_MOMENT;
+                }
+                committed => return committed.map(Places::of).map_err(|code| coded(&what(), code)),
+            }
+        }
     }
 
     fn progress(&self, application: &str) -> Result<Progress, LogError> {
@@ -323,6 +335,11 @@ fn unheard(to: &TopicPartition) -> LogError {
 impl Log for KafkaLog {
     fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
         self.core.topics.create(spec)
+    }
+
+    /// Set as Kafka Streams sets it, which may go on with it.
+    fn create_own_topic(&self, need: &TopicNeed) -> Result<(), LogError> {
+        self.core.topics.create_with(&need.name, need.partitions, &need.kind.configs())
     }
 
     /// Brokers that cannot be written to show when it is tried.

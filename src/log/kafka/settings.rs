@@ -94,3 +94,17 @@ impl KafkaSettings {
         }
     }
 }
+
+impl From<&str> for KafkaSettings {
+    /// The standard settings for these brokers.
+    fn from(brokers: &str) -> Self {
+        KafkaSettings::new(brokers)
+    }
+}
+
+impl From<String> for KafkaSettings {
+    /// The standard settings for these brokers.
+    fn from(brokers: String) -> Self {
+        KafkaSettings::new(brokers)
+    }
+}

@@ -187,9 +187,11 @@ impl TestDriver {
 
     /// Makes the tasks, if that has not been done yet; the first input does it too, and panics where this gives an error.
     pub fn start(&mut self) -> Result<(), DriverError> {
-        if self.running.is_some() {
-            return Ok(());
-        }
+        if self.running.is_some() { Ok(()) } else { self.begin() }
+    }
+
+    #[cold]
+    fn begin(&mut self) -> Result<(), DriverError> {
         if let Some(changelog) = self.changelog.take() {
             self.settings.changelog = changelog;
         }

@@ -21,4 +21,4 @@ pub(crate) use produce::{Input, Producer};
 pub(crate) use read::{Output, Reader, read_all};
 pub(crate) use topics::{create_topic, topic_config, topic_names};
 pub(crate) use verify::{ByKey, at_least_once, by_key, exactly_once};
-pub(crate) use waiting::wait_until;
+pub(crate) use waiting::{pause, wait_until};

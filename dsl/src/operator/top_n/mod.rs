@@ -112,6 +112,6 @@ fn are_alike(before: &[(Vec<u8>, Candidate)], after: &[(Vec<u8>, Candidate)], n:
         });
         counts.collect::<Vec<usize>>()
     };
-    let keys = |entries: &'_ [(Vec<u8>, Candidate)]| entries.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-    keys(before) == keys(after) && cut(before) == cut(after)
+    let keys_are_alike = before.iter().map(|(key, _)| key).eq(after.iter().map(|(key, _)| key));
+    keys_are_alike && cut(before) == cut(after)
 }

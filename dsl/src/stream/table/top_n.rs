@@ -2,7 +2,7 @@
 
 use super::{Demand, GroupedTable, Table};
 use crate::operator::{ListChanges, TopOfTable};
-use crate::processor::{StreamOf, TableOf};
+use crate::processor::{ProcessError, StreamOf, TableOf};
 use crate::serde::{Changed, Data, Rank};
 use crate::stream::stream_type::Sources;
 use crate::stream::top_n::{PlannedTop, written};
@@ -62,6 +62,34 @@ impl<'b, K: Data<Plain = K>, V: Data<Plain = V>> GroupedTable<'b, K, V> {
         materialized: impl IntoMaterialized<K, Vec<V>>,
         n: usize,
         rank: impl Fn(&V) -> R + Send + Sync + 'static,
+    ) -> Table<'b, K, Vec<V>> {
+        self.try_top_n_with(materialized, n, move |row| Ok::<_, ProcessError>(rank(row)))
+    }
+
+    /// As [`top_n_with`](Self::top_n_with), with a function that can fail; an error fails the task, naming the record that
+    /// changed the row.
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # use tidemill_testkit::TestDriver;
+    /// # const IN: Topic<String, String> = Topic::of("in");
+    /// use tidemill_dsl::state::Store;
+    ///
+    /// const GREATEST: Store<String, Vec<String>> = Store::of("greatest");
+    /// # let builder = StreamsBuilder::new();
+    /// let all = builder.table(&IN).group_by(|_, value| ("all".to_owned(), value.clone()));
+    /// all.try_top_n_with(&GREATEST, 3, |value| value.parse::<i64>());
+    /// # let mut driver = TestDriver::new(&builder.build()?);
+    /// driver.input(&IN).send("a", "9").send("b", "10");
+    /// assert_eq!(driver.store(&GREATEST).get("all"), Some(vec!["10".to_owned(), "9".to_owned()]));
+    /// assert!(driver.input(&IN).try_send("c", "no number").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_top_n_with<R: Rank, E: Into<ProcessError>>(
+        &self,
+        materialized: impl IntoMaterialized<K, Vec<V>>,
+        n: usize,
+        rank: impl Fn(&V) -> Result<R, E> + Send + Sync + 'static,
     ) -> Table<'b, K, Vec<V>> {
         let mut plan = self.builder.plan();
         let known = self.serdes.borrow().clone();
