@@ -7,6 +7,7 @@ mod ledger;
 mod membership;
 mod own_topics;
 mod prefixed;
+mod resets;
 mod support;
 mod support_tests;
 
