@@ -10,6 +10,7 @@ pub mod kafka;
 mod ledger;
 mod membership;
 mod memory;
+mod own;
 mod search;
 mod topic;
 mod written;
@@ -20,6 +21,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::topology::TopicNeed;
 
 pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
@@ -105,6 +107,12 @@ pub trait Log: Send + Sync + 'static {
     /// Creates a topic. A topic that exists with the same number of partitions is fine; with another number it is an
     /// error ([`LogErrorKind::Invalid`]).
     fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
+
+    /// Creates a topic of an application's own, whose records go when nobody needs them any more. As
+    /// [`create_topic`](Self::create_topic), a topic that exists with the same number of partitions is fine, as it is.
+    fn create_own_topic(&self, need: &TopicNeed) -> Result<(), LogError> {
+        self.create_topic(&own::spec_of(need))
+    }
 
     /// An error ([`LogErrorKind::Unavailable`]) when the log takes no more writes.
     fn check(&self) -> Result<(), LogError>;

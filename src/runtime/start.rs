@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::Persistence;
-use tidemill_dsl::topology::{ANSWERS_KEPT, TopicKind, TopicPlan, TopicRef};
+use tidemill_dsl::topology::{TopicKind, TopicPlan, TopicRef};
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
@@ -22,11 +21,8 @@ use super::shared::{LogTopics, Shared};
 use super::task_maker::TaskMaker;
 use super::{App, AppState, Position};
 use crate::error::{Error, ErrorKind};
-use crate::log::{Cleanup, EmbeddedLog, Log, Member, MemoryLog, Progress, TopicConfig, TopicSpec};
+use crate::log::{EmbeddedLog, Log, Member, MemoryLog, Progress, TopicSpec};
 use crate::store::{Stores, state_folder};
-
-/// What is added to the time that the changelog of a window or versioned store keeps its records, as in Kafka Streams.
-const ADDITIONAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
     let state = builder.state.clone();
@@ -137,7 +133,7 @@ fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
         Some(Place::Memory) => Ok(Arc::new(MemoryLog::default())),
         Some(Place::Log(log)) => Ok(log.clone()),
         #[cfg(feature = "kafka")]
-        Some(Place::Kafka(settings)) => Ok(Arc::new(crate::log::kafka::KafkaLog::open(settings.clone())?)),
+        Some(Place::Kafka(settings)) => Ok(Arc::new(crate::log::kafka::KafkaLog::open((**settings).clone())?)),
         None => Err(Error::new(
             ErrorKind::Invalid,
             "nothing says where the application's topics are: call `embedded(folder)`, `memory()`, `log(..)` or, with the feature `kafka`, `kafka(broker)`",
@@ -217,29 +213,5 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
 }
 
 fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
-    for need in &plan.internal {
-        let (name, partitions, config) = (need.name.clone(), need.partitions, config_of(need.kind));
-        log.create_topic(&TopicSpec { name, partitions, config })?;
-    }
-    Ok(())
-}
-
-/// What a log that is ours makes of a topic's kind.
-fn config_of(kind: TopicKind) -> TopicConfig {
-    let of = |cleanup| TopicConfig { cleanup, ..TopicConfig::default() };
-    match kind {
-        // What was processed is deleted by the application.
-        TopicKind::Repartition => of(Cleanup::Delete),
-        TopicKind::Answers => TopicConfig { retention: Some(ANSWERS_KEPT), ..of(Cleanup::Delete) },
-        TopicKind::Changelog => of(Cleanup::Compact),
-        // The row of a window has the time of its last record, which may be its very start, and the store counts from the
-        // start of the youngest window: so the size of a window is added, which is never greater than the retention.
-        TopicKind::WindowChangelog { retention } | TopicKind::DuplicatesChangelog { retention } => {
-            let retention = Some(retention.saturating_add(retention.max(ADDITIONAL)));
-            TopicConfig { retention, ..of(Cleanup::CompactAndDelete) }
-        }
-        TopicKind::VersionedChangelog { retention } => {
-            TopicConfig { compaction_lag: retention.saturating_add(ADDITIONAL), ..of(Cleanup::Compact) }
-        }
-    }
+    Ok(plan.internal.iter().try_for_each(|need| log.create_own_topic(need))?)
 }

@@ -5,7 +5,10 @@ mod instances;
 mod interop;
 mod ledger;
 mod membership;
+mod mock_errors;
+mod own_topics;
 mod prefixed;
+mod settings;
 mod support;
 mod support_tests;
 

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::topology::TopicNeed;
 
 use super::{
     Append, Bounds, Cleaned, Cleanup, Log, LogError, LogErrorKind, Member, Membership, Notes, Progress, Session,
@@ -334,6 +335,11 @@ fn unheard(to: &TopicPartition) -> LogError {
 impl Log for KafkaLog {
     fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
         self.core.topics.create(spec)
+    }
+
+    /// Set as Kafka Streams sets it, which may go on with it.
+    fn create_own_topic(&self, need: &TopicNeed) -> Result<(), LogError> {
+        self.core.topics.create_with(&need.name, need.partitions, &need.kind.configs())
     }
 
     /// Brokers that cannot be written to show when it is tried.

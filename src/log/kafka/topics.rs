@@ -76,30 +76,39 @@ impl Topics {
     }
 
     pub(super) fn create(&self, spec: &TopicSpec) -> Result<(), LogError> {
-        let what = format!("cannot create topic `{}`", spec.name);
+        self.create_with(&spec.name, spec.partitions, &configs_of(&spec.config))
+    }
+
+    /// Creates a topic that is set so.
+    pub(super) fn create_with(
+        &self,
+        name: &str,
+        count: u32,
+        configs: &[(&'static str, String)],
+    ) -> Result<(), LogError> {
+        let what = format!("cannot create topic `{name}`");
         let invalid = |reason: &str| Err(LogError::new(LogErrorKind::Invalid, format!("{what}: {reason}")));
-        if !is_name(&spec.name) {
+        if !is_name(name) {
             return invalid("use 1 to 249 of the characters a-z, A-Z, 0-9, `.`, `_` and `-`");
         }
-        if spec.partitions == 0 {
+        if count == 0 {
             return invalid("it needs one partition at least");
         }
-        let partitions = i32::try_from(spec.partitions).unwrap_or(i32::MAX);
+        let partitions = i32::try_from(count).unwrap_or(i32::MAX);
         let replication = self.replication.map_or(-1, i32::from);
-        let configs = configs_of(&spec.config);
-        let mut topic = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(replication));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
         topic = configs.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
         let answer = wait(self.admin.create_topics([&topic], &self.options()));
         match answer.map_err(|error| self.explain(&what, &error))?.into_iter().next() {
             Some(Err((_, Code::TopicAlreadyExists))) => {
-                let there = self.partitions_told(&spec.name)?.unwrap_or(spec.partitions);
-                match there == spec.partitions {
+                let there = self.partitions_told(name)?.unwrap_or(count);
+                match there == count {
                     true => Ok(()),
-                    false => invalid(&format!("it is there with {there} partitions, not {}", spec.partitions)),
+                    false => invalid(&format!("it is there with {there} partitions, not {count}")),
                 }
             }
             Some(Err((_, code))) => Err(coded(&what, code)),
-            _ => self.heard(&what, || Ok(self.partitions_told(&spec.name)? == Some(spec.partitions))),
+            _ => self.heard(&what, || Ok(self.partitions_told(name)? == Some(count))),
         }
     }
 

@@ -1,0 +1,32 @@
+//! Topics of an application's own are set on Kafka as Kafka Streams sets them.
+
+use std::time::Duration;
+
+use tidemill::log::Log;
+use tidemill::log::kafka::{KafkaLog, KafkaSettings};
+use tidemill::topology::{TopicKind, TopicNeed};
+
+use crate::support::{Names, brokers, topic_config};
+
+#[test]
+fn each_is_set_as_what_it_is_for_asks() {
+    let (names, retention) = (Names::of("own"), Duration::from_secs(3 * 24 * 60 * 60));
+    let log = KafkaLog::open(KafkaSettings::new(brokers())).unwrap();
+    let kinds = [
+        TopicKind::Repartition,
+        TopicKind::Answers,
+        TopicKind::Changelog,
+        TopicKind::WindowChangelog { retention },
+        TopicKind::DuplicatesChangelog { retention },
+        TopicKind::VersionedChangelog { retention },
+    ];
+    for (number, kind) in kinds.into_iter().enumerate() {
+        let name = names.topic(&number.to_string());
+        let need = TopicNeed { name: name.as_str().into(), partitions: 2, kind };
+        log.create_own_topic(&need).unwrap();
+        log.create_own_topic(&need).unwrap();
+        let expected = kind.configs().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(topic_config(brokers(), &name), expected, "{kind:?}");
+        assert_eq!(log.topic(&name).unwrap().unwrap().partitions, 2);
+    }
+}
