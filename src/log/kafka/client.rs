@@ -20,7 +20,7 @@ use super::settings::{GroupProtocol, Guarantee, KafkaSettings};
 use super::{choice, native};
 
 /// Older ones lose records or hang, see the client's own list of changes.
-const OLDEST_CLIENT: (i32, &str) = (0x020c_01_00, "2.12.1");
+const OLDEST_CLIENT: (i32, &str) = (0x020c_0100, "2.12.1");
 
 /// How members of a group begin to call themselves, which tells them from foreign ones.
 pub(super) const MEMBER_NAME: &str = "tidemill-member-";
