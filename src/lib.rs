@@ -100,12 +100,14 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none but `rocksdb` needs a C compiler.
+//! None is on by default, and none but `kafka` and `rocksdb` needs a C compiler.
 //!
 //! | feature | what |
 //! |---|---|
 //! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
+//! | `kafka` | topics of Apache Kafka ([`log`]`::kafka`); needs a C compiler, and builds librdkafka once, a minute or two |
+//! | `kafka-tls` | the same, encrypted and with passwords; needs the headers of OpenSSL |
 //! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
 //!
 //! # Async

@@ -28,8 +28,11 @@ const ROUNDS_BEFORE: u32 = 10;
 /// Runs a workload of this many records.
 type Run = Box<dyn FnMut(u32)>;
 
+/// A workload: its name, and what makes it.
+type Workload = (&'static str, fn() -> Run);
+
 /// The workloads.
-const WORKLOADS: [(&str, fn() -> Run); 16] = [
+const WORKLOADS: [Workload; 16] = [
     ("pass", || same(Bench::pass())),
     ("stateless", || same(Bench::stateless())),
     ("count", || same(Bench::count())),

@@ -116,12 +116,14 @@ fn until(batch: &Arc<Batch>, to: Offset) -> Arc<Batch> {
     if batch.end() <= to {
         return batch.clone();
     }
-    let (mut records, mut cut) = (batch.records(), BatchBuilder::default());
+    let (mut records, mut cut, mut distances) = (batch.records(), BatchBuilder::default(), Vec::new());
     while let Some(record) = records.peek().filter(|_| records.offset() < to) {
+        let distance = records.offset().get() - batch.base().get();
+        distances.push(u32::try_from(distance).expect("a batch spans fewer than 2^32 offsets"));
         cut.push_stored(&record);
         records.advance();
     }
-    Arc::new(cut.finish(batch.base()))
+    Arc::new(cut.finish_sparse(batch.base(), to, &distances))
 }
 
 /// Writes the rows of a store that topics fill, with how far each of its queues was processed.
@@ -135,5 +137,29 @@ pub(super) fn flush(task: &mut Task, number: usize) -> Result<(), Error> {
     match task.state().store_mut(number) {
         Some(store) => Ok(store.flush(Offset::ZERO)?),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidemill_dsl::record::{Headers, Timestamp};
+
+    #[test]
+    fn a_batch_that_is_cut_keeps_the_offsets_of_its_records() {
+        let mut builder = BatchBuilder::default();
+        for value in [b"a", b"b", b"c"] {
+            builder.push(Timestamp::ZERO, None, Some(value), &Headers::NONE);
+        }
+        let batch = Arc::new(builder.finish_sparse(Offset::new(10), Offset::new(20), &[0, 4, 7]));
+        let cut = until(&batch, Offset::new(16));
+        assert_eq!((cut.base(), cut.end(), cut.count()), (Offset::new(10), Offset::new(16), 2));
+        let mut offsets = Vec::new();
+        let visit = |at: Offset, _: tidemill_dsl::record::StoredRecord<'_>| {
+            offsets.push(at.get());
+            Ok::<_, std::convert::Infallible>(())
+        };
+        cut.for_each(visit).unwrap();
+        assert_eq!(offsets, [10, 14]);
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Place {
     Memory,
     Log(Arc<dyn Log>),
     #[cfg(feature = "kafka")]
-    Kafka(KafkaSettings),
+    Kafka(Box<KafkaSettings>),
 }
 
 /// An application that is not running yet. Parts, such as the log and the clock, are arguments; settings are plain data.
@@ -98,7 +98,7 @@ impl AppBuilder {
     #[cfg(feature = "kafka")]
     #[must_use]
     pub fn kafka(self, kafka: impl Into<KafkaSettings>) -> Self {
-        AppBuilder { place: Some(Place::Kafka(kafka.into())), ..self }
+        AppBuilder { place: Some(Place::Kafka(Box::new(kafka.into()))), ..self }
     }
 
     /// Runs on a log that is open already, such as one that several applications of this process share. Stores lie in

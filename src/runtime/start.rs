@@ -133,7 +133,7 @@ fn open(builder: &AppBuilder, shares: Shares) -> Result<Arc<dyn Log>, Error> {
         Some(Place::Memory) => Ok(Arc::new(MemoryLog::default())),
         Some(Place::Log(log)) => Ok(log.clone()),
         #[cfg(feature = "kafka")]
-        Some(Place::Kafka(settings)) => Ok(Arc::new(crate::log::kafka::KafkaLog::open(settings.clone())?)),
+        Some(Place::Kafka(settings)) => Ok(Arc::new(crate::log::kafka::KafkaLog::open((**settings).clone())?)),
         None => Err(Error::new(
             ErrorKind::Invalid,
             "nothing says where the application's topics are: call `embedded(folder)`, `memory()`, `log(..)` or, with the feature `kafka`, `kafka(broker)`",

@@ -5,8 +5,11 @@ mod instances;
 mod interop;
 mod ledger;
 mod membership;
+mod mock_errors;
 mod own_topics;
 mod prefixed;
+mod resets;
+mod settings;
 mod support;
 mod support_tests;
 

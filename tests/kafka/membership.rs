@@ -1,7 +1,7 @@
 //! Processes that share the partitions of an application, here as memberships of one process.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, UNIX_EPOCH};
 
 use tidemill::log::kafka::{GroupProtocol, KafkaLog, KafkaSettings};
 use tidemill::log::{Append, Change, InputProgress, Log, LogErrorKind, Member, Membership, Notes, Progress, TopicSpec};
@@ -18,6 +18,10 @@ fn settings(prefix: &str, protocol: GroupProtocol) -> KafkaSettings {
         poll_timeout: Duration::from_secs(6),
         ..KafkaSettings::new(crate::brokers())
     }
+}
+
+fn now() -> Duration {
+    UNIX_EPOCH.elapsed().expect("the clock is set")
 }
 
 /// A member that does at once what it is told, and remembers what it has.
@@ -63,9 +67,9 @@ impl Process {
 
 /// Lets the processes look until `done`.
 fn until(processes: &mut [&mut Process], what: &str, done: impl Fn(&[&mut Process]) -> bool) {
-    let begun = Instant::now();
+    let begun = now();
     while !done(processes) {
-        assert!(begun.elapsed() < LIMIT, "{what}: {:?}", processes.iter().map(|one| &one.has).collect::<Vec<_>>());
+        assert!(now() - begun < LIMIT, "{what}: {:?}", processes.iter().map(|one| &one.has).collect::<Vec<_>>());
         for process in processes.iter_mut().filter(|process| process.lost.is_none()) {
             process.look();
         }
@@ -103,9 +107,9 @@ fn members_come_and_go(protocol: GroupProtocol) {
     let mut three = Process::join(&log, &prefix, "zed");
     until(&mut [&mut one, &mut two, &mut three], "three share", |all| are_shared(all, &[2, 1, 1]));
     two.leave();
-    let begun = Instant::now();
+    let begun = now();
     until(&mut [&mut one, &mut three], "the others have it at once", |all| are_shared(all, &[2, 2]));
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(now() - begun < Duration::from_secs(20), "{:?}", now() - begun);
     one.leave();
     until(&mut [&mut three], "the last one has all", |all| are_shared(all, &[4]));
     three.leave();
@@ -140,28 +144,26 @@ fn a_process_that_is_started_again_has_what_it_had() {
 
 /// Who does not look for too long loses its share, and commits nothing more.
 fn a_silent_process_loses_its_share(protocol: GroupProtocol) {
-    {
-        let prefix = crate::prefix();
-        let log = with_topics(&prefix, protocol);
-        let mut silent = Process::join(&log, &prefix, "one");
-        until(&mut [&mut silent], "one has all", |all| are_shared(all, &[4]));
-        let session = silent.member().session(0);
-        let input = silent.has.first().expect("it has partitions").clone();
-        let mut other = Process::join(&log, &prefix, "two");
-        until(&mut [&mut other], "the other one has all", |all| are_shared(all, &[4]));
-        let reached = InputProgress { next: Offset::new(1), partition_time: None };
-        let late = Progress { inputs: [(input.clone(), reached)].into(), notes: Notes::new() };
-        let mut batch = BatchBuilder::default();
-        batch.push(Timestamp::from_millis(1), None, Some(b"late"), &Headers::NONE);
-        // Before it has heard of its loss the brokers refuse it.
-        let staged = session.stage(Append { to: input.clone(), records: batch.finish(Offset::ZERO) });
-        let committed = staged.and_then(|_| session.commit(&late));
-        assert_eq!(committed.unwrap_err().kind(), LogErrorKind::Lost, "{protocol:?}");
-        until(&mut [&mut silent], "it hears of it", |all| all[0].lost.is_some());
-        assert_eq!(session.commit(&Progress::default()).unwrap_err().kind(), LogErrorKind::Lost);
-        assert!(log.read(&input, Offset::ZERO, 1000).unwrap().iter().all(|batch| batch.count() == 0), "aborted");
-        other.leave();
-    }
+    let prefix = crate::prefix();
+    let log = with_topics(&prefix, protocol);
+    let mut silent = Process::join(&log, &prefix, "one");
+    until(&mut [&mut silent], "one has all", |all| are_shared(all, &[4]));
+    let session = silent.member().session(0);
+    let input = silent.has.first().expect("it has partitions").clone();
+    let mut other = Process::join(&log, &prefix, "two");
+    until(&mut [&mut other], "the other one has all", |all| are_shared(all, &[4]));
+    let reached = InputProgress { next: Offset::new(1), partition_time: None };
+    let late = Progress { inputs: [(input.clone(), reached)].into(), notes: Notes::new() };
+    let mut batch = BatchBuilder::default();
+    batch.push(Timestamp::from_millis(1), None, Some(b"late"), &Headers::NONE);
+    // Before it has heard of its loss the brokers refuse it.
+    let staged = session.stage(Append { to: input.clone(), records: batch.finish(Offset::ZERO) });
+    let committed = staged.and_then(|_| session.commit(&late));
+    assert_eq!(committed.unwrap_err().kind(), LogErrorKind::Lost, "{protocol:?}");
+    until(&mut [&mut silent], "it hears of it", |all| all[0].lost.is_some());
+    assert_eq!(session.commit(&Progress::default()).unwrap_err().kind(), LogErrorKind::Lost);
+    assert!(log.read(&input, Offset::ZERO, 1000).unwrap().iter().all(|batch| batch.count() == 0), "aborted");
+    other.leave();
 }
 
 #[test]
@@ -208,9 +210,9 @@ fn a_group_with_foreign_members_is_not_joined() {
     config.set("bootstrap.servers", crate::brokers()).set("group.id", &application).set("client.id", "somebody-else");
     let foreign: BaseConsumer = config.create().unwrap();
     foreign.subscribe(&[&format!("{prefix}a")]).unwrap();
-    let begun = Instant::now();
+    let begun = now();
     while foreign.assignment().unwrap().count() == 0 {
-        assert!(begun.elapsed() < LIMIT, "the foreign member has joined");
+        assert!(now() - begun < LIMIT, "the foreign member has joined");
         foreign.poll(Duration::from_millis(50));
     }
     let topics = vec![format!("{prefix}a").into()];

@@ -41,9 +41,25 @@ pub(crate) struct Reset {
     #[arg(long = "input", value_name = "TOPIC")]
     inputs: Vec<String>,
 
+    /// Brokers of the Kafka cluster that the application runs on (host:port); FOLDER is then that of one of its processes
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
+
+    /// A setting of the Kafka client, `key=value`, may be given several times
+    #[cfg(feature = "kafka")]
+    #[arg(long = "set", value_name = "SETTING", value_parser = setting, requires = "kafka")]
+    settings: Vec<(String, String)>,
+
     /// Really do it
     #[arg(long)]
     yes: bool,
+}
+
+#[cfg(feature = "kafka")]
+fn setting(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "write `key=value`".to_owned())
 }
 
 /// Where to begin, on a command line.
@@ -68,6 +84,13 @@ impl FromStr for To {
 
 impl Reset {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        #[cfg(feature = "kafka")]
+        if let Some(brokers) = &self.kafka {
+            use tidemill::log::kafka::{KafkaLog, KafkaSettings};
+            let client = self.settings.iter().cloned().collect();
+            let log = KafkaLog::open(KafkaSettings { client, ..KafkaSettings::new(brokers) })?;
+            return if self.yes { self.carry_out(&log) } else { self.show(&log) };
+        }
         if self.yes { self.carry_out(&folder::write(&self.folder)?) } else { self.show(&folder::read(&self.folder)?) }
     }
 

@@ -56,12 +56,17 @@ const REFUSED: &[(&str, &str)] = &[
     ("broker.version", "the client asks the brokers what they can do"),
 ];
 
+/// Other names of settings, which the client does not list.
+const ALIASES: [&str; 7] =
+    ["acks", "compression.type", "delivery.timeout.ms", "linger.ms", "max.in.flight", "retries", "sasl.mechanism"];
+
 /// An error that has all that is wrong with the settings.
 pub(super) fn check(chosen: &BTreeMap<String, String>) -> Result<(), LogError> {
     if chosen.is_empty() {
         return Ok(());
     }
-    let known = native::setting_names();
+    let mut known = native::setting_names();
+    known.extend(ALIASES.map(str::to_owned));
     let faults: Vec<String> = chosen.keys().filter_map(|name| fault(name, &known)).collect();
     if faults.is_empty() {
         return Ok(());

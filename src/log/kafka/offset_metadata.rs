@@ -124,7 +124,7 @@ mod tests {
         Some(Timestamp::from_millis(millis))
     }
 
-    /// Texts that Kafka Streams 4.3 wrote.
+    /// Texts in the form that Kafka Streams gives them, byte by byte.
     #[test]
     fn kafka_streams_texts_are_read_and_written() {
         let unknown = OffsetMetadata::default();

@@ -40,10 +40,8 @@ pub enum Security {
 /// How brokers are recognised, and the program by them.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// Certificates of the authorities that are trusted, a PEM file; `None`: the system's.
-    pub authorities: Option<PathBuf>,
-    /// What the program shows to brokers that ask who it is.
-    pub certificate: Option<ClientCertificate>,
+    authorities: Option<PathBuf>,
+    certificate: Option<ClientCertificate>,
     verify: bool,
 }
 
@@ -57,6 +55,18 @@ impl Tls {
     /// Trusts the authorities of the system.
     pub fn new() -> Self {
         Tls::default()
+    }
+
+    /// Trusts the authorities whose certificates are in a PEM file, instead of the system's.
+    #[must_use]
+    pub fn authorities(self, file: impl Into<PathBuf>) -> Self {
+        Tls { authorities: Some(file.into()), ..self }
+    }
+
+    /// Shows a certificate to brokers that ask who the program is.
+    #[must_use]
+    pub fn certificate(self, own: ClientCertificate) -> Self {
+        Tls { certificate: Some(own), ..self }
     }
 
     /// Takes everybody on the way for a broker. For experiments: whoever can answer can read and write everything.

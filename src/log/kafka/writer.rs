@@ -161,7 +161,16 @@ impl Writer {
     /// An error if something could not be delivered.
     pub(super) fn delivered(&self) -> Result<(), Failed> {
         let failed = self.producer.context().lock().failed;
-        failed.map_or(Ok(()), |code| Err(Failed::Abortable(coded("cannot write records", code))))
+        match failed {
+            None => Ok(()),
+            // The transaction was given up, and it says why.
+            Some(Code::PurgeQueue | Code::PurgeInflight) => {
+                let what = "cannot write records";
+                let why = self.producer.commit_transaction(TURN).err().map(|error| self.cause(what, &error));
+                Err(Failed::Abortable(why.unwrap_or_else(|| coded(what, Code::PurgeQueue))))
+            }
+            Some(code) => Err(Failed::Abortable(coded("cannot write records", code))),
+        }
     }
 
     /// Where the records of a number went: the first one's offset and the offset after the last one.
