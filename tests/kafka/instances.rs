@@ -16,7 +16,7 @@ use crate::support::{Child, itself, pause, wait_until};
 /// Which application a process of this test program runs, and where.
 const INSTANCE: &str = "TIDEMILL_KAFKA_INSTANCE";
 /// How often something happens to a process, unless `TIDEMILL_KAFKA_ROUNDS` says how often.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 3;
 
 fn settings() -> KafkaSettings {
     KafkaSettings {

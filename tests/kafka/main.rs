@@ -8,6 +8,7 @@ mod membership;
 mod mock_errors;
 mod own_topics;
 mod prefixed;
+mod reading;
 mod resets;
 mod settings;
 mod support;

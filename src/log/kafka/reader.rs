@@ -148,11 +148,16 @@ impl Reader {
 
     /// Stops reading a partition.
     pub(super) fn unfollow(&self, partition: &TopicPartition) {
-        let _nobody_takes = self.fetcher.take(Duration::ZERO);
-        if self.lock().places.remove(partition).is_some()
+        // While this is held, nobody takes; what the other partitions have in it stays theirs.
+        let taken = self.fetcher.take(Duration::ZERO);
+        let mut state = self.lock();
+        if state.places.remove(partition).is_some()
             && let Err(error) = self.assign(partition, None)
         {
             tracing::warn!(target: "tidemill::kafka", %partition, %error, "a partition goes on being fetched for nobody");
+        }
+        if state.add_all(&taken, self.ahead, &self.fetcher) {
+            self.version.fetch_add(1, Ordering::AcqRel);
         }
     }
 
