@@ -45,7 +45,9 @@ impl Quiet {
     /// Answers everything from now on, because a consumer that is closed waits for the answers.
     pub(super) fn close(&self, consumer: &BaseConsumer<Quiet>) {
         self.is_closing.store(true, Ordering::SeqCst);
-        while self.next_rebalance().is_some() {}
+        while let Some(wanted) = self.next_rebalance() {
+            comply(consumer, &wanted);
+        }
         // Whatever it was, this answers it.
         if let Err(error) = give_all_back(consumer) {
             tracing::debug!(target: "tidemill::kafka", %error, "there was nothing to give back");
@@ -71,18 +73,27 @@ impl ClientContext for Quiet {
 impl ConsumerContext for Quiet {
     /// Answers nothing before the end: partitions are taken and given back elsewhere.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
-        if self.is_closing.load(Ordering::SeqCst) {
-            if let Err(error) = give_all_back(consumer) {
-                tracing::debug!(target: "tidemill::kafka", %error, "a member that ends could not give its share back");
-            }
-            return;
-        }
         let list = partitions.clone();
         let wanted = match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(list),
             _ => Rebalance::Revoke(list),
         };
+        if self.is_closing.load(Ordering::SeqCst) {
+            return comply(consumer, &wanted);
+        }
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(wanted);
+    }
+}
+
+/// Does what the brokers want of a member that ends: it waits for nobody, and until it has answered it does not end.
+fn comply(consumer: &BaseConsumer<Quiet>, wanted: &Rebalance) {
+    let done = match (wanted, consumer.rebalance_protocol()) {
+        (Rebalance::Assign(list), RebalanceProtocol::Cooperative) => consumer.incremental_assign(list),
+        (Rebalance::Assign(list), _) => consumer.assign(list),
+        (Rebalance::Revoke(_), _) => give_all_back(consumer),
+    };
+    if let Err(error) = done {
+        tracing::debug!(target: "tidemill::kafka", %error, "a member that ends could not answer");
     }
 }
 
