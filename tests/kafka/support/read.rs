@@ -52,7 +52,8 @@ impl Output {
 
 /// Reads all partitions of a topic from their starts, and goes on where it was.
 pub(crate) struct Reader {
-    client: BaseConsumer,
+    brokers: String,
+    client: RefCell<BaseConsumer>,
     topic: String,
     /// Where each partition goes on.
     next: RefCell<BTreeMap<i32, Offset>>,
@@ -60,16 +61,13 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(brokers: &str, topic: &str) -> Self {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", brokers).set("group.id", "none").set("enable.auto.commit", "false");
-        config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
-        config.set("auto.offset.reset", "error").set("allow.auto.create.topics", "false");
-        let client: BaseConsumer = config.create().unwrap();
+        let client = consumer(brokers);
         let metadata = client.fetch_metadata(Some(topic), LIMIT).unwrap();
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let found = found.unwrap_or_else(|| panic!("there is no topic `{topic}`"));
         let next = found.partitions().iter().map(|partition| (partition.id(), Offset::Beginning)).collect();
-        let reader = Reader { client, topic: topic.to_owned(), next: RefCell::new(next) };
+        let (brokers, client) = (brokers.to_owned(), RefCell::new(client));
+        let reader = Reader { brokers, client, topic: topic.to_owned(), next: RefCell::new(next) };
         reader.begin_where_it_was();
         reader
     }
@@ -78,11 +76,13 @@ impl Reader {
     pub(crate) fn to_the_end(&self) -> Vec<Output> {
         let (deadline, mut found) = (Deadline::after(LIMIT), Vec::new());
         let mut open: BTreeSet<i32> = self.next.borrow().keys().copied().collect();
-        // An end is told once: those that were told in an earlier call are told again to who begins again.
+        // An end is told once: those that were told in an earlier call are told again to a client that begins anew. One that is only
+        // assigned anew may still hand out what it had fetched before.
+        *self.client.borrow_mut() = consumer(&self.brokers);
         self.begin_where_it_was();
         while !open.is_empty() {
             assert!(!deadline.is_over(), "the end of `{}` was not reached; {} records so far", self.topic, found.len());
-            match self.client.poll(POLL) {
+            match self.client.borrow().poll(POLL) {
                 Some(Ok(message)) => found.push(self.take(&message)),
                 Some(Err(KafkaError::PartitionEOF(partition))) => _ = open.remove(&partition),
                 // The broker may be away for a while; the deadline says for how long.
@@ -103,7 +103,7 @@ impl Reader {
                 self.topic,
                 found.len()
             );
-            if let Some(Ok(message)) = self.client.poll(POLL) {
+            if let Some(Ok(message)) = self.client.borrow().poll(POLL) {
                 found.push(self.take(&message));
             }
         }
@@ -115,13 +115,21 @@ impl Reader {
         for (partition, next) in self.next.borrow().iter() {
             assignment.add_partition_offset(&self.topic, *partition, *next).unwrap();
         }
-        self.client.assign(&assignment).unwrap();
+        self.client.borrow().assign(&assignment).unwrap();
     }
 
     fn take(&self, message: &BorrowedMessage<'_>) -> Output {
         self.next.borrow_mut().insert(message.partition(), Offset::Offset(message.offset() + 1));
         Output::of(message)
     }
+}
+
+fn consumer(brokers: &str) -> BaseConsumer {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("group.id", "none").set("enable.auto.commit", "false");
+    config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    config.set("auto.offset.reset", "error").set("allow.auto.create.topics", "false");
+    config.create().unwrap()
 }
 
 /// All committed records of a topic, each partition in order.
