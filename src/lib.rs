@@ -167,6 +167,8 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    #[cfg(feature = "kafka")]
+    page!(kafka, "docs/guide/kafka.md");
     page!(errors, "docs/guide/errors.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");
