@@ -79,8 +79,8 @@ impl AppBuilder {
     ///
     /// Stores lie in memory and are restored from their changelogs at each start, unless there is a
     /// [`state_folder`](Self::state_folder), which every program in earnest wants: without it a restart takes longer, and the
-    /// group sees another process each time. Topics that the program reads and does not find are created only where
-    /// [`Settings::create_topics`] says so.
+    /// group sees another process each time. Topics that the program reads or writes have to be there, but for those that
+    /// [`topic`](Self::topic) names and for its own.
     ///
     /// ```no_run
     /// # use tidemill::{App, Topic, stream::StreamsBuilder};

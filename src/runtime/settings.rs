@@ -20,7 +20,8 @@ pub struct Settings {
     pub commit_interval: Duration,
     /// How many threads run tasks.
     pub threads: usize,
-    /// Whether the topics that the topology reads and writes are created when they are missing.
+    /// Whether the topics that the topology reads and writes are created when they are missing. On a log that several processes
+    /// share, only those are that the builder names.
     pub create_topics: bool,
     /// How many partitions a topic that is created gets, where nothing else was said.
     pub partitions: u32,

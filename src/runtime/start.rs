@@ -1,6 +1,6 @@
 //! The steps of a start: log, topics, stores, tasks, threads.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use tidemill_dsl::processor::PartitionCounts;
@@ -95,8 +95,16 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     });
     let housekeeping = Housekeeping::start(log.clone(), builder.clock, builder.settings.clean_interval)?;
     let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
-    let (thread, keeper, restored) =
-        Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after))?;
+    let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after));
+    let (thread, keeper, restored) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            // The next start finds the folder locked as long as any thread of this one has the log.
+            drop((outbox, housekeeping));
+            let _ = sender.join();
+            return Err(error);
+        }
+    };
     tracing::info!(application = shared.application, workers, restored, "the application runs");
     let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), housekeeping);
     Ok(App::new(handle, restored))
@@ -184,32 +192,45 @@ fn check_shares(reads: &Reads, topics: &LogTopics) -> Result<(), Error> {
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
 /// are missing.
 fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
-    let mut wanted: BTreeMap<TopicName, u32> = BTreeMap::new();
-    if builder.settings.create_topics {
-        let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
-        let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
-        let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
-        let missing = external.map(|topic| topic.name().clone()).chain(dead_letters);
-        wanted.extend(missing.map(|name| (name, builder.settings.partitions)));
-    }
     // What was asked for must be so: a topic that is there with another number of partitions is an error.
     for (name, partitions) in &builder.topics {
         log.create_topic(&TopicSpec::new(name.as_str(), *partitions))?;
     }
-    for (name, partitions) in wanted {
+    let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
+    let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
+    let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
+    let wanted: BTreeSet<TopicName> = external.map(|topic| topic.name().clone()).chain(dead_letters).collect();
+    let mut missing = Vec::new();
+    for name in wanted {
         if log.topic(&name)?.is_none() {
-            log.create_topic(&TopicSpec::new(name, partitions))?;
+            missing.push(name);
         }
     }
-    for name in builder.settings.tasks.errors.dead_letter_topics() {
-        // The first dead letter may come after months: it should not find out then.
-        if log.topic(name)?.is_none() {
+    if log.is_shared() {
+        // Others have a say in how many partitions a topic has, and a name that was mistyped is no topic to be made.
+        return if missing.is_empty() { Ok(()) } else { Err(not_there(&missing)) };
+    }
+    if builder.settings.create_topics {
+        let create = |name: TopicName| log.create_topic(&TopicSpec::new(name, builder.settings.partitions));
+        return Ok(missing.into_iter().try_for_each(create)?);
+    }
+    // The first dead letter may come after months: it should not find out then. Of the others the plan tells.
+    match builder.settings.tasks.errors.dead_letter_topics().find(|name| missing.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
             let message =
                 format!("topic `{name}` for dead letters does not exist: create it, or leave `create_topics` on");
-            return Err(Error::new(ErrorKind::Invalid, message));
+            Err(Error::new(ErrorKind::Invalid, message))
         }
     }
-    Ok(())
+}
+
+fn not_there(missing: &[TopicName]) -> Error {
+    let message = format!(
+        "the topics `{}` do not exist: create them, or give their numbers of partitions by `AppBuilder::topic`",
+        missing.join("`, `")
+    );
+    Error::new(ErrorKind::Invalid, message)
 }
 
 fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {

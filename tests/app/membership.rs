@@ -13,7 +13,7 @@ use tidemill::log::{
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
-use tidemill::{App, AppState, ErrorKind, Settings};
+use tidemill::{App, AppState, ErrorKind, Settings, Topic};
 
 use crate::support::{IN, OUT, SUMS, soon, sums, wait_until};
 
@@ -152,6 +152,7 @@ fn grouped() -> (Arc<dyn Log>, Arc<Script>) {
     let script = Arc::new(Script::default());
     let log = MemoryLog::default();
     log.create_topic(&TopicSpec::new("in", 3)).unwrap();
+    log.create_topic(&TopicSpec::new("out", 1)).unwrap();
     (Arc::new(Grouped { log, script: script.clone() }), script)
 }
 
@@ -254,12 +255,22 @@ async fn a_lost_share_is_joined_again_and_nothing_counts_twice() {
 #[tokio::test]
 async fn tasks_whose_topics_differ_in_partitions_are_refused() {
     let (log, _) = grouped();
-    log.create_topic(&TopicSpec::new("out", 2)).unwrap();
     let builder = StreamsBuilder::new();
     builder.stream(&IN).merge(&builder.stream(&OUT)).for_each(|_, _| ());
     let refused = App::builder("app", builder.build().unwrap()).log(log).start().await.err().unwrap();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
-    assert!(refused.to_string().contains("`in` with 3 partitions and `out` with 2"), "{refused}");
+    assert!(refused.to_string().contains("`in` with 3 partitions and `out` with 1"), "{refused}");
+}
+
+#[tokio::test]
+async fn topics_that_are_not_there_are_named_all_at_once() {
+    let (log, _) = grouped();
+    let builder = StreamsBuilder::new();
+    let (input, output) = (Topic::<String, i64>::of("inn"), Topic::<String, i64>::of("outt"));
+    builder.stream(&input).to(&output);
+    let refused = App::builder("app", builder.build().unwrap()).log(log).start().await.err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert!(refused.to_string().contains("`inn`, `outt`"), "{refused}");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn a_failed_start_is_a_state_too() {
     let mut states = builder.states();
     let error = builder.start().await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("call `embedded(folder)`, `memory()` or `log(..)`"), "{error}");
+    assert!(error.to_string().contains("call `embedded(folder)`, `memory()`, `log(..)`"), "{error}");
     assert!(
         matches!(&*states.borrow_and_update(), AppState::Failed(failed) if failed.to_string() == error.to_string())
     );
