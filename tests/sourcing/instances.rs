@@ -118,13 +118,11 @@ impl Log for Shared {
 }
 
 async fn process(log: &Arc<MemoryLog>, process: &'static str, share: &[u32]) -> App {
+    for topic in ["commands", "events", "refusals", "replies", "states"] {
+        log.create_topic(&TopicSpec::new(topic, PARTITIONS)).unwrap();
+    }
     let log = Shared { log: log.clone(), process, share: share.to_vec() };
-    let settings = Settings {
-        partitions: PARTITIONS,
-        threads: 2,
-        commit_interval: Duration::from_millis(5),
-        ..Settings::default()
-    };
+    let settings = Settings { threads: 2, commit_interval: Duration::from_millis(5), ..Settings::default() };
     App::builder("bank", topology()).log(Arc::new(log)).settings(settings).start().await.unwrap()
 }
 
