@@ -60,6 +60,13 @@ impl Executor {
                 && Held::by(&mut self.tasks).rows_on_disk > self.early.rows_max.max(budget));
     }
 
+    /// Looks whether the rows of a task that came call for a commit. They are not let go of here: other tasks may have rows that
+    /// are not committed, and nothing of those is to be flushed.
+    pub(super) fn look_at_rows(&mut self) {
+        self.held = Held::by(&mut self.tasks);
+        self.early.due |= self.held.rows_on_disk > self.settings.row_bytes;
+    }
+
     /// Lets go of rows until they fit; right after a commit.
     pub(super) fn keep_to_budget(&mut self) -> Result<(), Error> {
         let budget = self.settings.row_bytes;
