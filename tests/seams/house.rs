@@ -139,6 +139,11 @@ impl House {
         self.topology.plan(APPLICATION, Changelog::LastPerCommit, &[], &counts).unwrap().tasks
     }
 
+    /// A task that is not with an executor yet.
+    pub(crate) fn newcomer(&self, subtopology: usize, partition: u32) -> Task {
+        self.task(&[subtopology], partition, &self.topology.global_stores())
+    }
+
     fn task(&self, subtopologies: &[usize], partition: u32, globals: &Arc<GlobalStores>) -> Task {
         let spec = TaskSpec {
             subtopologies,

@@ -4,12 +4,13 @@ use std::any::Any;
 use std::ops::ControlFlow;
 
 use tidemill::Topic;
-use tidemill::exec::{EagerChooser, Executor, Settings};
+use tidemill::exec::{Chooser, EagerChooser, Executor, Settings, Step};
+use tidemill::log::Progress;
 use tidemill::state::{Direction, KeyRange, KeyValueState, Store};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
 
-use super::house::{Disk, House, run};
+use super::house::{APPLICATION, Disk, House, run};
 
 const WORDS: Topic<String, i64> = Topic::of("words");
 const COUNTS: Store<String, i64> = Store::of("counts");
@@ -128,4 +129,29 @@ fn a_store_whose_changelog_was_recreated_is_wiped() {
     assert_eq!(rows(&mut executor), []);
     count(&second, &mut executor, &["a"]);
     assert_eq!(rows(&mut executor), counted(&[("a", 1)]));
+}
+
+/// Does everything but commit.
+struct Uncommitting;
+
+impl Chooser for Uncommitting {
+    fn choose(&mut self, enabled: &[Step]) -> Option<usize> {
+        enabled.iter().position(|step| !matches!(step, Step::Commit { .. }))
+    }
+}
+
+#[test]
+fn a_task_that_comes_in_the_middle_of_an_epoch_has_nothing_flushed_that_a_crash_takes_back() {
+    let house = house();
+    // Whatever rows there are, they are too many.
+    let (mut executor, _) = house.executor(Settings { row_bytes: 1, ..flushing(false) });
+    executor.release(|task| task.partition == 1).unwrap();
+    ["a", "b", "c", "d", "e"].iter().for_each(|word| house.send(&WORDS, *word, 1, 5));
+    run(&mut executor, &mut Uncommitting);
+    assert!(!rows(&mut executor).is_empty(), "there is something to be taken back");
+    let written = house.checkpoints();
+    executor.add_task(house.newcomer(0, 1), APPLICATION, &Progress::default()).unwrap();
+    assert_eq!(house.checkpoints(), written);
+    executor.commit().unwrap();
+    assert_ne!(house.checkpoints(), written, "after the commit the budget is kept");
 }
