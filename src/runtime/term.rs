@@ -342,7 +342,9 @@ impl<'a> Term<'a> {
         if self.stuck {
             // Its session is fenced by whoever has its partitions next.
             self.workers.clear();
-            self.membership.leave()?;
+            if let Err(error) = self.membership.leave() {
+                tracing::warn!(%error, "the group learns by itself that the process has left");
+            }
             return outcome;
         }
         self.restorers.take();
