@@ -2,6 +2,8 @@
 
 mod committed_reads;
 mod dead_letters;
+#[path = "../common/done_by_log.rs"]
+mod done_by_log;
 mod emission;
 mod failures;
 mod globals;

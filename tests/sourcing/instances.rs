@@ -1,18 +1,15 @@
 //! Two processes share an application's work, each with some of the partitions: whoever is asked, the one that has the key answers.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use tidemill::Position;
-use tidemill::log::{
-    Append, Bounds, Change, Cleaned, Log, LogError, Member, Membership, MemoryLog, Notes, Progress, Session, TopicId,
-    TopicSpec, Written,
-};
+use tidemill::log::{Change, Log, LogError, Member, Membership, MemoryLog, Session, TopicSpec};
 use tidemill::prelude::*;
-use tidemill::record::{Batch, Offset, TopicPartition, partition_of};
+use tidemill::record::{TopicPartition, partition_of};
 
 use crate::account::{ACCOUNTS, Account, COMMANDS, Command, topology};
+use crate::done_by_log::done_by_log;
 
 const PARTITIONS: u32 = 4;
 
@@ -49,60 +46,7 @@ impl Membership for Fixed {
 }
 
 impl Log for Shared {
-    fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
-        self.log.create_topic(spec)
-    }
-    fn check(&self) -> Result<(), LogError> {
-        self.log.check()
-    }
-    fn topic(&self, name: &str) -> Result<Option<TopicSpec>, LogError> {
-        self.log.topic(name)
-    }
-    fn topic_id(&self, name: &str) -> Result<Option<TopicId>, LogError> {
-        self.log.topic_id(name)
-    }
-    fn topics(&self) -> Result<Vec<TopicSpec>, LogError> {
-        self.log.topics()
-    }
-    fn delete_topic(&self, name: &str) -> Result<(), LogError> {
-        self.log.delete_topic(name)
-    }
-    fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
-        self.log.bounds(partition)
-    }
-    fn read(&self, partition: &TopicPartition, from: Offset, bytes_max: usize) -> Result<Vec<Arc<Batch>>, LogError> {
-        self.log.read(partition, from, bytes_max)
-    }
-    fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError> {
-        self.log.delete_records(partition, before)
-    }
-    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
-        self.log.complete_from(partition)
-    }
-    fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError> {
-        self.log.clean(now)
-    }
-    fn post(&self, appends: Vec<Append>, scope: &str, notes: Notes) -> Result<Written, LogError> {
-        self.log.post(appends, scope, notes)
-    }
-    fn notes(&self, scope: &str) -> Result<Notes, LogError> {
-        self.log.notes(scope)
-    }
-    fn wake_at_change(&self, waker: &Waker) {
-        self.log.wake_at_change(waker);
-    }
-    fn applications(&self) -> Result<Vec<String>, LogError> {
-        self.log.applications()
-    }
-    fn progress(&self, application: &str) -> Result<Progress, LogError> {
-        self.log.progress(application)
-    }
-    fn members(&self, application: &str) -> Result<Vec<String>, LogError> {
-        self.log.members(application)
-    }
-    fn set_progress(&self, application: &str, progress: &Progress) -> Result<(), LogError> {
-        self.log.set_progress(application, progress)
-    }
+    done_by_log!();
     fn session(&self, application: &str) -> Result<Box<dyn Session>, LogError> {
         // The log in memory has one session for an application, and fences the one before.
         self.log.session(&format!("{application}-{}", self.process))

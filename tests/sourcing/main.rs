@@ -3,6 +3,8 @@
 mod account;
 mod asks;
 mod decisions;
+#[path = "../common/done_by_log.rs"]
+mod done_by_log;
 mod instances;
 mod model;
 mod orders;
