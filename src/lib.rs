@@ -131,10 +131,10 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position,
-    Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows,
-    StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore,
-    VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    ActiveTask, Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance, MemoryUse,
+    NoPosition, Position, Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery,
+    Settings, SnapshotRows, StandbyStore, StandbyTask, StoreQuery, StoreSnapshot, Subscription, TableChange,
+    TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
 };
 
 // Describing what it computes.

@@ -280,8 +280,29 @@ fn rows_now(
     store: &str,
     (range, direction, limit): (&KeyRange, Direction, usize),
 ) -> Result<Vec<RowBytes>, Error> {
+    match executor.task(subtopology, partition) {
+        Some(task) => rows_of(task, store, (range, direction, limit)),
+        // It was taken to another worker, or another process, after this was asked.
+        None => Err(not_here(partition, store)),
+    }
+}
+
+/// The error for a task that was here when the question was asked.
+fn not_here(partition: u32, store: &str) -> Error {
+    let message = format!("partition {partition} of store `{store}` was just taken elsewhere: ask again");
+    Error::new(ErrorKind::Elsewhere, message)
+}
+
+/// Copies rows of a store of a task, in the order of their keys.
+pub(super) fn rows_of(
+    task: &mut Task,
+    store: &str,
+    (range, direction, limit): (&KeyRange, Direction, usize),
+) -> Result<Vec<RowBytes>, Error> {
     let mut rows = Vec::new();
-    let Some(task) = executor.task(subtopology, partition).filter(|_| limit > 0) else { return Ok(rows) };
+    if limit == 0 {
+        return Ok(rows);
+    }
     task.with_stores(|task| {
         let Some(store) = task.state().store_named(store) else { return Ok(()) };
         store.visit(range, direction, &mut |key, value, timestamp| {
