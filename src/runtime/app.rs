@@ -14,6 +14,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use super::answers::Answers;
 use super::ask::AskNames;
 use super::housekeeping::Housekeeping;
+#[cfg(feature = "http")]
+use super::http::Net;
 use super::instances::{Instance, RegistryThread};
 use super::keeper::Event;
 use super::memory::{MemoryUse, Shares};
@@ -41,6 +43,8 @@ pub(super) struct Handle {
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     registry: Mutex<Option<RegistryThread>>,
+    #[cfg(feature = "http")]
+    net: Mutex<Option<Arc<Net>>>,
     pub(super) timer: Timer,
     pub(super) answers: Answers,
     pub(super) ask_names: AskNames,
@@ -70,12 +74,24 @@ impl Handle {
             sender,
             housekeeping,
             registry,
+            #[cfg(feature = "http")]
+            net: Mutex::default(),
             timer,
             answers,
             ask_names,
             room,
             shares,
         })
+    }
+
+    /// What asks other processes, and answers them.
+    #[cfg(feature = "http")]
+    pub(super) fn net(&self) -> Result<Arc<Net>, Error> {
+        let mut net = self.net.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*net {
+            Some(net) => Ok(net.clone()),
+            None => Ok(net.insert(Arc::new(Net::start()?)).clone()),
+        }
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -149,6 +165,8 @@ impl Handle {
         }
         // Others may take over now, and need not wait until the row counts no more.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().for_each(RegistryThread::leave);
+        #[cfg(feature = "http")]
+        drop(self.net.lock().unwrap_or_else(PoisonError::into_inner).take());
         // The last commit may have answered somebody.
         self.answers.close();
     }

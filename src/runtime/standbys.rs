@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tidemill_dsl::processor::GlobalStores;
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::state::{Direction, KeyRange, RowBytes};
 
 use super::instances::{StandbyStore, StandbyTask};
@@ -50,7 +51,7 @@ enum Stage {
 struct Slot {
     stage: Mutex<Stage>,
     /// How far its stores were at the last look.
-    told: Mutex<Vec<StandbyStore>>,
+    told: Mutex<Vec<(TopicPartition, StandbyStore)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,16 +96,21 @@ impl Standbys {
     /// How far each is.
     pub(super) fn now(&self) -> Vec<StandbyTask> {
         let slots = lock(&self.slots);
-        let of =
-            |(task, slot): (&TaskId, &Arc<Slot>)| StandbyTask { task: task.clone(), stores: lock(&slot.told).clone() };
+        let stores = |slot: &Slot| lock(&slot.told).iter().map(|(_, store)| store.clone()).collect();
+        let of = |(task, slot): (&TaskId, &Arc<Slot>)| StandbyTask { task: task.clone(), stores: stores(slot) };
         slots.kept.iter().map(of).filter(|standby| !standby.stores.is_empty()).collect()
     }
 
-    /// How far a store of a task is, if that is kept here.
-    pub(super) fn reached(&self, subtopology: usize, partition: u32, store: &str) -> Option<StandbyStore> {
+    /// How far a store of a task is, if that is kept here, and what it is restored from.
+    pub(super) fn reached(
+        &self,
+        subtopology: usize,
+        partition: u32,
+        store: &str,
+    ) -> Option<(TopicPartition, StandbyStore)> {
         let slot = self.slot(subtopology, partition)?;
         let told = lock(&slot.told);
-        told.iter().find(|known| known.store == store).cloned()
+        told.iter().find(|(_, known)| known.store == store).cloned()
     }
 
     fn slot(&self, subtopology: usize, partition: u32) -> Option<Arc<Slot>> {
@@ -234,7 +240,7 @@ impl Following {
                 applied += standby.apply(number, &batches, bounds.end, &self.settings)?;
                 next = batches.last().map_or(next, |last| last.end().min(bounds.end));
             }
-            told.push(StandbyStore { store: store.to_string(), reached: next, end: bounds.end });
+            told.push((from, StandbyStore { store: store.to_string(), reached: next, end: bounds.end }));
         }
         *lock(&slot.told) = told;
         Ok(applied)

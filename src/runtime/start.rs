@@ -70,6 +70,12 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         false => None,
     };
     let (registry, told) = known.unzip();
+    #[cfg(feature = "http")]
+    let server = builder.server.as_ref().map(super::QueryServer::listen).transpose()?;
+    #[cfg(feature = "http")]
+    let address = server.as_ref().map(|(_, address)| address.clone());
+    #[cfg(not(feature = "http"))]
+    let address = None;
     let maker = TaskMaker {
         topology: builder.topology.clone(),
         application: builder.application.clone(),
@@ -82,7 +88,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let shared = Arc::new(Shared {
         application: builder.application,
         instance: member.instance.clone(),
-        address: None,
+        address,
         registry: registry.clone(),
         standbys_wanted: builder.settings.standbys,
         topology: builder.topology,
@@ -121,7 +127,13 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     };
     tracing::info!(application = shared.application, workers, restored, "the application runs");
     let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), (housekeeping, registry));
-    Ok(App::new(handle, restored))
+    // If the rest fails, it is closed with what is dropped.
+    let app = App::new(handle, restored);
+    #[cfg(feature = "http")]
+    if let Some((listener, _)) = server {
+        app.handle.net()?.serve(listener, Arc::downgrade(&app.handle))?;
+    }
+    Ok(app)
 }
 
 /// How far the application has read its inputs.

@@ -18,6 +18,8 @@ mod processes;
 mod queries;
 mod resets;
 mod restarts;
+#[cfg(feature = "http")]
+mod routing;
 mod source_as_changelog;
 mod standbys;
 mod starts;

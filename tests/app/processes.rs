@@ -97,7 +97,7 @@ impl Process {
 
 /// A key of a partition.
 pub(crate) fn key_of(partition: u32) -> String {
-    let names = (0..).map(|number| format!("key-{number}"));
+    let mut names = (0..).map(|number| format!("key-{number}"));
     let is_of = |name: &String| partition_of(name.as_bytes(), PARTITIONS) == partition;
-    names.filter(is_of).next().expect("names do not end")
+    names.find(is_of).expect("names do not end")
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::topology::Topology;
-use tidemill::{App, Settings};
+use tidemill::{App, ErrorKind, Settings};
 
 use crate::processes::{PARTITIONS, Process, key_of, two};
-use crate::support::{SUMS, soon, sums, wait_until};
+use crate::support::{LIMIT, SUMS, soon, sums, wait_until};
 
 fn with_standbys() -> Settings {
     Settings { standbys: 1, ..soon() }
@@ -86,6 +86,11 @@ async fn a_task_that_was_on_standby_is_promoted_without_replay() {
     assert_eq!(shares(&second, true), (vec![2, 3], vec![0, 1]));
     let behind: u64 = (0..2).map(|partition| two.end("app-sums-changelog", partition)).sum();
     assert!(behind >= 2, "the changelogs that are not replayed: {behind} records");
+    let owner = second.table(&SUMS).owner(key_of(1)).unwrap().unwrap();
+    let is_here = |instance: &tidemill::Instance| instance.is_here;
+    assert_eq!((owner.partition, owner.active.as_ref().map(is_here)), (1, Some(false)));
+    assert_eq!(owner.standbys.iter().map(is_here).collect::<Vec<_>>(), [true]);
+    assert_eq!(second.table(&SUMS).instances().unwrap().len(), 2);
     drop(first);
     let before = second.restores().restored();
     two.script.assign(&[0, 1]);
@@ -156,6 +161,32 @@ async fn what_a_process_gives_up_it_keeps_on_standby() {
         wait_until("the other has caught up", || lag(other, 4) == Some(0)).await;
         let sum = at.table(&SUMS).get(key_of(1)).await.unwrap();
         assert_eq!(sum, Some((1..=20).sum::<i64>() + round + 1));
+    }
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn old_rows_are_read_from_a_standby_and_none_that_are_older_than_was_said() {
+    let [one, two] = two();
+    one.script.assign(&[0, 1, 2, 3]);
+    two.script.assign(&[]);
+    let first = start(&one, sums(), with_standbys()).await;
+    let second = start(&two, sums(), with_standbys()).await;
+    let sent = first.send(&crate::support::IN, key_of(2), 5).await.unwrap();
+    let refused = second.table(&SUMS).get(key_of(2)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Elsewhere, "only who asks for old rows gets some");
+    wait_until("the second keeps everything", || lag(&second, 4).is_some()).await;
+    for round in 1..=20_i64 {
+        let old = second.table(&SUMS).stale(0).at_least(&sent, LIMIT);
+        assert_eq!(old.get(key_of(2)).await.unwrap(), Some(5 * round), "what was sent is seen");
+        assert_eq!(old.all().await.unwrap(), [(key_of(2), 5 * round)]);
+        if round < 20 {
+            let sent_again = first.send(&crate::support::IN, key_of(2), 5).await.unwrap();
+            assert!(sent_again.offset > sent.offset);
+            let seen = second.table(&SUMS).stale(0).at_least(sent_again, LIMIT).get(key_of(2)).await.unwrap();
+            assert_eq!(seen, Some(5 * (round + 1)));
+        }
     }
     first.close().await.unwrap();
     second.close().await.unwrap();

@@ -15,7 +15,7 @@ use super::Position;
 use crate::task::TaskId;
 
 pub(super) use placement::standbys_of;
-pub(super) use registry::{Registry, RegistryThread, is_topic, topic_of};
+pub(super) use registry::{Registry, RegistryThread, is_topic};
 
 /// A process of an application: what it works on, and what it keeps for others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Instance {
     pub active: Vec<ActiveTask>,
     /// The tasks that run elsewhere and whose stores it keeps too.
     pub standbys: Vec<StandbyTask>,
-    /// For how many others it keeps each task's stores (`Settings::standbys`).
+    /// In how many processes besides its own it wants each task's stores kept (`Settings::standbys`); with 0 it keeps none itself.
     pub keeps_standbys: usize,
     /// When it last said so, by its own clock.
     pub seen: Timestamp,
@@ -89,6 +89,12 @@ impl Instance {
     pub(super) fn standby(&self, subtopology: usize, partition: u32) -> Option<&StandbyTask> {
         self.standbys.iter().find(|standby| is_of(&standby.task, subtopology, partition))
     }
+}
+
+/// All as text: of each its id in brackets and then what its row says.
+#[cfg(feature = "http")]
+pub(super) fn as_text(all: &[Instance]) -> String {
+    all.iter().map(|instance| format!("[{}]\n{}", instance.id, row::write(instance))).collect()
 }
 
 fn is_of(task: &TaskId, subtopology: usize, partition: u32) -> bool {
