@@ -10,6 +10,8 @@ mod own_topics;
 mod prefixed;
 mod reading;
 mod resets;
+#[cfg(feature = "avro")]
+mod schemas;
 mod settings;
 mod support;
 mod support_tests;

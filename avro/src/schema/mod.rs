@@ -3,6 +3,7 @@
 mod canonical;
 mod node;
 mod parse;
+mod pretty;
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,6 +55,11 @@ impl Schema {
     /// The text as it was given: what a registry keeps.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// The text over several lines, for people.
+    pub fn pretty(&self) -> String {
+        pretty::pretty(&self.0.text)
     }
 
     /// Avro's parsing canonical form: what decides how values are written.
