@@ -11,6 +11,7 @@ mod prefixed;
 mod reading;
 mod resets;
 mod settings;
+mod standbys;
 mod support;
 mod support_tests;
 
