@@ -17,6 +17,7 @@ use super::backend::Guarantee;
 use super::event::{Event, RecordText};
 use super::frozen_log::FrozenLog;
 use super::model::{APPLICATION, Model};
+use super::part::Part;
 use super::step::Step;
 use super::world::{Member, MemberTask, PartitionLog, QueueView, RecordState, World};
 
@@ -56,17 +57,17 @@ impl<'m> Machine<'m> {
             });
         }
         let mut world = World {
-            logs: logs.into_iter().map(Arc::new).collect(),
+            logs: logs.into_iter().map(Part::new).collect(),
             sent: vec![0; self.model.scripts.len()],
             members: Vec::new(),
-            committed: Arc::default(),
+            committed: Part::default(),
             budgets: self.model.budgets,
             next_member: 0,
             memory,
         };
         for thread in 0..self.model.threads.len() {
             let member = self.start_member(&mut world, thread);
-            world.members.push(Arc::new(member));
+            world.members.push(Part::new(member));
         }
         for script in &self.model.early {
             script.records.iter().for_each(|record| {
@@ -95,11 +96,10 @@ impl<'m> Machine<'m> {
         if !rules.idling {
             return true;
         }
-        let task = self.set(held);
-        let readiness = task.readiness();
-        if !rules.exact_ends || readiness != Readiness::Ready {
-            return readiness == Readiness::Ready;
+        if !rules.exact_ends || !held.ready {
+            return held.ready;
         }
+        self.set(held);
         for (queue, log) in &self.model.tasks[held.task].inputs {
             self.tasks[held.task].task.learn_end(*queue, world.logs[*log].readable_end(rules));
         }
@@ -206,6 +206,7 @@ impl<'m> Machine<'m> {
             now,
             hash: Fingerprint::of(&state),
             state,
+            ready: task.readiness() == Readiness::Ready,
             has_progress: task.has_progress(),
             timer: task.wall_clock_due(),
             queues: (0..queues).map(view).collect(),
@@ -329,7 +330,7 @@ impl<'m> Machine<'m> {
         for member in members {
             let thread = next.world.members[member].thread;
             let begun = self.start_member(&mut next.world, thread);
-            next.world.members[member] = Arc::new(begun);
+            next.world.members[member] = Part::new(begun);
         }
     }
 
@@ -338,8 +339,8 @@ impl<'m> Machine<'m> {
         next.events.push(Event::Moved { tasks: tasks_of(&next.world.members[member]) });
         let thread = next.world.members[member].thread;
         let begun = self.start_member(&mut next.world, thread);
-        let mut former = std::mem::replace(&mut next.world.members[member], Arc::new(begun));
-        Arc::make_mut(&mut former).zombie = true;
+        let mut former = std::mem::replace(&mut next.world.members[member], Part::new(begun));
+        former.change().zombie = true;
         next.world.members.push(former);
     }
 

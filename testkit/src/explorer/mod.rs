@@ -41,6 +41,7 @@ mod look;
 mod machine;
 mod model;
 mod outcome;
+mod part;
 mod property;
 mod report;
 mod search;

@@ -15,9 +15,10 @@ use super::event::Event;
 use super::look::Look;
 use super::machine::{Machine, Next};
 use super::outcome::Outcome;
+use super::part::{ByFingerprint, key};
 use super::property::{Kind, Property, first_of, remember};
 use super::step::Step;
-use super::world::World;
+use super::world::{Pools, World};
 
 /// A way through the worlds: at each of them the place of a step among those that were possible.
 pub(super) type Way = Vec<u16>;
@@ -92,13 +93,13 @@ pub(super) struct Search<'s, 'm> {
     properties: &'s [Property],
     watch: Watch<'s>,
     nodes: Vec<Node>,
-    known: HashMap<u128, u32>,
+    known: ByFingerprint<u32>,
     open: BTreeMap<Cost, VecDeque<(u32, World)>>,
     ends: HashMap<u128, usize>,
     /// By property and part of an outcome: the first end that has it.
     parts: Vec<Option<Fingerprint>>,
     found: Found,
-    buffer: Vec<u8>,
+    pools: Pools,
 }
 
 impl<'s, 'm> Search<'s, 'm> {
@@ -117,12 +118,12 @@ impl<'s, 'm> Search<'s, 'm> {
             properties,
             watch,
             nodes: Vec::new(),
-            known: HashMap::new(),
+            known: ByFingerprint::default(),
             open: BTreeMap::new(),
             ends: HashMap::new(),
             parts: vec![None; properties.len()],
             found,
-            buffer: Vec::new(),
+            pools: Pools::default(),
         }
     }
 
@@ -170,8 +171,8 @@ impl<'s, 'm> Search<'s, 'm> {
     }
 
     /// Notes a world, unless a way that is as good leads to it already.
-    fn enter(&mut self, world: World, parent: u32, choice: u16, cost: Cost) {
-        let fingerprint = world.fingerprint(&mut self.buffer).0;
+    fn enter(&mut self, mut world: World, parent: u32, choice: u16, cost: Cost) {
+        let fingerprint = key(world.fingerprint(&mut self.pools));
         let number = u32::try_from(self.nodes.len()).expect("fewer worlds than 2^32");
         let node = Node { parent, choice, cost, closed: false };
         let number = match self.known.get(&fingerprint) {
