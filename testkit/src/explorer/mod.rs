@@ -371,8 +371,8 @@ impl Explorer {
     ///
     /// # Panics
     ///
-    /// When the topology does not fit the topics, maintains global stores, or has a processor that keeps state in its fields
-    /// and cannot copy it; when a record is not of a topic's types.
+    /// When the topology does not fit the topics, or has a processor that keeps state in its fields and cannot copy it; when
+    /// a record is not of a topic's types.
     pub fn explore(&self) -> Report {
         let model = self.model(self.budgets);
         let mut found = self.search(&model, &self.properties);
@@ -414,7 +414,7 @@ impl Explorer {
         };
         Report {
             backend: self.backend,
-            axioms: axioms(self.backend.rules(), self.budgets),
+            axioms: axioms(self.backend.rules(), self.budgets, model.has_globals()),
             states: found.states,
             transitions: found.transitions,
             complete: found.complete,
