@@ -9,6 +9,7 @@ mod client;
 mod committing;
 mod fault;
 mod foreign;
+mod joined;
 mod member;
 mod native;
 mod notes;
