@@ -10,8 +10,10 @@ use tidemill_dsl::record::{TopicName, TopicPartition};
 
 use super::AppState;
 use super::crew::Crew;
+use super::instances::standbys_of;
 use super::keeper::{Event, Keeper};
 use super::restorers::{Done, Job, Restorers};
+use super::standbys::{StandbyThread, Standbys};
 use super::worker;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Executor, ReadyTask, Restoring};
@@ -23,6 +25,11 @@ pub(super) struct Term<'a> {
     crew: Arc<Crew>,
     membership: Box<dyn Membership>,
     restorers: Option<Restorers>,
+    standbys: Arc<Standbys>,
+    /// Keeps the standbys.
+    following: Option<StandbyThread>,
+    /// What was known of the others when it was last said which standbys are to be kept.
+    placed: Option<(u64, BTreeSet<TaskId>)>,
     workers: Vec<JoinHandle<()>>,
     /// How many workers have not ended.
     running: usize,
@@ -80,12 +87,17 @@ impl<'a> Term<'a> {
 
     fn of(keeper: &'a mut Keeper, membership: Box<dyn Membership>) -> Self {
         let crew = Arc::new(Crew::of(&*membership, keeper.member.workers, keeper.shared.clock.now()));
+        let standbys: Arc<Standbys> = Arc::default();
         keeper.shared.set_crew(Some(crew.clone()));
+        keeper.shared.set_standbys(Some(standbys.clone()));
         Term {
             keeper,
             crew,
             membership,
             restorers: None,
+            standbys,
+            following: None,
+            placed: None,
             workers: Vec::new(),
             running: 0,
             owned: BTreeSet::new(),
@@ -104,7 +116,13 @@ impl<'a> Term<'a> {
         // The keeper ends after its threads.
         let done: Done = Arc::new(move |task, made| drop(tell.send(Event::Made(task, made))));
         let workers = self.keeper.member.workers;
-        self.restorers = Some(Restorers::start(workers, &self.keeper.maker, globals, &self.keeper.restorer(), &done)?);
+        let (maker, restorer) = (&self.keeper.maker, self.keeper.restorer());
+        self.restorers = Some(Restorers::start(workers, maker, (globals, &self.standbys), &restorer, &done)?);
+        if self.keeper.shared.standbys_wanted > 0 && self.keeper.shared.registry.is_some() {
+            let (standbys, shared, maker) = (self.standbys.clone(), self.keeper.shared.clone(), maker.clone());
+            let settings = self.keeper.settings;
+            self.following = Some(StandbyThread::start(standbys, shared, maker, globals.clone(), settings)?);
+        }
         (0..workers).try_for_each(|number| self.start_worker(number))?;
         if let Some(global) = global {
             self.restored += global.restored();
@@ -142,6 +160,7 @@ impl<'a> Term<'a> {
                 self.event(event)?;
             }
             self.look_whether_ready();
+            self.place_standbys();
             self.look_for_stuck(every)?;
         }
         Ok(())
@@ -200,9 +219,13 @@ impl<'a> Term<'a> {
     fn event(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Made(task, made) => return self.made(task, made),
-            Event::Adopted(task) => drop(self.coming.remove(&task)),
+            Event::Adopted(task) => {
+                self.coming.remove(&task);
+                self.keeper.shared.has_moved();
+            }
             Event::Released(worker) => {
                 self.leaving.as_mut().map(|leaving| leaving.workers.remove(&worker));
+                self.keeper.shared.has_moved();
                 return self.answer_revocation();
             }
             Event::Ended(ended) => {
@@ -215,6 +238,39 @@ impl<'a> Term<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says which tasks of others are to be kept here, when something has changed.
+    fn place_standbys(&mut self) {
+        // What is given up just now is still open.
+        if self.following.is_none() || self.leaving.is_some() || self.keeper.is_closing() {
+            return;
+        }
+        let shared = &self.keeper.shared;
+        let Some(version) = shared.registry.as_ref().map(|registry| registry.version()) else { return };
+        let mut own = self.crew.tasks();
+        own.extend(self.coming.keys().cloned());
+        let known = (version, own);
+        let is_settled = self.placed.as_ref() == Some(&known);
+        if is_settled {
+            return;
+        }
+        let counts = &self.keeper.maker.topics;
+        let all = shared.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
+        let all: Vec<(TaskId, u32)> = all
+            .into_iter()
+            .map(|task| {
+                let partitions = task.subtopologies.first().map_or(0, |sub| shared.tasks[*sub]);
+                (task, partitions)
+            })
+            .collect();
+        let mut wanted = standbys_of(&shared.instance, &shared.instances(), &all, shared.standbys_wanted);
+        let with_state = |task: &TaskId| !shared.stores_of(task).is_empty();
+        wanted.retain(|task| !known.1.contains(task) && with_state(task));
+        self.standbys.want(&wanted, |task| self.coming.contains_key(task));
+        // One that is being closed can only be opened again afterwards.
+        self.placed = (self.standbys.tasks().is_superset(&wanted)).then_some(known);
+        shared.has_moved();
     }
 
     /// The tasks whose inputs are all here.
@@ -266,6 +322,7 @@ impl<'a> Term<'a> {
         }
         let ready = made?;
         self.restored += ready.restored();
+        self.keeper.shared.restores.add(ready.restored());
         let worker = self.crew.least_busy();
         self.adopt(*ready, worker);
         Ok(())
@@ -348,12 +405,14 @@ impl<'a> Term<'a> {
             return outcome;
         }
         self.restorers.take();
+        self.following.take();
         for thread in self.workers.drain(..) {
             // It catches its panics.
             let _ = thread.join();
         }
         let shared = &self.keeper.shared;
         shared.set_crew(None);
+        shared.set_standbys(None);
         shared.committed.clear();
         shared.restores.clear();
         // Tasks that were made ready and not adopted hold their stores.
