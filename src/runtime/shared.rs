@@ -57,10 +57,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Moves on to another state, unless the application's life is over, or ends.
+    /// Moves on to another state, unless the application's life is over, or ends. One that it is in already is no news.
     pub(super) fn enter(&self, state: AppState) {
         self.state.send_if_modified(|current| {
-            let moves = !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
+            let is_other = std::mem::discriminant(current) != std::mem::discriminant(&state);
+            let moves = is_other && !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
             if moves {
                 *current = state;
             }

@@ -21,6 +21,7 @@ mod restarts;
 #[cfg(feature = "http")]
 mod routing;
 mod source_as_changelog;
+mod staff;
 mod standbys;
 mod starts;
 mod states;

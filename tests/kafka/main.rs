@@ -13,6 +13,7 @@ mod resets;
 #[cfg(feature = "avro")]
 mod schemas;
 mod settings;
+mod standbys;
 mod support;
 mod support_tests;
 

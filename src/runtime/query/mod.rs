@@ -307,7 +307,7 @@ impl StoreQuery {
         }
         for (worker, partitions) in by_worker {
             let (done, published) = oneshot::channel();
-            let gate = crew.posts[worker].gate.number();
+            let gate = crew.post(worker).gate.number();
             let (shared, store, subtopology) = (self.shared().clone(), place.store.clone(), place.subtopology);
             let publish = move |executor: &mut Executor| {
                 executor.commit()?;
