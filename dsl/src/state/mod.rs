@@ -10,6 +10,8 @@ mod byte_store;
 mod cache;
 mod cached_rows;
 mod cells;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod key_value;
 mod keyed_rows;

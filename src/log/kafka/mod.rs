@@ -9,6 +9,8 @@ mod client;
 mod committing;
 mod fault;
 mod foreign;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod joined;
 mod member;
 mod native;
