@@ -81,6 +81,12 @@ fn only_the_runtime_names_tokio() {
 }
 
 #[test]
+fn only_the_http_views_name_axum() {
+    let strays = check(|path| in_src_outside(path, "src/http/"), |file| naming(file, &["axum"]));
+    assert_none(&strays, "routers live in src/http, and ask the library as any user does");
+}
+
+#[test]
 fn a_description_of_a_computation_reaches_nothing_outside() {
     let world =
         [&OUTSIDE_WORLD[..], &["tokio", "std::time::Instant", "std::time::SystemTime", "rdkafka", "fjall"]].concat();

@@ -8,6 +8,7 @@ mod report;
 mod step;
 mod steps;
 mod tools;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,5 @@
 //! One step: a call of cargo, its output shown as it comes and counted on the way.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::counts::Counts;
 use crate::kafka::Given;
 use crate::tools::Tool;
+use crate::watch;
 
 /// A call of cargo.
 #[derive(Debug)]
@@ -97,11 +97,7 @@ fn call(step: &Step, mut line: impl FnMut(&str)) -> Result<bool, String> {
     command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));
     let failed = |error: std::io::Error| format!("cannot run cargo: {error}");
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
-    let output = child.stdout.take().expect("standard output is piped");
-    // Bytes, not text: a test may print anything, and a step must not fail for that.
-    for bytes in BufReader::new(output).split(b'\n') {
-        line(&String::from_utf8_lossy(&bytes.map_err(failed)?));
-    }
+    watch::follow(&mut child, watch::SILENCE, &mut line)?;
     Ok(child.wait().map_err(failed)?.success())
 }
 

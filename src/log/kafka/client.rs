@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -24,6 +25,10 @@ const OLDEST_CLIENT: (i32, &str) = (0x020c_0100, "2.12.1");
 
 /// How members of a group begin to call themselves, which tells them from foreign ones.
 pub(super) const MEMBER_NAME: &str = "tidemill-member-";
+
+/// How often it is looked whether a client ends by itself, and how long each look takes.
+const ENDS_IN_LOOKS: u32 = 40;
+const A_LOOK: Duration = Duration::from_millis(5);
 
 /// What the brokers want of a member.
 pub(super) enum Rebalance {
@@ -79,10 +84,25 @@ impl ConsumerContext for Quiet {
             _ => Rebalance::Revoke(list),
         };
         if self.is_closing.load(Ordering::SeqCst) {
-            return comply(consumer, &wanted);
+            if !ends_by_itself(consumer) {
+                comply(consumer, &wanted);
+            }
+            return;
         }
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(wanted);
     }
+}
+
+/// Whether a client that is being closed ends although it has just asked something: one that has lost its share does, and whoever
+/// answers it then waits for ever, since nobody in it listens any more.
+fn ends_by_itself(consumer: &BaseConsumer<Quiet>) -> bool {
+    for _ in 0..ENDS_IN_LOOKS {
+        if consumer.closed() {
+            return true;
+        }
+        thread::park_timeout(A_LOOK);
+    }
+    consumer.closed()
 }
 
 /// Does what the brokers want of a member that ends: it waits for nobody, and until it has answered it does not end.

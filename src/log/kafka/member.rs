@@ -18,6 +18,7 @@ use super::client::{self, Quiet, Rebalance};
 use super::departure;
 use super::fault::{coded, fault};
 use super::foreign;
+use super::joined::Joined;
 use super::reader::number;
 use super::session::KafkaSession;
 use super::settings::GroupProtocol;
@@ -248,14 +249,14 @@ impl Drop for KafkaMember {
 }
 
 /// A consumer that has begun to join the group.
-fn subscribed(core: &Core, member: &Member, protocol: GroupProtocol) -> Result<BaseConsumer<Quiet>, LogError> {
+fn subscribed(core: &Core, member: &Member, protocol: GroupProtocol) -> Result<Joined, LogError> {
     let what = format!("cannot join group `{}`", member.application);
     let consumer: BaseConsumer<Quiet> = client::member(&core.settings, member, protocol)?
         .create_with_context(Quiet::default())
         .map_err(|error| fault(&what, &error))?;
     let topics: Vec<&str> = member.topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&topics).map_err(|error| fault(&what, &error))?;
-    Ok(consumer)
+    Ok(Joined::new(consumer, core.settings.answer_within))
 }
 
 fn passed(since: Timestamp, now: Timestamp) -> Duration {

@@ -10,6 +10,7 @@ mod committing;
 mod departure;
 mod fault;
 mod foreign;
+mod joined;
 mod member;
 mod native;
 mod notes;

@@ -11,6 +11,7 @@ use tidemill_dsl::record::TopicPartition;
 
 use super::super::{LogError, LogErrorKind};
 use super::client::Quiet;
+use super::joined::Joined;
 
 /// What a process holds, and the consumer that is its member.
 pub(super) struct Share {
@@ -18,7 +19,7 @@ pub(super) struct Share {
 }
 
 struct Held {
-    consumer: Arc<BaseConsumer<Quiet>>,
+    consumer: Arc<Joined>,
     partitions: BTreeSet<TopicPartition>,
     lost: Option<String>,
 }
@@ -35,7 +36,7 @@ impl Holding<'_> {
 
 impl Share {
     /// Nothing yet.
-    pub(super) fn new(consumer: BaseConsumer<Quiet>) -> Self {
+    pub(super) fn new(consumer: Joined) -> Self {
         let held = Held { consumer: Arc::new(consumer), partitions: BTreeSet::new(), lost: None };
         Share { held: RwLock::new(held) }
     }
@@ -49,12 +50,12 @@ impl Share {
     }
 
     /// The member.
-    pub(super) fn consumer(&self) -> Arc<BaseConsumer<Quiet>> {
+    pub(super) fn consumer(&self) -> Arc<Joined> {
         self.read().consumer.clone()
     }
 
     /// Another member instead of one that holds nothing.
-    pub(super) fn replace(&self, consumer: BaseConsumer<Quiet>) {
+    pub(super) fn replace(&self, consumer: Joined) {
         let mut held = self.write();
         held.consumer.context().close(&held.consumer);
         held.consumer = Arc::new(consumer);
