@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::super::{LogError, Member};
 use super::client::{self, MEMBER_NAME, Quiet, Rebalance};
 use super::fault::{coded, fault};
+use super::joined::Joined;
 use super::settings::GroupProtocol;
 use super::{Core, native, pause};
 
@@ -19,33 +21,63 @@ use super::{Core, native, pause};
 const LIMIT: Duration = Duration::from_secs(5);
 const A_LOOK: Duration = Duration::from_millis(10);
 
+/// Makes an empty group of Kafka Streams' own protocol (KIP-1071) one that consumers can be members of: brokers let only a member of
+/// the classic protocol take it over. Says whether the group is one that can be joined; it is not while others are in it.
+pub(super) fn convert(core: &Core, member: &Member) -> Result<bool, LogError> {
+    let what = format!("cannot take over group `{}`", member.application);
+    let limit = core.settings.answer_within;
+    let listed = core.topics.client().fetch_group_list(Some(&member.application), limit);
+    let listed = listed.map_err(|error| fault(&what, &error))?;
+    // It is there, and neither a classic group nor one of consumers: more is not told.
+    if !listed.groups().iter().any(|group| group.name() == member.application && group.state() == "Dead") {
+        return Ok(true);
+    }
+    let group = native::group(core.topics.client(), &member.application, limit);
+    if group.map_err(|code| coded(&what, code))?.is_consumer {
+        return Ok(true);
+    }
+    forget_by_heir(core, member, &what)
+}
+
 /// Has the group forget a member that has given everything back. Says whether it did, in time.
 pub(super) fn forget(core: &Core, member: &Member) -> Result<bool, LogError> {
     if !is_member(core, member)? {
         return Ok(true);
     }
-    let what = format!("cannot leave group `{}`", member.application);
+    forget_by_heir(core, member, &format!("cannot leave group `{}`", member.application))
+}
+
+/// Has somebody join in the place of the member, and leave.
+fn forget_by_heir(core: &Core, member: &Member, what: &str) -> Result<bool, LogError> {
     let heir: BaseConsumer<Quiet> = client::member(&core.settings, member, GroupProtocol::Classic)?
         .create_with_context(Quiet::default())
-        .map_err(|error| fault(&what, &error))?;
-    let Some(topic) = topic_of_others(core, member, &what)? else { return Ok(false) };
-    heir.subscribe(&[&topic]).map_err(|error| fault(&what, &error))?;
+        .map_err(|error| fault(what, &error))?;
+    let heir = Joined::new(heir, core.settings.answer_within);
+    let forgotten = leave_as(&heir, core, member, what);
+    heir.context().close(&heir);
+    forgotten
+}
+
+/// Joins in the place of the member, and leaves.
+fn leave_as(heir: &BaseConsumer<Quiet>, core: &Core, member: &Member, what: &str) -> Result<bool, LogError> {
+    let Some(topic) = topic_of_others(core, member, what)? else { return Ok(false) };
+    heir.subscribe(&[&topic]).map_err(|error| fault(what, &error))?;
+    let mut is_refused = false;
     let joined = until(|| {
-        heir.poll(A_LOOK);
-        take_nothing(&heir);
-        Ok(native::has_joined(heir.client()))
+        let told = heir.poll(A_LOOK).and_then(Result::err).and_then(|error| error.rdkafka_error_code());
+        is_refused = told == Some(Code::InconsistentGroupProtocol);
+        take_nothing(heir);
+        Ok(is_refused || native::has_joined(heir.client()))
     })?;
-    if !joined {
+    if is_refused || !joined {
         return Ok(false);
     }
     heir.unsubscribe();
-    let forgotten = until(|| {
+    until(|| {
         heir.poll(A_LOOK);
-        take_nothing(&heir);
+        take_nothing(heir);
         Ok(!is_member(core, member)?)
-    });
-    heir.context().close(&heir);
-    forgotten
+    })
 }
 
 /// Answers what the brokers want of a member that is there to leave.

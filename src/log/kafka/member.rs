@@ -59,7 +59,7 @@ struct Refused {
 impl KafkaMember {
     /// Joins the group, once nobody foreign is in it.
     pub(super) fn join(core: &Arc<Core>, member: &Member) -> Result<Self, LogError> {
-        foreign::wait_for_none(core, &member.application)?;
+        foreign::wait_for_none(core, member)?;
         let protocol = match core.settings.group_protocol {
             GroupProtocol::Auto => GroupProtocol::Consumer,
             chosen => chosen,

@@ -2,6 +2,7 @@
 //! the other one's state, places and records on their way. What comes out is what an uninterrupted Kafka Streams makes.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tidemill::log::kafka::{Guarantee, KafkaSettings};
@@ -11,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::Scene;
 use super::topologies::{ALL, Topics, topology};
 use crate::support::{
-    ByKey, LIMIT, Output, Reader, brokers, by_key, committed, ends, exactly_once, read_all, topic_names, wait_until,
+    ByKey, Group, LIMIT, Output, Reader, brokers, by_key, ends, exactly_once, read_all, topic_names, wait_until,
 };
 
 /// A member that has not left is missed soon: Kafka Streams does not leave.
@@ -72,11 +73,8 @@ impl Scene {
 
     /// Writes records and waits until the application has committed that it read them. What is joined with comes first.
     fn turn(&self, numbers: Range<i64>) {
-        let all = numbers.end;
-        let read = |topic: usize| {
-            let places = || committed(brokers(), &self.names.application(), &self.topics[topic], 2);
-            wait_until("a turn's records", || places().values().map(|place| place.next).sum::<i64>() == all);
-        };
+        let (all, group) = (numbers.end, Group::of(brokers(), &self.names.application()));
+        let read = |topic: usize| wait_until("a turn's records", || group.done(&self.topics[topic], 2) == all);
         self.write_to(1, numbers.clone());
         if ["stream-table-join", "foreign-key-join"].contains(&self.topology) {
             read(1);
@@ -88,11 +86,12 @@ impl Scene {
     /// Waits until nothing is on its way between the application's own sub-topologies.
     fn drained(&self) {
         let application = self.names.application();
+        let group = Group::of(brokers(), &application);
         let own = topic_names(brokers(), &format!("{application}-"));
         for (topic, partitions) in own.into_iter().filter(|(topic, _)| !topic.ends_with("-changelog")) {
             let partitions = u32::try_from(partitions).unwrap();
-            let next = || -> i64 { committed(brokers(), &application, &topic, partitions).values().map(|at| at.next).sum() };
-            wait_until(&topic, || next() == ends(brokers(), &topic, partitions).into_iter().sum::<i64>());
+            let all = || ends(brokers(), &topic, partitions).into_iter().sum::<i64>();
+            wait_until(&topic, || group.done(&topic, partitions) == all());
         }
     }
 }
@@ -113,20 +112,27 @@ fn uninterrupted(topology: &'static str) -> Found {
     values(&read_all(brokers(), &scene.topics[2]))
 }
 
+/// As [`uninterrupted`], found out once.
+fn expected(topology: &'static str) -> &'static Found {
+    static ONCE: [OnceLock<Found>; ALL.len()] = [const { OnceLock::new() }; ALL.len()];
+    let at = ALL.iter().position(|name| *name == topology).expect("it is one of all");
+    ONCE[at].get_or_init(|| uninterrupted(topology))
+}
+
 /// What comes out of it when the engine has the turn in the middle. Gives the number of records compared.
-fn taken_over(topology: &'static str, java: Java, expected: &Found) -> usize {
+fn taken_over(topology: &'static str, java: Java) -> usize {
     let scene = Scene::new(topology, 0);
     let [first, second, third] = TURNS;
-    let t = std::time::UNIX_EPOCH.elapsed().unwrap(); let tick = |w: &str| eprintln!("DBG {topology} {w} {:?}", std::time::UNIX_EPOCH.elapsed().unwrap() - t);
-    let one = scene.java(java.settings()); tick("java");
-    scene.turn(first); tick("turn");
-    one.stop(); tick("stopped");
-    let engine = scene.engine(java, LIMIT).unwrap(); tick("engine");
-    scene.turn(second); tick("turn");
-    engine.close(); tick("closed");
-    let again = scene.java(java.settings()); tick("java");
-    scene.turn(third); tick("turn");
+    let one = scene.java(java.settings());
+    scene.turn(first);
+    one.stop();
+    let engine = scene.engine(java, LIMIT).unwrap();
+    scene.turn(second);
+    engine.close();
+    let again = scene.java(java.settings());
+    scene.turn(third);
     let (reader, mut found) = (Reader::new(brokers(), &scene.topics[2]), Vec::new());
+    let expected = expected(topology);
     let enough = expected.values().map(Vec::len).sum::<usize>();
     wait_until(topology, || {
         found.extend(reader.to_the_end());
@@ -154,17 +160,15 @@ fn check(topology: &str, expected: &Found, found: &Found) -> usize {
 }
 
 fn all_are_taken_over(java: Java) {
-    for pair in ALL.chunks(4) {
-        std::thread::scope(|scope| {
-            for topology in pair {
-                scope.spawn(move || {
-                    let expected = uninterrupted(topology);
-                    let records = taken_over(topology, java, &expected);
-                    println!("{topology}: {java:?}, the engine, {java:?}: {records} records as they should be");
-                });
-            }
-        });
-    }
+    std::thread::scope(|scope| {
+        for topology in ALL {
+            scope.spawn(move || expected(topology));
+            scope.spawn(move || {
+                let records = taken_over(topology, java);
+                println!("take-over: {topology}, {java:?}, the engine, {java:?}: {records} records as they should be");
+            });
+        }
+    });
 }
 
 #[test]
@@ -175,4 +179,31 @@ fn kafka_streams_is_taken_over_and_takes_over_again() {
 #[test]
 fn a_streams_group_is_taken_over_and_takes_over_again() {
     all_are_taken_over(Java::StreamsExactlyOnce);
+}
+
+/// Nobody joins a live application of Kafka Streams, nor one that the group has not missed yet.
+#[test]
+fn a_live_kafka_streams_is_named_and_left_alone() {
+    for (java, named, leaves) in [
+        (Java::ClassicExactlyOnce, "-StreamThread-1-consumer` at /127.0.0.1", false),
+        (Java::Streams, "Kafka Streams with `group.protocol=streams`", true),
+    ] {
+        let scene = Scene::new("count", 0);
+        let process = scene.java(java.settings());
+        let refusal = |when: &str| {
+            let refused = scene.engine(java, Duration::ZERO).err().unwrap_or_else(|| panic!("{java:?} {when}"));
+            assert!(refused.to_string().contains(named), "{java:?} {when}: {refused}");
+        };
+        refusal("alive");
+        scene.turn(0..20);
+        process.stop();
+        if !leaves {
+            refusal("just stopped");
+        }
+        let engine = scene.engine(java, if leaves { Duration::ZERO } else { LIMIT }).unwrap();
+        scene.turn(20..40);
+        engine.close();
+        let found = values(&read_all(brokers(), &scene.topics[2]));
+        assert_eq!(found.values().map(Vec::len).sum::<usize>(), 40, "{java:?}: nothing was processed twice");
+    }
 }
