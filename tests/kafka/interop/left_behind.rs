@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tidemill::plan::Planning;
 
-use super::{Scene, time};
 use super::topologies::{ALL, Topics, topology};
+use super::{Scene, time};
 use crate::support::{brokers, committed, topic_config, topic_names, wait_until};
 
 /// Base64 without padding signs, of nine bytes: `02`, and the partition time.

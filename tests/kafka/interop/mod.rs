@@ -1,5 +1,6 @@
 //! Kafka Streams and the engine on the same broker, with the same application ids: what one leaves, the other goes on with.
 
+mod keys;
 mod left_behind;
 mod take_over;
 mod topologies;

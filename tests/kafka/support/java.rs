@@ -77,6 +77,11 @@ impl Drop for JavaProcess {
     }
 }
 
+/// Has Kafka's own client write keys of every built-in serde; see `tests/kafka/java`.
+pub(crate) fn write_keys(brokers: &str, topic: &str) {
+    Machine::running().tell(&format!("keys --bootstrap {brokers} --topic {topic}"));
+}
+
 /// The Java machine that runs all applications of these tests: to start one for each would take most of their time. It ends with
 /// this process.
 struct Machine {
@@ -97,6 +102,8 @@ impl Machine {
             std::thread::spawn(move || {
                 let lines = BufReader::new(output).lines().map_while(Result::ok);
                 lines.for_each(|line| Machine::running().pass(&line));
+                // It has ended, and only now is nobody left to hear of it.
+                let _ = process.wait();
             });
             Machine { input: Mutex::new(input), listeners: Mutex::default() }
         })

@@ -15,7 +15,7 @@ mod waiting;
 pub(crate) use broker::{OwnBroker, brokers};
 pub(crate) use child::{Child, itself};
 pub(crate) use group::{Group, committed};
-pub(crate) use java::{JavaApplication, JavaProcess};
+pub(crate) use java::{JavaApplication, JavaProcess, write_keys};
 pub(crate) use names::Names;
 pub(crate) use produce::{Input, Producer};
 pub(crate) use read::{Output, Reader, ends, read_all};

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Runs applications as it is told, a line each: {@code start --topology ..}, {@code stop ID}. Ends with its input; what runs then is
+ * Runs applications as it is told, a line each: {@code start --topology ..}, {@code stop ID}, {@code keys --topic ..}. Ends with its input; what runs then is
  * left as a crash would leave it.
  */
 public final class Applications {
@@ -28,6 +28,8 @@ public final class Applications {
         if (words[0].equals("start")) {
             Arguments arguments = new Arguments(words);
             running.put(arguments.get("application"), new Application(arguments));
+        } else if (words[0].equals("keys")) {
+            new Keys(new Arguments(words)).write(50);
         } else {
             running.remove(words[1]).stop();
         }
