@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::AppState;
 use super::shared::Shared;
 use super::task_maker::TaskMaker;
-use super::term::Term;
+use super::term::{Staffed, Staffing, Term};
 use super::worker::caught;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{self, ReadyTask, Restorer};
@@ -29,10 +29,14 @@ pub(super) enum Event {
     Made(TaskId, Result<Box<ReadyTask>, Error>),
     /// A worker runs a task.
     Adopted(TaskId),
+    /// A task stays with its worker for the moment, because its calls are open.
+    NotYet(TaskId),
+    /// There are to be more workers, or fewer.
+    Staff(Staffing, Staffed),
     /// A worker has given up what was revoked.
     Released(usize),
     /// A worker has ended.
-    Ended(Result<(), Error>),
+    Ended(usize, Result<(), Error>),
     /// The application is to be closed.
     Close,
 }
@@ -130,6 +134,8 @@ impl Keeper {
     /// Waits before joining again; `true` when the application is closed meanwhile.
     fn pause(&self, pause: Duration) -> bool {
         match self.events.recv_timeout(pause) {
+            // Whoever asked is told to ask again, as nobody answers.
+            Ok(Event::Staff(..)) => self.is_closing(),
             // Of the last term nothing is left that could tell anything else.
             Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
             Err(RecvTimeoutError::Timeout) => self.is_closing(),

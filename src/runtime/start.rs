@@ -13,6 +13,7 @@ use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
 use super::home::{self, Home};
 use super::housekeeping::Housekeeping;
+use super::instances::{self, Registry, RegistryThread};
 use super::keeper::Keeper;
 use super::memory::Shares;
 use super::reads::Reads;
@@ -41,7 +42,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let shares = Shares::of(&builder.settings);
     let log = open(&builder, shares)?;
     create_topics(&builder, &*log)?;
-    let names: Vec<TopicName> = log.topics()?.into_iter().map(|spec| spec.name).collect();
+    let names = log.topics()?.into_iter().map(|spec| spec.name);
+    let names: Vec<TopicName> = names.filter(|name| !instances::is_topic(name)).collect();
     let topics = Arc::new(LogTopics(log.clone()));
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
@@ -63,6 +65,17 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         topics: reads.shared_topics().into_iter().collect(),
         workers,
     };
+    let known = match log.is_shared() {
+        true => Some(Registry::open(&*log, &builder.application, &member.instance)?),
+        false => None,
+    };
+    let (registry, told) = known.unzip();
+    #[cfg(feature = "http")]
+    let server = builder.server.as_ref().map(super::QueryServer::listen).transpose()?;
+    #[cfg(feature = "http")]
+    let address = server.as_ref().map(|(_, address)| address.clone());
+    #[cfg(not(feature = "http"))]
+    let address = None;
     let maker = TaskMaker {
         topology: builder.topology.clone(),
         application: builder.application.clone(),
@@ -74,11 +87,16 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     };
     let shared = Arc::new(Shared {
         application: builder.application,
+        instance: member.instance.clone(),
+        address,
+        registry: registry.clone(),
+        standbys_wanted: builder.settings.standbys,
         topology: builder.topology,
         log: log.clone(),
         clock: builder.clock.clone(),
         committed,
         crew: Mutex::default(),
+        standbys: Mutex::default(),
         tasks: plan.tasks,
         stores: plan.stores,
         repartition: plan
@@ -94,20 +112,28 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         runtime: builder.runtime,
     });
     let housekeeping = Housekeeping::start(log.clone(), builder.clock, builder.settings.clean_interval)?;
+    let registry = registry.zip(told).map(|(registry, told)| RegistryThread::start(registry, told, shared.clone()));
+    let registry = registry.transpose()?;
     let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
     let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after));
     let (thread, keeper, restored) = match started {
         Ok(started) => started,
         Err(error) => {
             // The next start finds the folder locked as long as any thread of this one has the log.
-            drop((outbox, housekeeping));
+            drop((outbox, housekeeping, registry));
             let _ = sender.join();
             return Err(error);
         }
     };
     tracing::info!(application = shared.application, workers, restored, "the application runs");
-    let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), housekeeping);
-    Ok(App::new(handle, restored))
+    let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), (housekeeping, registry));
+    // If the rest fails, it is closed with what is dropped.
+    let app = App::new(handle, restored);
+    #[cfg(feature = "http")]
+    if let Some((listener, _)) = server {
+        app.handle.net()?.serve(listener, Arc::downgrade(&app.handle))?;
+    }
+    Ok(app)
 }
 
 /// How far the application has read its inputs.

@@ -5,6 +5,7 @@ mod bank;
 
 mod counts;
 mod faults;
+mod globals;
 mod properties;
 mod question;
 mod reductions;

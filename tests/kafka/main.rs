@@ -10,7 +10,10 @@ mod own_topics;
 mod prefixed;
 mod reading;
 mod resets;
+#[cfg(feature = "avro")]
+mod schemas;
 mod settings;
+mod standbys;
 mod support;
 mod support_tests;
 

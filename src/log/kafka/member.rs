@@ -65,10 +65,7 @@ impl KafkaMember {
             chosen => chosen,
         };
         let share = Arc::new(Share::new(subscribed(core, member, protocol)?));
-        let session = |worker: usize| -> Result<Arc<dyn Session>, LogError> {
-            let id = format!("{}-{}-{worker}", member.application, member.instance);
-            Ok(Arc::new(KafkaSession::new(core.clone(), &member.application, &id, Some(share.clone()))?))
-        };
+        let session = |worker: usize| session_of(core, member, &share, worker);
         let sessions = (0..member.workers.max(1)).map(session).collect::<Result<_, _>>()?;
         let (core, member) = (core.clone(), member.clone());
         Ok(KafkaMember { core, member, protocol, share, sessions, asked_back: None, refused: None })
@@ -171,6 +168,12 @@ impl Membership for KafkaMember {
         self.sessions[worker % self.sessions.len()].clone()
     }
 
+    fn add_session(&mut self) -> Result<Arc<dyn Session>, LogError> {
+        let session = session_of(&self.core, &self.member, &self.share, self.sessions.len())?;
+        self.sessions.push(session.clone());
+        Ok(session)
+    }
+
     fn call_every(&self) -> Option<Duration> {
         Some(LISTEN_EVERY)
     }
@@ -257,6 +260,17 @@ fn subscribed(core: &Core, member: &Member, protocol: GroupProtocol) -> Result<J
     let topics: Vec<&str> = member.topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&topics).map_err(|error| fault(&what, &error))?;
     Ok(Joined::new(consumer, core.settings.answer_within))
+}
+
+/// The session of a worker, whose transactions have a name of their own.
+fn session_of(
+    core: &Arc<Core>,
+    member: &Member,
+    share: &Arc<Share>,
+    worker: usize,
+) -> Result<Arc<dyn Session>, LogError> {
+    let id = format!("{}-{}-{worker}", member.application, member.instance);
+    Ok(Arc::new(KafkaSession::new(core.clone(), &member.application, &id, Some(share.clone()))?))
 }
 
 fn passed(since: Timestamp, now: Timestamp) -> Duration {
