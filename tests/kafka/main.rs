@@ -12,6 +12,8 @@ mod patterns;
 mod prefixed;
 mod reading;
 mod resets;
+#[cfg(feature = "avro")]
+mod schemas;
 mod settings;
 mod standbys;
 mod support;
