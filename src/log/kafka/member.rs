@@ -15,6 +15,7 @@ use tidemill_dsl::record::{Timestamp, TopicPartition};
 use super::super::{Change, LogError, LogErrorKind, Member, Membership, Session};
 use super::Core;
 use super::client::{self, Quiet, Rebalance};
+use super::departure;
 use super::fault::{coded, fault};
 use super::foreign;
 use super::joined::Joined;
@@ -31,6 +32,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(120);
 const A_LOOK: Duration = Duration::from_millis(1);
 /// How soon it is heard of what the group wants.
 const LISTEN_EVERY: Duration = Duration::from_millis(20);
+
 /// A topic that does not exist: whoever wants nothing else gives everything back.
 const NOTHING: &str = "tidemill-nothing";
 
@@ -57,7 +59,7 @@ struct Refused {
 impl KafkaMember {
     /// Joins the group, once nobody foreign is in it.
     pub(super) fn join(core: &Arc<Core>, member: &Member) -> Result<Self, LogError> {
-        foreign::wait_for_none(core, &member.application)?;
+        foreign::wait_for_none(core, member)?;
         let protocol = match core.settings.group_protocol {
             GroupProtocol::Auto => GroupProtocol::Consumer,
             chosen => chosen,
@@ -231,6 +233,13 @@ impl Membership for KafkaMember {
             }
         }
         self.share.lose("the process left the group");
+        if self.protocol != GroupProtocol::Classic {
+            consumer.unsubscribe();
+            if !departure::forget(&self.core, &self.member)? {
+                let name = &self.member.instance;
+                tracing::warn!(target: "tidemill::kafka", name, "the group learns by itself that the process has left");
+            }
+        }
         Ok(())
     }
 }
