@@ -34,6 +34,7 @@ impl Stop {
 }
 
 /// What routes are made of.
+#[allow(dead_code, reason = "not every service that includes this file needs all of it")]
 pub(crate) struct Running {
     pub(crate) app: Arc<App>,
     pub(crate) stop: Stop,

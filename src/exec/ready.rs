@@ -37,6 +37,11 @@ pub struct ReadyTask {
 }
 
 impl ReadyTask {
+    /// A task that runs already.
+    pub(super) fn running(task: Task, origins: Origins) -> Self {
+        ReadyTask { task, origins, restored: 0 }
+    }
+
     /// Which task it is.
     pub fn id(&self) -> &TaskId {
         self.task.id()

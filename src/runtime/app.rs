@@ -23,6 +23,7 @@ use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
 use super::subscription::unknown_topic;
+use super::term::{Staffing, workers};
 use super::timer::Timer;
 use super::waiting::{News, next_news};
 use super::{AppBuilder, AppState, Feed, Position, Queryable, Restores, Sent, StoreQuery, Subscription};
@@ -279,6 +280,57 @@ impl App {
         (*self.handle.shared.committed.position()).clone()
     }
 
+    /// Adds a worker thread, and has it take over some of the tasks; gives the number of workers that there are then. The group of
+    /// processes does not hear of it. Of more workers than the process has tasks some have nothing to do.
+    ///
+    /// ```
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let app = App::builder("counts", builder.build()?).memory().topic(&IN, 4).start().await?;
+    /// assert_eq!(app.add_worker().await?, 2);
+    /// assert_eq!(app.remove_worker().await?, 1);
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` while the process has no share of the work, as it joins again: ask again in a moment. `Closed` or the application's
+    /// own error when it has stopped.
+    pub async fn add_worker(&self) -> Result<usize, Error> {
+        self.staff(Staffing::More).await
+    }
+
+    /// Ends a worker thread, the one that was added last; gives the number of workers that are left, once its tasks are with those and
+    /// it has ended. Tasks whose [calls](tidemill_dsl::stream::Stream::map_async) are open wait for them before they go.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_worker`](App::add_worker), and `Invalid` for the last one.
+    pub async fn remove_worker(&self) -> Result<usize, Error> {
+        self.staff(Staffing::Fewer).await
+    }
+
+    /// How many worker threads there are; none while the process has no share of the work.
+    pub fn workers(&self) -> usize {
+        workers(self.handle.shared.crew())
+    }
+
+    async fn staff(&self, staffing: Staffing) -> Result<usize, Error> {
+        let (staffed, answered) = oneshot::channel();
+        self.handle.tell.send(Event::Staff(staffing, staffed)).map_err(|_| self.handle.shared.gone())?;
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) if self.state().is_over() => Err(self.handle.shared.gone()),
+            Err(_) => Err(self.handle.shared.elsewhere("a share of the work")),
+        }
+    }
+
     /// The state now.
     pub fn state(&self) -> AppState {
         self.handle.shared.state.borrow().clone()
@@ -457,7 +509,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
 /// Where the input topics end now.
 fn ends(shared: &Shared) -> Result<Position, Error> {
     let mut ends = Position::new();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         ends.reach(input, shared.log.bounds(input)?.end);
     }
     Ok(ends)
@@ -471,7 +523,7 @@ fn backlog(shared: &Shared) -> Result<u64, Error> {
     // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
     // was left to do at that moment.
     let position = shared.committed.position();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         let bounds = shared.log.bounds(input)?;
         let committed = progress.inputs.get(input).map(|at| at.next);
         let next = committed.or_else(|| position.next(input)).unwrap_or(bounds.start);

@@ -13,6 +13,7 @@ mod loops;
 mod membership;
 mod memory;
 mod offset_resets;
+mod patterns;
 mod positions;
 mod processes;
 mod queries;
@@ -21,6 +22,7 @@ mod restarts;
 #[cfg(feature = "http")]
 mod routing;
 mod source_as_changelog;
+mod staff;
 mod standbys;
 mod starts;
 mod states;

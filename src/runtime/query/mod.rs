@@ -285,8 +285,9 @@ impl StoreQuery {
             return Err(Error::new(ErrorKind::Unknown, message));
         };
         // The rows of a global store are all with one task.
-        let tasks = if subtopology.is_global() { 1 } else { shared.tasks[subtopology.id] };
-        let partitions = shared.stores[name];
+        let shape = shared.shape();
+        let tasks = if subtopology.is_global() { 1 } else { shape.tasks[subtopology.id] };
+        let partitions = shape.stores[name];
         Ok(Place { store: spec.name().clone(), subtopology: subtopology.id, tasks, partitions })
     }
 
@@ -307,7 +308,7 @@ impl StoreQuery {
         }
         for (worker, partitions) in by_worker {
             let (done, published) = oneshot::channel();
-            let gate = crew.posts[worker].gate.number();
+            let gate = crew.post(worker).gate.number();
             let (shared, store, subtopology) = (self.shared().clone(), place.store.clone(), place.subtopology);
             let publish = move |executor: &mut Executor| {
                 executor.commit()?;

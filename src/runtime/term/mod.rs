@@ -1,5 +1,7 @@
 //! One membership, from joining to leaving or losing it.
 
+mod staff;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,6 +21,12 @@ use crate::error::{Error, ErrorKind};
 use crate::exec::{Executor, ReadyTask, Restoring};
 use crate::log::{Change, Membership, Progress};
 use crate::task::TaskId;
+use staff::Staff;
+
+pub(super) use staff::{Staffed, Staffing, workers};
+
+/// How soon what is under way between workers is looked at again.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 pub(super) struct Term<'a> {
     keeper: &'a mut Keeper,
@@ -36,6 +44,8 @@ pub(super) struct Term<'a> {
     owned: BTreeSet<TopicPartition>,
     /// The tasks that are not with a worker yet.
     coming: BTreeMap<TaskId, Arc<Restoring>>,
+    /// What is under way between workers.
+    staff: Staff,
     /// What is still to be given up before a revocation can be answered.
     leaving: Option<Leaving>,
     /// Whether a share was assigned: it may be empty.
@@ -50,10 +60,21 @@ pub(super) struct Term<'a> {
 /// A revocation that is not answered yet.
 #[derive(Default)]
 struct Leaving {
-    /// Workers that have not given up their tasks yet.
-    workers: BTreeSet<usize>,
+    /// Workers that have not given up their tasks yet, and how often each was told to.
+    workers: BTreeMap<usize, usize>,
     /// Tasks whose restore has not ended yet.
     tasks: BTreeSet<TaskId>,
+}
+
+impl Leaving {
+    fn has_released(&mut self, worker: usize) {
+        if let Some(left) = self.workers.get_mut(&worker) {
+            *left -= 1;
+            if *left == 0 {
+                self.workers.remove(&worker);
+            }
+        }
+    }
 }
 
 impl<'a> Term<'a> {
@@ -102,6 +123,7 @@ impl<'a> Term<'a> {
             running: 0,
             owned: BTreeSet::new(),
             coming: BTreeMap::new(),
+            staff: Staff::default(),
             leaving: None,
             has_share: false,
             restored: 0,
@@ -139,7 +161,7 @@ impl<'a> Term<'a> {
             let ended = worker::run(&shared, &crew, number, settings);
             // What the worker had is gone before the keeper learns that it has ended.
             drop((shared, crew));
-            let _ = tell.send(Event::Ended(ended));
+            let _ = tell.send(Event::Ended(number, ended));
         };
         let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
         let thread =
@@ -156,14 +178,23 @@ impl<'a> Term<'a> {
             while let Some(change) = self.membership.next()? {
                 self.change(change)?;
             }
-            if let Some(event) = self.keeper.event(every) {
+            if let Some(event) = self.keeper.event(self.listen_for(every)) {
                 self.event(event)?;
             }
             self.look_whether_ready();
             self.place_standbys();
+            self.look_after_staff();
+            self.look_for_topics();
             self.look_for_stuck(every)?;
         }
         Ok(())
+    }
+
+    /// How long it may be listened for events before something else is due.
+    fn listen_for(&self, every: Option<Duration>) -> Option<Duration> {
+        let moving = self.staff.is_busy().then_some(A_MOMENT);
+        let topics = self.keeper.topics_due().filter(|_| self.leaving.is_none());
+        [every, moving, topics].into_iter().flatten().min()
     }
 
     /// A worker that is too long at one record would keep its partitions from everybody: the process leaves, and others go on.
@@ -204,7 +235,8 @@ impl<'a> Term<'a> {
             Change::Assigned(partitions) => {
                 self.has_share = true;
                 self.owned.extend(partitions.iter().cloned());
-                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks(&partitions) }
+                let is_ending = self.keeper.is_closing() || self.keeper.next_shape.is_some();
+                if is_ending { Ok(()) } else { self.take_tasks(&partitions) }
             }
             Change::Revoked(partitions) => {
                 self.keeper.rebalancing();
@@ -222,22 +254,45 @@ impl<'a> Term<'a> {
             Event::Adopted(task) => {
                 self.coming.remove(&task);
                 self.keeper.shared.has_moved();
+                if self.staff.has_moved(&task) {
+                    return self.release_after_move(&task);
+                }
             }
+            Event::NotYet(task) => {
+                if self.is_wanted_back(&task) {
+                    self.staff.has_moved(&task);
+                    return self.release_after_move(&task);
+                }
+                self.staff.ask_again(&task);
+            }
+            Event::Staff(staffing, staffed) => return self.staff(staffing, staffed),
             Event::Released(worker) => {
-                self.leaving.as_mut().map(|leaving| leaving.workers.remove(&worker));
+                self.leaving.as_mut().into_iter().for_each(|leaving| leaving.has_released(worker));
                 self.keeper.shared.has_moved();
                 return self.answer_revocation();
             }
-            Event::Ended(ended) => {
+            Event::Ended(worker, ended) => {
                 self.running -= 1;
+                self.worker_ended(worker);
                 return ended;
             }
-            Event::Close => {
-                self.coming.values().for_each(|restoring| restoring.cancel());
-                self.crew.close();
-            }
+            Event::Close => self.close(),
         }
         Ok(())
+    }
+
+    /// Has the workers make their last commit and end.
+    fn close(&mut self) {
+        self.coming.values().for_each(|restoring| restoring.cancel());
+        self.crew.close();
+    }
+
+    /// Ends the term, in peace, when sources by pattern read other topics than before.
+    fn look_for_topics(&mut self) {
+        if self.leaving.is_none() && self.keeper.finds_topics() {
+            self.keeper.rebalancing();
+            self.close();
+        }
     }
 
     /// Says which tasks of others are to be kept here, when something has changed.
@@ -256,11 +311,12 @@ impl<'a> Term<'a> {
             return;
         }
         let counts = &self.keeper.maker.topics;
-        let all = shared.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
+        let shape = shared.shape();
+        let all = shape.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
         let all: Vec<(TaskId, u32)> = all
             .into_iter()
             .map(|task| {
-                let partitions = task.subtopologies.first().map_or(0, |sub| shared.tasks[*sub]);
+                let partitions = task.subtopologies.first().map_or(0, |sub| shape.tasks[*sub]);
                 (task, partitions)
             })
             .collect();
@@ -278,7 +334,7 @@ impl<'a> Term<'a> {
         let shared = &self.keeper.shared;
         let counts = &self.keeper.maker.topics;
         let count = |topic: &TopicName| counts.partitions(topic).unwrap_or(0);
-        shared.reads.tasks(&self.owned, count)
+        shared.shape().reads.tasks(&self.owned, count)
     }
 
     /// Has tasks made ready that are new here.
@@ -355,15 +411,24 @@ impl<'a> Term<'a> {
                 leaving.tasks.insert(task.clone());
             }
         }
+        self.leaving = Some(leaving);
+        self.release_from_workers(gone);
+    }
+
+    /// Lets workers commit and give up tasks; those that are on their way between two do it when they have arrived.
+    fn release_from_workers(&mut self, tasks: BTreeSet<TaskId>) {
         let mut by_worker: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
-        for task in gone {
+        let leaving = self.leaving.get_or_insert_default();
+        for task in tasks {
             self.coming.remove(&task);
-            if let Some(worker) = self.crew.displace(&task) {
+            if self.staff.is_under_way(&task) {
+                leaving.tasks.insert(task);
+            } else if let Some(worker) = self.crew.displace(&task) {
                 by_worker.entry(worker).or_default().insert(task);
             }
         }
         for (worker, tasks) in by_worker {
-            leaving.workers.insert(worker);
+            *leaving.workers.entry(worker).or_default() += 1;
             let (tell, shared) = (self.keeper.tell.clone(), self.keeper.shared.clone());
             let release = move |executor: &mut Executor| {
                 executor.commit()?;
@@ -374,7 +439,20 @@ impl<'a> Term<'a> {
             };
             self.crew.tell(worker, Box::new(release));
         }
-        self.leaving = Some(leaving);
+    }
+
+    /// Whether a task on its way between workers was revoked meanwhile.
+    fn is_wanted_back(&self, task: &TaskId) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.tasks.contains(task))
+    }
+
+    /// Gives up a task that was revoked while it was on its way between workers.
+    fn release_after_move(&mut self, task: &TaskId) -> Result<(), Error> {
+        if self.is_wanted_back(task) {
+            self.leaving.as_mut().map(|leaving| leaving.tasks.remove(task));
+            self.release_from_workers(BTreeSet::from([task.clone()]));
+        }
+        self.answer_revocation()
     }
 
     fn answer_revocation(&mut self) -> Result<(), Error> {
@@ -386,7 +464,8 @@ impl<'a> Term<'a> {
     }
 
     fn look_whether_ready(&mut self) {
-        if self.has_share && self.coming.is_empty() && self.leaving.is_none() {
+        let is_settled = self.coming.is_empty() && self.leaving.is_none() && self.keeper.next_shape.is_none();
+        if self.has_share && is_settled {
             self.keeper.shared.enter(AppState::Running);
             let restored = self.restored;
             self.keeper.tell_first(Ok(restored));
