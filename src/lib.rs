@@ -104,8 +104,11 @@
 //!
 //! | feature | what |
 //! |---|---|
+//! | `avro` | Avro with schema evolution, and a registry of schemas on a topic |
+//! | `avro-registry` | a client of Confluent's schema registry; with `avro-registry-tls` over TLS, which needs a C compiler |
 //! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
+//! | `http` | queries of the process that has the key ([`TableQuery`]`::routed`), and a server for them |
 //! | `kafka` | topics of Apache Kafka ([`log`]`::kafka`); needs a C compiler, and builds librdkafka once, a minute or two |
 //! | `kafka-tls` | the same, encrypted and with passwords; needs the headers of OpenSSL |
 //! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
@@ -115,10 +118,14 @@
 //! Tasks run on threads of their own. The `async` functions of [`App`] only wait for them; they need no particular runtime.
 #![cfg_attr(not(feature = "kafka"), forbid(unsafe_code))]
 
+#[cfg(feature = "avro")]
+pub mod avro;
 mod clock;
 mod error;
 pub mod event_sourcing;
 pub mod exec;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 pub mod plan;
 pub mod prelude;
@@ -131,11 +138,15 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, MemoryUse, NoPosition, Position,
-    Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows,
-    StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore,
-    VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    ActiveTask, Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance, KeyOwner,
+    MemoryUse, NoPosition, Position, Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent,
+    SessionQuery, Settings, SnapshotRows, StandbyStore, StandbyTask, StoreQuery, StoreSnapshot, Subscription,
+    TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery, WatchQuery, WindowQuery,
+    WindowedRows,
 };
+
+#[cfg(feature = "http")]
+pub use runtime::QueryServer;
 
 // Describing what it computes.
 pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
@@ -167,6 +178,10 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    #[cfg(feature = "http")]
+    page!(instances, "docs/guide/instances.md");
+    #[cfg(feature = "avro")]
+    page!(avro, "docs/guide/avro.md");
     #[cfg(feature = "kafka")]
     page!(kafka, "docs/guide/kafka.md");
     page!(errors, "docs/guide/errors.md");

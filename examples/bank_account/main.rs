@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     let Cli { files, data, topology, json, threads, commit_every } = Cli::parse();
     let bank = match topology.bank() {
         Ok(bank) => bank,
-        Err(error) => return running::failed(&error.into()),
+        Err(error) => return support::failing::failed(&error.into()),
     };
     let settings = Settings {
         partitions: PARTITIONS,

@@ -39,4 +39,4 @@ Examples:
   can_i_assume --crashes 1         with a crash anywhere
   can_i_assume --json | jq .       for a program
 
-A verdict \"Holds\" means that every run was looked at. The chapter \"Can I assume ...?\" of the book explains the rows.";
+A verdict \"Holds\" means that every run was looked at. Ctrl-C ends a long search: the verdict is \"Bounded\" then. The chapter \"Can I assume ...?\" of the book explains the rows.";

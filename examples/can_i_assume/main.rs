@@ -14,7 +14,7 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::json;
 use tidemill::prelude::*;
 use tidemill_testkit::TestDriver;
-use tidemill_testkit::explorer::{Backend, Explorer, Kafka, Report, Verdict};
+use tidemill_testkit::explorer::{Backend, Cancel, Explorer, Kafka, Report, Verdict};
 
 use cli::Cli;
 use topology::{MOVEMENTS, OPERATIONS};
@@ -30,6 +30,8 @@ struct Row {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cli = Cli::parse();
+    let cancel = Cancel::default();
+    cancel_at_ctrl_c(cancel.clone())?;
     let deposits = i64::from(cli.operations) - 1;
     let operations: Vec<i64> = (0..deposits).map(|_| 10).chain([-10 * deposits]).collect();
     let (join, event_sourced) = (topology::join()?, topology::event_sourced()?);
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rows = Vec::new();
     for (name, topology) in [("join", &join), ("event sourced", &event_sourced)] {
         for backend in backends() {
-            rows.push(Row { topology: name, report: explore(topology, backend, &operations, cli.crashes) });
+            rows.push(Row { topology: name, report: explore(topology, backend, &operations, cli.crashes, &cancel) });
         }
     }
     let out = &mut std::io::stdout().lock();
@@ -58,6 +60,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             writeln!(out, "\n{topology}, {}\n```mermaid\n{}```", report.backend(), story.mermaid())?;
         }
     }
+    Ok(())
+}
+
+/// The first Ctrl-C ends the searches with what they have found so far; a second one ends the program.
+fn cancel_at_ctrl_c(cancel: Cancel) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::spawn(move || {
+        while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if cancel.is_cancelled() {
+                std::process::exit(130);
+            }
+            cancel.cancel();
+        }
+    });
     Ok(())
 }
 
@@ -80,11 +96,12 @@ fn refused_in_driver(topology: &Topology, operations: &[i64]) -> bool {
     driver.output(&MOVEMENTS).values().iter().any(|movement| movement.refused)
 }
 
-fn explore(topology: &Topology, backend: Backend, operations: &[i64], crashes: u8) -> Report {
+fn explore(topology: &Topology, backend: Backend, operations: &[i64], crashes: u8, cancel: &Cancel) -> Report {
     let show = std::io::stderr().is_terminal();
     let report = Explorer::new(topology)
         .on(backend)
         .crashes(crashes)
+        .cancel(cancel)
         .input(&OPERATIONS, operations.iter().map(|amount| ("alice", *amount)))
         .never_output(&MOVEMENTS, |_, movement| movement.refused)
         .progress(move |states, waiting| {
@@ -150,8 +167,9 @@ mod tests {
     #[test]
     fn the_join_is_safe_on_the_embedded_log_only_and_event_sourcing_everywhere() {
         let operations = [10, 10, -20];
-        let verdict =
-            |topology: &Topology, backend| explore(topology, backend, &operations, 0).verdict(QUESTION).name();
+        let verdict = |topology: &Topology, backend| {
+            explore(topology, backend, &operations, 0, &Cancel::default()).verdict(QUESTION).name()
+        };
         let (join, event_sourced) = (topology::join().unwrap(), topology::event_sourced().unwrap());
         assert!(!refused_in_driver(&join, &operations), "a unit test says yes");
         for backend in backends() {
@@ -163,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json_has_what_help_says() {
-        let report = explore(&topology::join().unwrap(), Backend::Embedded, &[10, -10], 0);
+        let report = explore(&topology::join().unwrap(), Backend::Embedded, &[10, -10], 0, &Cancel::default());
         let mut out = Vec::new();
         as_json(&mut out, &[("join", false)], &[Row { topology: "join", report }]).unwrap();
         let last = String::from_utf8(out).unwrap();

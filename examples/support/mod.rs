@@ -1,5 +1,6 @@
 //! What the examples share: inputs that are read exactly once, an end on signals, output that a closed pipe ends quietly.
 
+pub(crate) mod failing;
 pub(crate) mod feeding;
 pub(crate) mod input;
 pub(crate) mod lines;
@@ -9,8 +10,7 @@ pub(crate) mod progress;
 pub(crate) mod running;
 pub(crate) mod signals;
 
-/// An example's errors are shown to the user and nothing else, so any error will do.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) use failing::Failure;
 
 /// Does blocking work on a thread of its own. The process may end before it is done: a read from a terminal can wait for ever.
 pub(crate) async fn aside<T: Send + 'static>(

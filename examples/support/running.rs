@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidemill::{App, AppBuilder};
 
-use super::Failure;
+use super::failing::{Failure, failed};
 use super::signals::{Signal, told_to_end};
 
 /// How long the last commit may take.
@@ -44,10 +44,4 @@ pub(crate) async fn run(builder: AppBuilder, work: impl AsyncFnOnce(&App) -> Res
         }
         (End::Done(Ok(())), Ok(())) => ExitCode::SUCCESS,
     }
-}
-
-/// Says what went wrong.
-pub(crate) fn failed(error: &Failure) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
 }

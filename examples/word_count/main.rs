@@ -89,7 +89,7 @@ fn words(line: &str) -> impl Iterator<Item = String> {
 async fn main() -> ExitCode {
     match count(Cli::parse()).await {
         Ok(code) => code,
-        Err(error) => running::failed(&error),
+        Err(error) => support::failing::failed(&error),
     }
 }
 

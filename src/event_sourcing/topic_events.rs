@@ -1,6 +1,7 @@
 //! Events in a topic, where a task decides whose version counts.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_dsl::Topic;
@@ -117,15 +118,16 @@ impl<A: Aggregate<Event: Clone>> EventTopics<A> {
 
 /// The events of a running application whose topology has their topics.
 pub struct TopicEvents<A: Aggregate<Event: Clone>> {
-    app: App,
+    app: Arc<App>,
     topics: EventTopics<A>,
     limit: Duration,
 }
 
 impl<A: Aggregate<Event: Clone>> TopicEvents<A> {
-    /// The events of this application. A send waits for 30 seconds at most, unless [`timeout`](Self::timeout) says otherwise.
-    pub fn new(app: App, topics: &EventTopics<A>) -> Self {
-        TopicEvents { app, topics: topics.clone(), limit: Duration::from_secs(30) }
+    /// The events of this application, which others may hold too. A send waits for 30 seconds at most, unless
+    /// [`timeout`](Self::timeout) says otherwise.
+    pub fn new(app: impl Into<Arc<App>>, topics: &EventTopics<A>) -> Self {
+        TopicEvents { app: app.into(), topics: topics.clone(), limit: Duration::from_secs(30) }
     }
 
     /// How long a send waits.
@@ -180,8 +182,12 @@ impl<A: Aggregate<Event: Clone>> Provider<A> for TopicEvents<A> {
         }
     }
 
-    fn close(self) -> impl Future<Output = Result<(), Error>> + Send {
-        self.app.close()
+    /// Closes the application, unless somebody else holds it: then it is theirs to close.
+    async fn close(self) -> Result<(), Error> {
+        match Arc::into_inner(self.app) {
+            Some(app) => app.close().await,
+            None => Ok(()),
+        }
     }
 }
 

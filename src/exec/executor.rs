@@ -79,6 +79,8 @@ pub(super) struct Driven {
     /// By queue.
     ends: Vec<Option<EndWatch>>,
     origins: Origins,
+    /// Whether it takes no more records, because it is about to be handed over.
+    held: bool,
 }
 
 /// Drives tasks against a log.
@@ -208,7 +210,7 @@ impl Executor {
         }
         let key = self.next_key;
         self.next_key += 1;
-        self.tasks.push(Driven { task, key, ends, origins });
+        self.tasks.push(Driven { task, key, ends, origins, held: false });
         self.pass_calls(self.tasks.len() - 1);
         self.look_at_rows();
         Ok(())
@@ -229,6 +231,33 @@ impl Executor {
             task.with_stores(|task| flush_stores_of(task, &origins, &*self.session, 1))?;
         }
         Ok(())
+    }
+
+    /// Hands a task over to another executor, as it is, stores and waiting records with it; call it right after a commit. A task
+    /// with open calls takes no more records and stays, as their answers come to this executor: ask again when they have come.
+    pub fn hand_over(&mut self, task: &TaskId) -> Option<ReadyTask> {
+        let number = self.tasks.iter().position(|driven| driven.task.id() == task)?;
+        self.tasks[number].held = true;
+        if self.tasks[number].task.state().open_calls() > 0 {
+            return None;
+        }
+        let Driven { task, key, origins, .. } = self.tasks.remove(number);
+        task.inputs().for_each(|(_, input)| self.session.unfollow(input));
+        if let Some(caller) = &mut self.caller {
+            caller.forget(key);
+        }
+        self.look_at_rows();
+        Some(ReadyTask::running(task, origins))
+    }
+
+    /// Goes on with a task that was about to be handed over.
+    pub fn keep(&mut self, task: &TaskId) {
+        self.tasks.iter_mut().filter(|driven| driven.task.id() == task).for_each(|driven| driven.held = false);
+    }
+
+    /// Sets how many bytes the rows of stores on disk may take.
+    pub fn set_row_bytes(&mut self, row_bytes: u64) {
+        self.settings.row_bytes = row_bytes;
     }
 
     /// The task of one sub-topology and partition, if it is here.
@@ -292,7 +321,10 @@ impl Executor {
 
     fn enable(&mut self, now: Timestamp) {
         self.enabled.clear();
-        for (number, Driven { task, ends, .. }) in self.tasks.iter_mut().enumerate() {
+        for (number, Driven { task, ends, held, .. }) in self.tasks.iter_mut().enumerate() {
+            if *held {
+                continue;
+            }
             for (queue, end) in ends.iter().enumerate() {
                 let Some(end) = end else { continue };
                 // Records behind others change nothing, so only an empty queue is filled.

@@ -14,6 +14,7 @@ mod refill;
 mod reset;
 mod restore;
 mod restoring;
+mod standby;
 mod trace;
 
 pub use calls::{Answers, Caller};
@@ -22,4 +23,5 @@ pub use executor::{Committer, Executor, Settings};
 pub use held::Held;
 pub use ready::{ReadyTask, Restorer};
 pub use restoring::Restoring;
+pub use standby::{Standby, StandbyOrigin};
 pub use trace::{Trace, TraceEvent};

@@ -2,6 +2,7 @@
 //!
 //! Rule: it needs no executor, so tasks are restored in other threads while those that are ready already run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_dsl::record::{Offset, TopicPartition};
@@ -10,7 +11,7 @@ use super::origin::Origin;
 use super::refill::{self, Filling};
 use super::reset::{Beginning, beginning};
 use super::restore::restore;
-use super::{Restoring, Settings};
+use super::{Restoring, Settings, Standby};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Log, Progress};
@@ -36,6 +37,11 @@ pub struct ReadyTask {
 }
 
 impl ReadyTask {
+    /// A task that runs already.
+    pub(super) fn running(task: Task, origins: Origins) -> Self {
+        ReadyTask { task, origins, restored: 0 }
+    }
+
     /// Which task it is.
     pub fn id(&self) -> &TaskId {
         self.task.id()
@@ -59,14 +65,39 @@ impl Restorer {
     /// # Errors
     ///
     /// `Closed` when `watched` was cancelled; nothing of the task is left then.
-    pub fn restore(&self, mut task: Task, progress: &Progress, watched: &Restoring) -> Result<ReadyTask, Error> {
+    pub fn restore(&self, task: Task, progress: &Progress, watched: &Restoring) -> Result<ReadyTask, Error> {
+        self.make_ready(task, &BTreeMap::new(), progress, watched)
+    }
+
+    /// The same with a task that was on standby: only what lies behind the standby is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore).
+    pub fn promote(&self, standby: Standby, progress: &Progress, watched: &Restoring) -> Result<ReadyTask, Error> {
+        self.make_ready(standby.task, &standby.reached, progress, watched)
+    }
+
+    fn make_ready(
+        &self,
+        mut task: Task,
+        reached: &BTreeMap<usize, Offset>,
+        progress: &Progress,
+        watched: &Restoring,
+    ) -> Result<ReadyTask, Error> {
         task.state().set_now(self.clock.now());
-        let (origins, restored) = task.with_stores(|task| self.prepare(task, progress, watched))?;
+        let (origins, restored) = task.with_stores(|task| self.prepare(task, reached, progress, watched))?;
         task.begin()?;
         Ok(ReadyTask { task, origins, restored })
     }
 
-    fn prepare(&self, task: &mut Task, progress: &Progress, watched: &Restoring) -> Result<(Origins, u64), Error> {
+    fn prepare(
+        &self,
+        task: &mut Task,
+        reached: &BTreeMap<usize, Offset>,
+        progress: &Progress,
+        watched: &Restoring,
+    ) -> Result<(Origins, u64), Error> {
         task.resume_time(progress);
         let inputs: Vec<(usize, TopicPartition)> = task.inputs().map(|(queue, input)| (queue, input.clone())).collect();
         let (mut fillings, mut chosen) = (Vec::new(), Vec::new());
@@ -89,7 +120,8 @@ impl Restorer {
         for number in stores {
             let origin = Origin::of(task, number, &self.application);
             if let Some(origin) = &origin {
-                restored += restore(task, number, origin, &*self.log, (&self.settings, watched))?;
+                let store = (number, reached.get(&number).copied());
+                restored += restore(task, store, origin, &*self.log, (&self.settings, watched))?;
             }
             origins.push((number, origin));
         }

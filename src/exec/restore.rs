@@ -3,7 +3,7 @@
 //! Rule: a store is a checkpoint of its changelog. It is wiped only when the changelog can no longer have made it: when
 //! that was deleted, recreated or cut off behind the checkpoint; and that is said aloud.
 
-use tidemill_dsl::record::{Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, TopicPartition};
 use tidemill_dsl::state::{StateStore, StoreError};
 
 use super::origin::Origin;
@@ -13,19 +13,20 @@ use crate::log::{Bounds, Log};
 use crate::task::Task;
 
 /// Changed rows that are kept in memory during a restore before they are flushed.
-const FLUSH_ROWS: usize = 100_000;
+pub(super) const FLUSH_ROWS: usize = 100_000;
 
-/// Applies what the store's origin has behind its checkpoint. Gives the number of records read.
+/// Applies what the store's origin has behind its checkpoint, or behind what a standby has `reached`. Gives the number of records
+/// read.
 pub(super) fn restore(
     task: &mut Task,
-    store: usize,
+    (store, reached): (usize, Option<Offset>),
     origin: &Origin,
     log: &dyn Log,
     (settings, watched): (&Settings, &Restoring),
 ) -> Result<u64, Error> {
     let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
     let complete_from = log.complete_from(from)?;
-    let begun = store_of(task, store).map(|store| begin(store, bounds, complete_from, from)).transpose()?;
+    let begun = store_of(task, store).map(|store| begin(store, reached, bounds, complete_from, from)).transpose()?;
     let Some(mut next) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
@@ -36,20 +37,7 @@ pub(super) fn restore(
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         for batch in batches {
-            batch.for_each(|offset, record| {
-                // The first batch may begin before the checkpoint, and the last one end behind what was processed.
-                if offset < next || offset >= bounds.end {
-                    return Ok(());
-                }
-                restored += 1;
-                if !origin.changes(task, &record) {
-                    return Ok(());
-                }
-                store_of(task, store).map_or(Ok(()), |store| store.apply(&record)).map_err(|cause| {
-                    StoreError::new(cause.kind(), format!("record {offset} of `{from}`: {cause}")).with_source(cause)
-                })
-            })?;
-            next = batch.end().min(bounds.end);
+            restored += apply(task, store, origin, &batch, &mut next, bounds.end)?;
         }
         watched.read(restored - before, bounds.end.get() - next.get())?;
         let Some(store) = store_of(task, store) else { break };
@@ -62,18 +50,51 @@ pub(super) fn restore(
     Ok(restored)
 }
 
-fn store_of(task: &mut Task, store: usize) -> Option<&mut dyn StateStore> {
+/// Applies the records of a batch from `next` to `end`, and moves `next` behind them. Gives their number.
+pub(super) fn apply(
+    task: &mut Task,
+    store: usize,
+    origin: &Origin,
+    batch: &Batch,
+    next: &mut Offset,
+    end: Offset,
+) -> Result<u64, Error> {
+    let (mut applied, from) = (0, origin.partition());
+    batch.for_each(|offset, record| {
+        // The first batch may begin before the checkpoint, and the last one end behind what was processed.
+        if offset < *next || offset >= end {
+            return Ok(());
+        }
+        applied += 1;
+        if !origin.changes(task, &record) {
+            return Ok(());
+        }
+        store_of(task, store).map_or(Ok(()), |store| store.apply(&record)).map_err(|cause| {
+            StoreError::new(cause.kind(), format!("record {offset} of `{from}`: {cause}")).with_source(cause)
+        })
+    })?;
+    *next = batch.end().min(end).max(*next);
+    Ok(applied)
+}
+
+pub(super) fn store_of(task: &mut Task, store: usize) -> Option<&mut dyn StateStore> {
     task.state().store_mut(store).map(|store| &mut **store)
 }
 
-/// The offset to begin at. A checkpoint that the changelog cannot have made wipes the store.
-fn begin(
+/// The offset to begin at: the checkpoint's, unless more was `reached` already. One that the changelog cannot have made wipes the
+/// store.
+pub(super) fn begin(
     store: &mut dyn StateStore,
+    reached: Option<Offset>,
     bounds: Bounds,
     complete_from: Offset,
     changelog: &TopicPartition,
 ) -> Result<Offset, Error> {
-    let Some(checkpoint) = store.checkpoint()? else { return Ok(bounds.start) };
+    let checkpoint = match reached {
+        Some(reached) => Some(reached),
+        None => store.checkpoint()?,
+    };
+    let Some(checkpoint) = checkpoint else { return Ok(bounds.start) };
     if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint) {
         return Ok(checkpoint);
     }

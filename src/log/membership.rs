@@ -41,6 +41,11 @@ pub trait Membership: Send {
     /// The session of a worker, counted from 0. Workers that get the same one commit together.
     fn session(&self, worker: usize) -> Arc<dyn Session>;
 
+    /// A session for one more worker than the member joined for: one of its own, or one that other workers have too.
+    fn add_session(&mut self) -> Result<Arc<dyn Session>, LogError> {
+        Ok(self.session(0))
+    }
+
     /// How often [`next`](Self::next) is to be called, so that changes are heard of soon and the member is taken for alive; `None`
     /// where nothing changes by itself.
     fn call_every(&self) -> Option<Duration>;

@@ -1,8 +1,14 @@
 //! Which topics are an application's own, by their names.
 
 /// How the names of an application's own topics end.
-const ENDS: [&str; 5] =
-    ["-changelog", "-repartition", "-answers", "-subscription-registration-topic", "-subscription-response-topic"];
+const ENDS: [&str; 6] = [
+    "-changelog",
+    "-repartition",
+    "-answers",
+    "-subscription-registration-topic",
+    "-subscription-response-topic",
+    "-tidemill-instances",
+];
 /// What the names of topics hold that belong to foreign-key joins without a name; a number and `-topic` follow.
 const NUMBERED: [&str; 2] = ["-KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-", "-KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-"];
 

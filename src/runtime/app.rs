@@ -14,15 +14,19 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use super::answers::Answers;
 use super::ask::AskNames;
 use super::housekeeping::Housekeeping;
+#[cfg(feature = "http")]
+use super::http::Net;
+use super::instances::{Instance, RegistryThread};
 use super::keeper::Event;
 use super::memory::{MemoryUse, Shares};
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
 use super::subscription::unknown_topic;
+use super::term::{Staffing, workers};
 use super::timer::Timer;
 use super::waiting::{News, next_news};
-use super::{AppBuilder, AppState, Feed, Position, Queryable, Sent, StoreQuery, Subscription};
+use super::{AppBuilder, AppState, Feed, Position, Queryable, Restores, Sent, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Held;
 
@@ -39,6 +43,9 @@ pub(super) struct Handle {
     tell: Sender<Event>,
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
+    registry: Mutex<Option<RegistryThread>>,
+    #[cfg(feature = "http")]
+    net: Mutex<Option<Arc<Net>>>,
     pub(super) timer: Timer,
     pub(super) answers: Answers,
     pub(super) ask_names: AskNames,
@@ -53,13 +60,39 @@ impl Handle {
         outbox: Outbox,
         (sender, shares): (JoinHandle<()>, Shares),
         (keeper, tell): (JoinHandle<()>, Sender<Event>),
-        housekeeping: Housekeeping,
+        (housekeeping, registry): (Housekeeping, Option<RegistryThread>),
     ) -> Arc<Self> {
         let (outbox, sender) = (Mutex::new(Some(outbox)), Mutex::new(Some(sender)));
         let (keeper, housekeeping) = (Mutex::new(Some(keeper)), Mutex::new(Some(housekeeping)));
+        let registry = Mutex::new(registry);
         let (room, timer) = (Arc::new(Semaphore::new(shares.sending() as usize)), Timer::default());
         let (answers, ask_names) = (Answers::default(), AskNames::default());
-        Arc::new(Handle { shared, outbox, keeper, tell, sender, housekeeping, timer, answers, ask_names, room, shares })
+        Arc::new(Handle {
+            shared,
+            outbox,
+            keeper,
+            tell,
+            sender,
+            housekeeping,
+            registry,
+            #[cfg(feature = "http")]
+            net: Mutex::default(),
+            timer,
+            answers,
+            ask_names,
+            room,
+            shares,
+        })
+    }
+
+    /// What asks other processes, and answers them.
+    #[cfg(feature = "http")]
+    pub(super) fn net(&self) -> Result<Arc<Net>, Error> {
+        let mut net = self.net.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*net {
+            Some(net) => Ok(net.clone()),
+            None => Ok(net.insert(Arc::new(Net::start()?)).clone()),
+        }
     }
 
     /// Where the positions of an application's feeds are stored.
@@ -131,6 +164,10 @@ impl Handle {
                 ));
             }
         }
+        // Others may take over now, and need not wait until the row counts no more.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().for_each(RegistryThread::leave);
+        #[cfg(feature = "http")]
+        drop(self.net.lock().unwrap_or_else(PoisonError::into_inner).take());
         // The last commit may have answered somebody.
         self.answers.close();
     }
@@ -243,6 +280,57 @@ impl App {
         (*self.handle.shared.committed.position()).clone()
     }
 
+    /// Adds a worker thread, and has it take over some of the tasks; gives the number of workers that there are then. The group of
+    /// processes does not hear of it. Of more workers than the process has tasks some have nothing to do.
+    ///
+    /// ```
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let app = App::builder("counts", builder.build()?).memory().topic(&IN, 4).start().await?;
+    /// assert_eq!(app.add_worker().await?, 2);
+    /// assert_eq!(app.remove_worker().await?, 1);
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` while the process has no share of the work, as it joins again: ask again in a moment. `Closed` or the application's
+    /// own error when it has stopped.
+    pub async fn add_worker(&self) -> Result<usize, Error> {
+        self.staff(Staffing::More).await
+    }
+
+    /// Ends a worker thread, the one that was added last; gives the number of workers that are left, once its tasks are with those and
+    /// it has ended. Tasks whose [calls](tidemill_dsl::stream::Stream::map_async) are open wait for them before they go.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_worker`](App::add_worker), and `Invalid` for the last one.
+    pub async fn remove_worker(&self) -> Result<usize, Error> {
+        self.staff(Staffing::Fewer).await
+    }
+
+    /// How many worker threads there are; none while the process has no share of the work.
+    pub fn workers(&self) -> usize {
+        workers(self.handle.shared.crew())
+    }
+
+    async fn staff(&self, staffing: Staffing) -> Result<usize, Error> {
+        let (staffed, answered) = oneshot::channel();
+        self.handle.tell.send(Event::Staff(staffing, staffed)).map_err(|_| self.handle.shared.gone())?;
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) if self.state().is_over() => Err(self.handle.shared.gone()),
+            Err(_) => Err(self.handle.shared.elsewhere("a share of the work")),
+        }
+    }
+
     /// The state now.
     pub fn state(&self) -> AppState {
         self.handle.shared.state.borrow().clone()
@@ -275,6 +363,34 @@ impl App {
             }
             news = next_news(&self.handle, news).await?;
         }
+    }
+
+    /// The processes of the application, by id: what each runs, and what it keeps of others. What others say of themselves may be
+    /// some seconds old, and one that was killed stays in the list until its word counts no more, some twelve seconds later. Where one
+    /// process has the log for itself, it is the only one.
+    ///
+    /// ```
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let app = App::builder("counts", builder.build()?).memory().start().await?;
+    /// let all = app.instances();
+    /// assert_eq!((all.len(), all[0].is_here), (1, true));
+    /// assert_eq!(all[0].active[0].task.to_string(), "0_0");
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn instances(&self) -> Vec<Instance> {
+        self.handle.shared.instances()
+    }
+
+    /// Which tasks are being restored now, and how many records restores took.
+    pub fn restores(&self) -> Restores {
+        self.handle.shared.restores.clone()
     }
 
     /// What the application holds in memory, and what it may.
@@ -393,7 +509,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
 /// Where the input topics end now.
 fn ends(shared: &Shared) -> Result<Position, Error> {
     let mut ends = Position::new();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         ends.reach(input, shared.log.bounds(input)?.end);
     }
     Ok(ends)
@@ -407,7 +523,7 @@ fn backlog(shared: &Shared) -> Result<u64, Error> {
     // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
     // was left to do at that moment.
     let position = shared.committed.position();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         let bounds = shared.log.bounds(input)?;
         let committed = progress.inputs.get(input).map(|at| at.next);
         let next = committed.or_else(|| position.next(input)).unwrap_or(bounds.start);

@@ -9,6 +9,8 @@ use tidemill_dsl::topology::Topology;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+#[cfg(feature = "http")]
+use super::QueryServer;
 use super::{App, AppState, Restores, Settings, start};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
@@ -37,6 +39,8 @@ pub struct AppBuilder {
     errors: Option<ErrorSettings>,
     pub(super) topics: Vec<(String, u32)>,
     pub(super) clock: Arc<dyn Clock>,
+    #[cfg(feature = "http")]
+    pub(super) server: Option<QueryServer>,
     pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that `start` is called in.
@@ -55,6 +59,8 @@ impl AppBuilder {
             errors: None,
             topics: Vec::new(),
             clock: Arc::new(SystemClock),
+            #[cfg(feature = "http")]
+            server: None,
             restores: Restores::default(),
             state: watch::Sender::new(AppState::Starting),
             runtime: None,
@@ -153,6 +159,14 @@ impl AppBuilder {
     pub fn topic<K, V>(mut self, topic: &Topic<K, V>, partitions: u32) -> Self {
         self.topics.push((topic.name().into(), partitions));
         self
+    }
+
+    /// Answers queries of the application's other processes, by HTTP, so that they can ask for rows that are here
+    /// ([`TableQuery::routed`](crate::TableQuery::routed)). Read what [`QueryServer`] says about who may connect.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn query_server(self, server: QueryServer) -> Self {
+        AppBuilder { server: Some(server), ..self }
     }
 
     /// Replaces the machine's clock.

@@ -92,6 +92,15 @@ impl Committed {
         parts[place] = Some(Part { gate, rows });
     }
 
+    /// The rows of one partition of these stores are committed at another gate from now on.
+    pub(super) fn move_to(&self, stores: &[Arc<str>], partition: u32, gate: usize) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for store in stores {
+            let part = state.parts.get_mut(store).and_then(|parts| parts.get_mut(partition as usize));
+            part.into_iter().flatten().for_each(|part| part.gate = gate);
+        }
+    }
+
     /// The rows of one partition of these stores are not here any more.
     pub(super) fn remove(&self, stores: &[Arc<str>], partition: u32) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

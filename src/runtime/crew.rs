@@ -4,8 +4,8 @@
 //! everything since the last one void.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tidemill_dsl::record::Timestamp;
@@ -27,9 +27,20 @@ pub(super) struct Post {
     pub(super) held: HeldByWorker,
     /// When it last began something, in milliseconds.
     alive: AtomicI64,
+    /// Whether it gets no more tasks, because its worker is to end.
+    retired: AtomicBool,
 }
 
 impl Post {
+    fn new(session: Arc<dyn Session>, gate: Arc<Gate>, now: Timestamp) -> Arc<Post> {
+        let (inbox, held, alive) = (Inbox::default(), HeldByWorker::default(), AtomicI64::new(now.as_millis()));
+        Arc::new(Post { inbox, session, gate, held, alive, retired: AtomicBool::new(false) })
+    }
+
+    fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
     /// The worker begins something.
     pub(super) fn set_alive(&self, now: Timestamp) {
         self.alive.store(now.as_millis(), Ordering::Relaxed);
@@ -38,7 +49,8 @@ impl Post {
 
 /// The workers of one membership.
 pub(super) struct Crew {
-    pub(super) posts: Vec<Post>,
+    /// By the worker's number. Those of workers that have ended stay.
+    posts: RwLock<Vec<Arc<Post>>>,
     /// The worker of each task that runs.
     places: Mutex<BTreeMap<TaskId, usize>>,
     over: OnceLock<Error>,
@@ -56,10 +68,50 @@ impl Crew {
             let members = sessions.iter().filter(|other| Arc::ptr_eq(session, other)).count();
             let new = || Arc::new(Gate::new(number.unwrap_or_default(), session.clone(), members));
             let gate = gates.entry(number).or_insert_with(new).clone();
-            let (inbox, held, alive) = (Inbox::default(), HeldByWorker::default(), AtomicI64::new(now.as_millis()));
-            posts.push(Post { inbox, session: session.clone(), gate, held, alive });
+            posts.push(Post::new(session.clone(), gate, now));
         }
-        Crew { posts, places: Mutex::default(), over: OnceLock::new() }
+        Crew { posts: RwLock::new(posts), places: Mutex::default(), over: OnceLock::new() }
+    }
+
+    /// All posts, by number.
+    fn posts(&self) -> Vec<Arc<Post>> {
+        self.posts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The post of a worker.
+    pub(super) fn post(&self, worker: usize) -> Arc<Post> {
+        self.posts.read().unwrap_or_else(PoisonError::into_inner)[worker].clone()
+    }
+
+    /// A post for one more worker. Workers that have one session meet at one gate. Gives the worker's number.
+    pub(super) fn add(&self, session: Arc<dyn Session>, now: Timestamp) -> usize {
+        let mut posts = self.posts.write().unwrap_or_else(PoisonError::into_inner);
+        let number = posts.len();
+        let gate = match posts.iter().find(|post| Arc::ptr_eq(&post.session, &session)) {
+            Some(post) => {
+                post.gate.join();
+                post.gate.clone()
+            }
+            None => Arc::new(Gate::new(number, session.clone(), 1)),
+        };
+        posts.push(Post::new(session, gate, now));
+        number
+    }
+
+    /// Gives a worker no more tasks.
+    pub(super) fn retire(&self, worker: usize) {
+        self.post(worker).retired.store(true, Ordering::Release);
+    }
+
+    /// Whether a worker gets no more tasks.
+    pub(super) fn is_retired(&self, worker: usize) -> bool {
+        self.post(worker).is_retired()
+    }
+
+    /// The workers that get tasks.
+    pub(super) fn working(&self) -> Vec<usize> {
+        let posts = self.posts();
+        (0..posts.len()).filter(|number| !posts[*number].is_retired()).collect()
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<TaskId, usize>> {
@@ -90,14 +142,21 @@ impl Crew {
             let millis = now.as_millis().saturating_sub(post.alive.load(Ordering::Relaxed));
             Duration::from_millis(u64::try_from(millis).unwrap_or(0))
         };
-        self.posts.iter().map(since).enumerate().max_by_key(|(_, since)| *since)
+        let posts = self.posts();
+        let working = posts.iter().enumerate().filter(|(_, post)| !post.inbox.has_ended());
+        working.map(|(number, post)| (number, since(post))).max_by_key(|(_, since)| *since)
     }
 
     /// The worker with the fewest tasks.
     pub(super) fn least_busy(&self) -> usize {
         let places = self.places();
         let tasks_of = |worker: &usize| places.values().filter(|other| *other == worker).count();
-        (0..self.posts.len()).min_by_key(tasks_of).unwrap_or_default()
+        self.working().into_iter().min_by_key(tasks_of).unwrap_or_default()
+    }
+
+    /// The worker of a task.
+    pub(super) fn place_of(&self, task: &TaskId) -> Option<usize> {
+        self.places().get(task).copied()
     }
 
     pub(super) fn place(&self, task: TaskId, worker: usize) {
@@ -111,14 +170,15 @@ impl Crew {
 
     /// Gives a worker something to do between two records; `false` when it is gone.
     pub(super) fn tell(&self, worker: usize, query: Query) -> bool {
-        let told = self.posts[worker].inbox.ask(query);
-        self.posts[worker].session.wake();
+        let post = self.post(worker);
+        let told = post.inbox.ask(query);
+        post.session.wake();
         told
     }
 
     /// Lets workers commit as soon as they have processed everything before a position.
     pub(super) fn want(&self, position: &Position) {
-        for post in &self.posts {
+        for post in self.posts() {
             post.inbox.want(position);
             post.session.wake();
         }
@@ -126,7 +186,7 @@ impl Crew {
 
     /// Lets the workers make their last commit and end.
     pub(super) fn close(&self) {
-        for post in &self.posts {
+        for post in self.posts() {
             post.inbox.close();
             post.session.wake();
         }
@@ -136,7 +196,7 @@ impl Crew {
     pub(super) fn end(&self, error: &Error) {
         // Whoever comes later finds the first reason.
         let _ = self.over.set(error.clone());
-        for post in &self.posts {
+        for post in self.posts() {
             post.gate.break_open(error);
             post.session.wake();
         }
@@ -149,7 +209,7 @@ impl Crew {
 
     /// What the tasks of all workers hold.
     pub(super) fn held(&self) -> Vec<Held> {
-        self.posts.iter().map(|post| post.held.get()).collect()
+        self.posts().iter().filter(|post| !post.inbox.has_ended()).map(|post| post.held.get()).collect()
     }
 }
 

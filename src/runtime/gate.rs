@@ -83,6 +83,11 @@ impl Gate {
         committed
     }
 
+    /// One more worker commits here.
+    pub(super) fn join(&self) {
+        self.lock().members += 1;
+    }
+
     /// A worker has made its last commit and leaves; those that wait for it go on.
     pub(super) fn leave(&self, readers: &Committed) -> Result<(), Error> {
         let mut round = self.lock();

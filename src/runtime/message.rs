@@ -64,6 +64,11 @@ impl Inbox {
         self.interrupt.store(true, Ordering::Release);
     }
 
+    /// Whether nobody reads it any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Takes what waits.
     pub(super) fn take(&self) -> Waiting {
         let mut waiting = self.lock();

@@ -14,6 +14,9 @@ mod feed;
 mod gate;
 mod home;
 mod housekeeping;
+#[cfg(feature = "http")]
+mod http;
+mod instances;
 mod keeper;
 mod memory;
 mod message;
@@ -25,13 +28,16 @@ mod restorers;
 mod restores;
 mod sender;
 mod settings;
+mod shape;
 mod shared;
+mod standbys;
 mod start;
 mod state;
 mod subscription;
 mod task_maker;
 mod term;
 mod timer;
+mod topic_watch;
 mod waiting;
 mod worker;
 
@@ -39,12 +45,16 @@ pub use app::App;
 pub use ask::{Answer, Ask, AskError};
 pub use builder::AppBuilder;
 pub use feed::{Feed, FeedBatch};
+#[cfg(feature = "http")]
+pub use http::QueryServer;
+pub use instances::{ActiveTask, Instance, StandbyStore, StandbyTask};
 pub use memory::MemoryUse;
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
 pub use query::{
-    DirtyTable, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery, StoreSnapshot,
-    TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    DirtyTable, KeyOwner, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery,
+    StoreSnapshot, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,
+    WindowedRows,
 };
 pub use restores::{Restores, TaskRestore};
 pub use settings::Settings;

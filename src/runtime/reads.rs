@@ -56,6 +56,21 @@ impl Reads {
         owned: &BTreeSet<TopicPartition>,
         count: impl Fn(&TopicName) -> u32,
     ) -> BTreeSet<TaskId> {
+        let complete = self.with_inputs(owned, count).into_iter().filter(|(_, complete)| *complete);
+        complete.map(|(task, _)| task).collect()
+    }
+
+    /// All tasks, but for those of global stores.
+    pub(super) fn all_tasks(&self, count: impl Fn(&TopicName) -> u32) -> BTreeSet<TaskId> {
+        self.with_inputs(&BTreeSet::new(), count).into_keys().collect()
+    }
+
+    /// All tasks, and whether their inputs are all among these partitions.
+    fn with_inputs(
+        &self,
+        owned: &BTreeSet<TopicPartition>,
+        count: impl Fn(&TopicName) -> u32,
+    ) -> BTreeMap<TaskId, bool> {
         let mut tasks: BTreeMap<TaskId, bool> = BTreeMap::new();
         for (sub, topics) in self.topics.iter().enumerate().filter(|(sub, _)| !self.globals.contains(sub)) {
             for topic in topics {
@@ -65,7 +80,7 @@ impl Reads {
                 }
             }
         }
-        tasks.into_iter().filter(|(_, complete)| *complete).map(|(task, _)| task).collect()
+        tasks
     }
 }
 

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use tidemill_dsl::processor::GlobalStores;
 
+use super::standbys::Standbys;
 use super::task_maker::TaskMaker;
 use super::worker::caught;
 use crate::error::{Error, ErrorKind};
@@ -33,7 +34,7 @@ impl Restorers {
     pub(super) fn start(
         threads: usize,
         maker: &Arc<TaskMaker>,
-        globals: &Arc<GlobalStores>,
+        (globals, standbys): (&Arc<GlobalStores>, &Arc<Standbys>),
         restorer: &Restorer,
         done: &Done,
     ) -> Result<Restorers, Error> {
@@ -42,11 +43,14 @@ impl Restorers {
         let mut restorers = Restorers { jobs: Some(jobs), threads: Vec::new() };
         for number in 0..threads {
             let (waiting, maker, globals) = (waiting.clone(), maker.clone(), globals.clone());
-            let (restorer, done) = (restorer.clone(), done.clone());
+            let (restorer, done, standbys) = (restorer.clone(), done.clone(), standbys.clone());
             let body = move || {
                 while let Some(Job { task, progress, watched }) = next(&waiting) {
-                    let made =
-                        caught(|| restorer.restore(maker.make(&task, &globals)?, &progress, &watched).map(Box::new));
+                    let made = caught(|| match standbys.take(&task) {
+                        Some(standby) => restorer.promote(standby, &progress, &watched),
+                        None => restorer.restore(maker.make(&task, &globals)?, &progress, &watched),
+                    });
+                    let made = made.map(Box::new);
                     done(task, made);
                 }
             };

@@ -1,6 +1,7 @@
 //! Which tasks are being restored, and how far they are.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,13 @@ use crate::task::TaskId;
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Restores(Arc<Mutex<BTreeMap<TaskId, Begun>>>);
+pub struct Restores(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    now: Mutex<BTreeMap<TaskId, Begun>>,
+    restored: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Begun {
@@ -60,7 +67,7 @@ impl TaskRestore {
 
 impl Restores {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskId, Begun>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The restores that wait or run now, by task.
@@ -72,6 +79,16 @@ impl Restores {
             since: begun.since,
         };
         self.lock().iter().map(of).collect()
+    }
+
+    /// How many records all restores that have ended read, together: what a task needed that was on standby counts alone.
+    pub fn restored(&self) -> u64 {
+        self.0.restored.load(Ordering::Relaxed)
+    }
+
+    /// A task is ready, and needed so many records.
+    pub(super) fn add(&self, records: u64) {
+        self.0.restored.fetch_add(records, Ordering::Relaxed);
     }
 
     pub(super) fn begin(&self, task: TaskId, restoring: Arc<Restoring>, since: Timestamp) {

@@ -1,18 +1,19 @@
 //! What the handle and the threads of an application share.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidemill_dsl::processor::PartitionCounts;
-use tidemill_dsl::record::{TopicName, TopicPartition};
+use tidemill_dsl::record::TopicPartition;
 use tidemill_dsl::state::StoreSpec;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
 
 use super::committed::Committed;
 use super::crew::Crew;
+use super::instances::{ActiveTask, Instance, Registry};
 use super::message::Query;
-use super::reads::Reads;
+use super::shape::Shape;
+use super::standbys::Standbys;
 use super::{AppState, Position, Restores};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -22,6 +23,16 @@ use crate::task::TaskId;
 /// An application, as its threads and its users see it.
 pub(super) struct Shared {
     pub(super) application: String,
+    /// What tells this process from the application's others.
+    pub(super) instance: String,
+    /// Where this process answers queries of others.
+    pub(super) address: Option<String>,
+    /// What is known of the others; `None` where there are none.
+    pub(super) registry: Option<Arc<Registry>>,
+    /// In how many other processes the stores of each task are to be kept.
+    pub(super) standbys_wanted: usize,
+    /// The tasks of others that are kept here, while the process has a share.
+    pub(super) standbys: Mutex<Option<Arc<Standbys>>>,
     pub(super) topology: Topology,
     pub(super) log: Arc<dyn Log>,
     pub(super) clock: Arc<dyn Clock>,
@@ -29,15 +40,8 @@ pub(super) struct Shared {
     pub(super) committed: Committed,
     /// Who runs the tasks now; `None` while the process has no share of them.
     pub(super) crew: Mutex<Option<Arc<Crew>>>,
-    /// Number of tasks of each sub-topology.
-    pub(super) tasks: Vec<u32>,
-    /// Number of partitions that each store's keys are spread over.
-    pub(super) stores: BTreeMap<Arc<str>, u32>,
-    /// Topics that only this application reads: what it has processed of them is deleted.
-    pub(super) repartition: Vec<TopicName>,
-    pub(super) reads: Reads,
-    /// Every partition that a task reads.
-    pub(super) inputs: Vec<TopicPartition>,
+    /// What it reads.
+    pub(super) shape: RwLock<Arc<Shape>>,
     pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
@@ -45,15 +49,25 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Moves on to another state, unless the application's life is over, or ends.
+    /// Moves on to another state, unless the application's life is over, or ends. One that it is in already is no news.
     pub(super) fn enter(&self, state: AppState) {
         self.state.send_if_modified(|current| {
-            let moves = !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
+            let is_other = std::mem::discriminant(current) != std::mem::discriminant(&state);
+            let moves = is_other && !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
             if moves {
                 *current = state;
             }
             moves
         });
+    }
+
+    /// What the application reads now.
+    pub(super) fn shape(&self) -> Arc<Shape> {
+        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_shape(&self, shape: Arc<Shape>) {
+        *self.shape.write().unwrap_or_else(PoisonError::into_inner) = shape;
     }
 
     /// Who runs the tasks now.
@@ -63,6 +77,52 @@ impl Shared {
 
     pub(super) fn set_crew(&self, crew: Option<Arc<Crew>>) {
         *self.crew.lock().unwrap_or_else(PoisonError::into_inner) = crew;
+    }
+
+    /// The tasks of others that are kept here.
+    pub(super) fn standbys(&self) -> Option<Arc<Standbys>> {
+        self.standbys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_standbys(&self, standbys: Option<Arc<Standbys>>) {
+        *self.standbys.lock().unwrap_or_else(PoisonError::into_inner) = standbys;
+    }
+
+    /// This process, as it is now.
+    pub(super) fn own_instance(&self) -> Instance {
+        let (position, shape) = (self.committed.position(), self.shape());
+        let active = |task: TaskId| {
+            let topics = task.subtopologies.iter().flat_map(|sub| &shape.reads.by_subtopology()[*sub]);
+            let inputs = topics.map(|topic| TopicPartition::new(topic.clone(), task.partition));
+            let reached = inputs.filter_map(|input| position.next(&input).map(|next| (input, next))).collect();
+            ActiveTask { task, position: reached }
+        };
+        let is_shared = |task: &TaskId| !task.subtopologies.iter().any(|sub| shape.reads.is_global(*sub));
+        let tasks = self.crew().map(|crew| crew.tasks()).unwrap_or_default();
+        Instance {
+            id: self.instance.clone(),
+            address: self.address.clone(),
+            is_here: true,
+            active: tasks.into_iter().filter(is_shared).map(active).collect(),
+            standbys: self.standbys().map(|standbys| standbys.now()).unwrap_or_default(),
+            keeps_standbys: self.standbys_wanted,
+            seen: self.clock.now(),
+        }
+    }
+
+    /// The processes of the application, this one among them, by id.
+    pub(super) fn instances(&self) -> Vec<Instance> {
+        let mut all = self.registry.as_ref().map(|registry| registry.others()).unwrap_or_default();
+        all.push(self.own_instance());
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    /// Tells the others soon that something has moved.
+    pub(super) fn has_moved(&self) {
+        if let Some(registry) = &self.registry {
+            registry.look();
+        }
     }
 
     /// Stops everything because of `error`; the first one counts.

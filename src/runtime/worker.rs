@@ -41,11 +41,11 @@ impl Committer for AtGate {
 
 /// The body of a worker's thread. It begins without tasks, and gets them by its inbox.
 pub(super) fn run(shared: &Arc<Shared>, crew: &Crew, number: usize, settings: Settings) -> Result<(), Error> {
-    let post = &crew.posts[number];
+    let post = &*crew.post(number);
     let committer = Arc::new(AtGate { shared: shared.clone(), gate: post.gate.clone() });
     let mut executor =
         Executor::new(shared.log.clone(), post.session.clone(), committer, shared.clock.clone(), settings);
-    executor.purge(shared.repartition.iter().cloned());
+    executor.purge(shared.shape().repartition.iter().cloned());
     executor.interrupt(post.inbox.interrupt());
     let answers = Answers::default();
     let spawner = Spawner::new(shared.runtime.clone(), post.session.clone(), answers.clone());

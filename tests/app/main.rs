@@ -13,11 +13,17 @@ mod loops;
 mod membership;
 mod memory;
 mod offset_resets;
+mod patterns;
 mod positions;
+mod processes;
 mod queries;
 mod resets;
 mod restarts;
+#[cfg(feature = "http")]
+mod routing;
 mod source_as_changelog;
+mod staff;
+mod standbys;
 mod starts;
 mod states;
 mod subscriptions;

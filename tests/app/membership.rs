@@ -16,23 +16,23 @@ use crate::support::{IN, OUT, SUMS, soon, sums, wait_until};
 
 /// What the group has told, and what the process answered.
 #[derive(Default)]
-struct Script {
-    changes: Mutex<VecDeque<Change>>,
-    joined: AtomicUsize,
-    released: AtomicUsize,
-    left: AtomicUsize,
+pub(crate) struct Script {
+    pub(crate) changes: Mutex<VecDeque<Change>>,
+    pub(crate) joined: AtomicUsize,
+    pub(crate) released: AtomicUsize,
+    pub(crate) left: AtomicUsize,
 }
 
 impl Script {
-    fn say(&self, change: Change) {
+    pub(crate) fn say(&self, change: Change) {
         self.changes.lock().unwrap().push_back(change);
     }
 
-    fn assign(&self, partitions: &[u32]) {
+    pub(crate) fn assign(&self, partitions: &[u32]) {
         self.say(Change::Assigned(inputs(partitions)));
     }
 
-    fn revoke(&self, partitions: &[u32]) {
+    pub(crate) fn revoke(&self, partitions: &[u32]) {
         self.say(Change::Revoked(inputs(partitions)));
     }
 }
@@ -47,9 +47,9 @@ struct Grouped {
     script: Arc<Script>,
 }
 
-struct Scripted {
-    session: Arc<dyn Session>,
-    script: Arc<Script>,
+pub(crate) struct Scripted {
+    pub(crate) session: Arc<dyn Session>,
+    pub(crate) script: Arc<Script>,
 }
 
 impl Membership for Scripted {

@@ -3,6 +3,8 @@
 mod chain;
 mod chance;
 mod disk;
+#[path = "../common/examples.rs"]
+mod examples;
 mod faults;
 mod inputs;
 mod kills;

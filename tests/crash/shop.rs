@@ -8,8 +8,9 @@ use tidemill::log::{EmbeddedLog, Log, LogSettings};
 use tidemill::record::TopicPartition;
 
 use crate::chance::{Chance, SEED};
+use crate::examples::example;
 use crate::kills::bytes;
-use crate::process::{example, pause, succeed};
+use crate::process::{pause, succeed};
 
 const ORDERS: u64 = 1_500;
 const KILLS: u32 = 10;

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::chance::{Chance, SEED};
-use crate::process::{example, fail, pause, succeed};
+use crate::examples::example;
+use crate::process::{fail, pause, succeed};
 use crate::rounds::{Tally, rounds};
 
 const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/opticks.txt");

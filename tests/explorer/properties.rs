@@ -8,7 +8,7 @@ use tidemill::record::{Record, Timestamp};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
-use tidemill_testkit::explorer::{Backend, Confluence, Explorer, Kafka, Moment, Order, Verdict};
+use tidemill_testkit::explorer::{Backend, Cancel, Confluence, Explorer, Kafka, Look, Moment, Order, Verdict};
 
 use crate::bank::{self, MOVEMENTS, OPERATIONS};
 
@@ -153,4 +153,33 @@ fn the_wall_clock_may_come_anywhere() {
     let ends = |ticks| Explorer::new(&topology).ticks(ticks).input(&IN, [("a", 1), ("a", 2)]).explore().ends().len();
     // Without a tick, or with one before, between or after the two records.
     assert_eq!((ends(0), ends(1)), (1, 4));
+}
+
+#[test]
+fn a_search_that_is_cancelled_says_how_far_it_came() {
+    let cancel = Cancel::default();
+    let at_once = cancel.clone();
+    let seen = move |look: &mut Look<'_, '_>| {
+        if look.processed(&OPERATIONS) > 0 {
+            at_once.cancel();
+        }
+        true
+    };
+    let report = two_deposits(Kafka::exactly_once()).cancel(&cancel).always("fine", seen).explore();
+    assert!(cancel.is_cancelled() && !report.is_complete(), "{report}");
+    assert_eq!(report.verdict("fine"), &Verdict::Bounded, "{report}");
+    assert_eq!(
+        (report.surprises(), report.sampled()),
+        (Some(0), 0),
+        "the run without surprises was not over: {report}"
+    );
+}
+
+#[test]
+fn beyond_the_last_world_runs_are_gone_at_random() {
+    let bad = |look: &mut Look<'_, '_>| look.processed(&OPERATIONS) < 1;
+    let report = two_deposits(Kafka::exactly_once()).states_max(2).always("nothing is processed", bad).explore();
+    assert_eq!((report.states(), report.is_complete()), (2, false), "{report}");
+    assert!(report.sampled() > 0, "{report}");
+    assert_eq!(report.verdict("nothing is processed").name(), "Fails", "a run at random gets there: {report}");
 }

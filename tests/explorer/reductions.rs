@@ -26,6 +26,8 @@ enum Shape {
     Loop,
     /// Counted by value, behind a repartition topic.
     Regroup,
+    /// The others are joined with a global table of the first.
+    Global,
 }
 
 fn topology(shape: Shape, inputs: usize) -> Topology {
@@ -42,7 +44,12 @@ fn topology(shape: Shape, inputs: usize) -> Topology {
             let rows = builder.table_with(&INPUTS[0], &ROWS);
             merged(1).left_join(&rows, |value, row| value * 100 + row.copied().unwrap_or(0)).to(&OUT);
         }
-        Shape::Join | Shape::Loop => {
+        Shape::Global if inputs > 1 => {
+            let rows = builder.global_table(&INPUTS[0]);
+            let key = |key: &String, _: &i64| key.clone();
+            merged(1).left_join_global(&rows, key, |value, row| value * 100 + row.copied().unwrap_or(0)).to(&OUT);
+        }
+        Shape::Join | Shape::Global | Shape::Loop => {
             let sums = builder.stream(&LOOP).group_by_key().reduce_with(&SUMS, |sum, value| sum + value);
             let decided = merged(0).left_join(&sums, |value, sum| value + 10 * sum.copied().unwrap_or(0));
             decided.to(&LOOP);
@@ -82,7 +89,7 @@ fn same_ends(shape: Shape, inputs: usize, sent: &[Sent], backend: Backend, crash
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    prop_oneof![Just(Shape::Merge), Just(Shape::Join), Just(Shape::Loop), Just(Shape::Regroup)]
+    prop_oneof![Just(Shape::Merge), Just(Shape::Join), Just(Shape::Loop), Just(Shape::Regroup), Just(Shape::Global)]
 }
 
 fn backend() -> impl Strategy<Value = Backend> {
@@ -101,7 +108,7 @@ fn sent(records: usize) -> impl Strategy<Value = Vec<Sent>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn runs_end_in_the_same_ways(shape in shape(), inputs in 1..=3_usize, sent in sent(3), backend in backend()) {

@@ -33,7 +33,7 @@ fn words() -> Vec<(String, String)> {
 
 fn explorer(backend: impl Into<Backend>, crashes: u8, rebalances: u8) -> Explorer {
     let topology = topology();
-    let explorer = Explorer::new(&topology).on(backend).partitions("words", 2).partitions("counted", 2);
+    let explorer = Explorer::new(&topology).on(backend).partitions(&WORDS, 2).partitions(&COUNTED, 2);
     explorer.crashes(crashes).rebalances(rebalances).input(&WORDS, words())
 }
 

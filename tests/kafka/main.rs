@@ -1,5 +1,6 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
+mod asks;
 mod conformance;
 mod instances;
 mod interop;
@@ -7,10 +8,14 @@ mod ledger;
 mod membership;
 mod mock_errors;
 mod own_topics;
+mod patterns;
 mod prefixed;
 mod reading;
 mod resets;
+#[cfg(feature = "avro")]
+mod schemas;
 mod settings;
+mod standbys;
 mod support;
 mod support_tests;
 

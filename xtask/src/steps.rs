@@ -11,8 +11,11 @@ const OPTIMISED: [&str; 2] = ["crash", "golden"];
 /// Test programs of a feature, with the programs that they test.
 const OF_CLI: &str = "cli";
 const OF_KAFKA: &str = "kafka";
+const OF_AVRO: &str = "schemas";
+const OF_CLIENT: &str = "client";
+const OF_FEATURES: [&str; 4] = [OF_CLI, OF_KAFKA, OF_AVRO, OF_CLIENT];
 /// The folders of the packages whose tests run.
-const PACKAGES: [&str; 5] = [".", "dsl", "dsl/derive", "testkit", "xtask"];
+const PACKAGES: [&str; 6] = [".", "dsl", "dsl/derive", "avro", "testkit", "xtask"];
 /// What `--long` asks for: cases of each property (256 is what proptest takes by itself), kills of each program that is killed
 /// (12), records through a compacted topic (a million).
 const LONG: [(&str, &str); 3] =
@@ -27,10 +30,20 @@ pub(crate) fn of_lint() -> Vec<Step> {
         Step::check("clippy-rocksdb", "clippy --release -p tidemill --features rocksdb --all-targets -- -D warnings")
             .needing(Tool::Clippy)
             .needing(Tool::Libclang),
-        Step::check("clippy-kafka", "clippy --release -p tidemill --features kafka,cli --all-targets -- -D warnings")
-            .needing(Tool::Clippy)
-            .needing(Tool::Compiler),
+        Step::check(
+            "clippy-kafka",
+            "clippy --release -p tidemill --features kafka,cli,avro --all-targets -- -D warnings",
+        )
+        .needing(Tool::Clippy)
+        .needing(Tool::Compiler),
         Step::check("clippy-cli", "clippy --features cli --bin tidemill --test cli -- -D warnings")
+            .needing(Tool::Clippy),
+        Step::check(
+            "clippy-avro",
+            "clippy -p tidemill --features avro-registry,http --lib --test schemas -- -D warnings",
+        )
+        .needing(Tool::Clippy),
+        Step::check("clippy-avro-client", "clippy -p tidemill-avro --features client --all-targets -- -D warnings")
             .needing(Tool::Clippy),
         Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
@@ -39,7 +52,7 @@ pub(crate) fn of_lint() -> Vec<Step> {
 }
 
 pub(crate) fn of_test(options: &Options) -> Vec<Step> {
-    let of_default = test_programs(root()).into_iter().filter(|name| ![OF_CLI, OF_KAFKA].contains(&&**name));
+    let of_default = test_programs(root()).into_iter().filter(|name| !OF_FEATURES.contains(&&**name));
     let (optimised, plain): (Vec<_>, Vec<_>) = of_default.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
     let tests = format!("test --workspace --no-fail-fast --lib --bins --examples{}", chosen(&plain));
@@ -48,6 +61,9 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         Step::new("examples", "build --workspace --examples"),
         Step::new("tests", &tests),
         Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
+        Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
+        Step::new("avro-docs", "test --no-fail-fast -p tidemill --features avro,http --doc avro"),
+        Step::new("avro-client", "test --no-fail-fast -p tidemill-avro --features client --test client"),
     ];
     if !optimised.is_empty() {
         steps.push(Step::new("examples-release", "build --release --workspace --examples"));
@@ -59,8 +75,8 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     ];
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     let kafka = [
-        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka --lib log::kafka"),
-        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka --test kafka")
+        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka,avro --lib log::kafka"),
+        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka,avro --test kafka")
             .needing(Tool::Java)
             .needing(Tool::Maven)
             .on_kafka(),
@@ -102,7 +118,7 @@ mod tests {
             // What has a feature comes on top of those that have none.
             let runs = steps.iter().filter(|step| {
                 step.arguments.windows(2).any(|pair| pair == ["--test", &name])
-                    && ([OF_CLI, OF_KAFKA].contains(&&*name)
+                    && (OF_FEATURES.contains(&&*name)
                         || !step.arguments.iter().any(|argument| argument == "--features"))
             });
             let runs = runs.count();

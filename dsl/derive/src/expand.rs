@@ -67,6 +67,10 @@ fn impl_default_serde(input: &DeriveInput, tidemill: &Path, serde: &OwnSerde) ->
             let json = quote!(#tidemill::serde::Json<Self>);
             (quote!(<#json>::new()), Some(parse_quote!(#json: #tidemill::serde::Serde<Self>)))
         }
+        OwnSerde::Avro => {
+            let avro = quote!(#tidemill::avro::Avro<Self>);
+            (quote!(<#avro>::new()), Some(parse_quote!(#avro: #tidemill::serde::Serde<Self>)))
+        }
         OwnSerde::Named(expression) => (quote!(#expression), None),
     };
     let generics = bounded(&input.generics, needs);
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn unknown_and_doubled_options_say_what_to_write_instead() {
-        let known = "unknown option of `#[data(..)]`: write `json`, `serde = EXPRESSION` or `crate = PATH`";
+        let known = "unknown option of `#[data(..)]`: write `json`, `avro`, `serde = EXPRESSION` or `crate = PATH`";
         check_error(
             parse_quote!(
                 #[data(jsno)]
@@ -129,15 +133,22 @@ mod tests {
         );
         check_error(
             parse_quote!(
-                #[data(json, avro)]
+                #[data(json, xml)]
                 struct A;
             ),
             known,
         );
-        let twice = "the serde is named twice: keep one of `json` and `serde = EXPRESSION`";
+        let twice = "the serde is named twice: keep one of `json`, `avro` and `serde = EXPRESSION`";
         check_error(
             parse_quote!(
                 #[data(json, serde = MINE)]
+                struct A;
+            ),
+            twice,
+        );
+        check_error(
+            parse_quote!(
+                #[data(json, avro)]
                 struct A;
             ),
             twice,

@@ -12,10 +12,11 @@ use syn::{DeriveInput, parse_macro_input};
 /// On the type, in `#[data(..)]`:
 ///
 /// - `json`: the type's own serde (`DefaultSerde`) is compact JSON; it needs serde's `Serialize` and `Deserialize`.
+/// - `avro`: it is Avro's single-object encoding, with the feature `avro`; it needs serde's derives and `apache_avro`'s `AvroSchema`.
 /// - `serde = EXPRESSION`: the type's own serde is this constant, or what this constant function gives.
 /// - `crate = PATH`: where the crate `tidemill` is found, when not at `::tidemill`.
 ///
-/// Without `json` and `serde` the type has no serde of its own, and topics and stores name one. Lists of a type with a serde
+/// Without `json`, `avro` and `serde` the type has no serde of its own, and topics and stores name one. Lists of a type with a serde
 /// have Kafka's list format. Type parameters must be `Send + 'static` where the type is used; lifetimes are refused.
 ///
 /// ```

@@ -15,6 +15,7 @@ pub(crate) struct Options {
 /// Which serde the type has.
 pub(crate) enum OwnSerde {
     Json,
+    Avro,
     Named(Expr),
 }
 
@@ -31,20 +32,23 @@ impl Options {
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         if meta.path.is_ident("json") {
             self.name_serde(meta, OwnSerde::Json)
+        } else if meta.path.is_ident("avro") {
+            self.name_serde(meta, OwnSerde::Avro)
         } else if meta.path.is_ident("serde") {
             self.name_serde(meta, OwnSerde::Named(expression(meta)?))
         } else if meta.path.is_ident("crate") {
             self.tidemill = meta.value()?.call(Path::parse_mod_style)?;
             Ok(())
         } else {
-            Err(meta.error("unknown option of `#[data(..)]`: write `json`, `serde = EXPRESSION` or `crate = PATH`"))
+            Err(meta
+                .error("unknown option of `#[data(..)]`: write `json`, `avro`, `serde = EXPRESSION` or `crate = PATH`"))
         }
     }
 
     fn name_serde(&mut self, meta: &ParseNestedMeta<'_>, serde: OwnSerde) -> Result<()> {
         match self.serde.replace(serde) {
             None => Ok(()),
-            Some(_) => Err(meta.error("the serde is named twice: keep one of `json` and `serde = EXPRESSION`")),
+            Some(_) => Err(meta.error("the serde is named twice: keep one of `json`, `avro` and `serde = EXPRESSION`")),
         }
     }
 }

@@ -5,20 +5,24 @@
 
 use std::time::Duration;
 
-use super::super::{LogError, LogErrorKind};
+use super::super::{LogError, LogErrorKind, Member};
 use super::client::MEMBER_NAME;
 use super::fault::{coded, fault};
-use super::{Core, native, pause};
+use super::{Core, departure, native, pause};
 
 /// How often a group is looked at.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Waits as long as the settings say until nobody foreign is in the group; an error that names them afterwards.
-pub(super) fn wait_for_none(core: &Core, application: &str) -> Result<(), LogError> {
+pub(super) fn wait_for_none(core: &Core, member: &Member) -> Result<(), LogError> {
+    let application = &member.application;
     let limit = core.settings.foreign_members_wait;
     let mut waited = Duration::ZERO;
     loop {
-        let foreign = members(core, application, MEMBER_NAME)?;
+        let mut foreign = members(core, application, MEMBER_NAME)?;
+        if foreign.is_empty() && !departure::convert(core, member)? {
+            foreign.push("an application of Kafka Streams with `group.protocol=streams`".to_owned());
+        }
         if foreign.is_empty() {
             return Ok(());
         }

@@ -15,6 +15,7 @@ use tidemill_dsl::record::{Timestamp, TopicPartition};
 use super::super::{Change, LogError, LogErrorKind, Member, Membership, Session};
 use super::Core;
 use super::client::{self, Quiet, Rebalance};
+use super::departure;
 use super::fault::{coded, fault};
 use super::foreign;
 use super::joined::Joined;
@@ -31,6 +32,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(120);
 const A_LOOK: Duration = Duration::from_millis(1);
 /// How soon it is heard of what the group wants.
 const LISTEN_EVERY: Duration = Duration::from_millis(20);
+
 /// A topic that does not exist: whoever wants nothing else gives everything back.
 const NOTHING: &str = "tidemill-nothing";
 
@@ -57,16 +59,13 @@ struct Refused {
 impl KafkaMember {
     /// Joins the group, once nobody foreign is in it.
     pub(super) fn join(core: &Arc<Core>, member: &Member) -> Result<Self, LogError> {
-        foreign::wait_for_none(core, &member.application)?;
+        foreign::wait_for_none(core, member)?;
         let protocol = match core.settings.group_protocol {
             GroupProtocol::Auto => GroupProtocol::Consumer,
             chosen => chosen,
         };
         let share = Arc::new(Share::new(subscribed(core, member, protocol)?));
-        let session = |worker: usize| -> Result<Arc<dyn Session>, LogError> {
-            let id = format!("{}-{}-{worker}", member.application, member.instance);
-            Ok(Arc::new(KafkaSession::new(core.clone(), &member.application, &id, Some(share.clone()))?))
-        };
+        let session = |worker: usize| session_of(core, member, &share, worker);
         let sessions = (0..member.workers.max(1)).map(session).collect::<Result<_, _>>()?;
         let (core, member) = (core.clone(), member.clone());
         Ok(KafkaMember { core, member, protocol, share, sessions, asked_back: None, refused: None })
@@ -169,6 +168,12 @@ impl Membership for KafkaMember {
         self.sessions[worker % self.sessions.len()].clone()
     }
 
+    fn add_session(&mut self) -> Result<Arc<dyn Session>, LogError> {
+        let session = session_of(&self.core, &self.member, &self.share, self.sessions.len())?;
+        self.sessions.push(session.clone());
+        Ok(session)
+    }
+
     fn call_every(&self) -> Option<Duration> {
         Some(LISTEN_EVERY)
     }
@@ -228,6 +233,13 @@ impl Membership for KafkaMember {
             }
         }
         self.share.lose("the process left the group");
+        if self.protocol != GroupProtocol::Classic {
+            consumer.unsubscribe();
+            if !departure::forget(&self.core, &self.member)? {
+                let name = &self.member.instance;
+                tracing::warn!(target: "tidemill::kafka", name, "the group learns by itself that the process has left");
+            }
+        }
         Ok(())
     }
 }
@@ -248,6 +260,17 @@ fn subscribed(core: &Core, member: &Member, protocol: GroupProtocol) -> Result<J
     let topics: Vec<&str> = member.topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&topics).map_err(|error| fault(&what, &error))?;
     Ok(Joined::new(consumer, core.settings.answer_within))
+}
+
+/// The session of a worker, whose transactions have a name of their own.
+fn session_of(
+    core: &Arc<Core>,
+    member: &Member,
+    share: &Arc<Share>,
+    worker: usize,
+) -> Result<Arc<dyn Session>, LogError> {
+    let id = format!("{}-{}-{worker}", member.application, member.instance);
+    Ok(Arc::new(KafkaSession::new(core.clone(), &member.application, &id, Some(share.clone()))?))
 }
 
 fn passed(since: Timestamp, now: Timestamp) -> Duration {

@@ -7,6 +7,7 @@ mod base64;
 mod choice;
 mod client;
 mod committing;
+mod departure;
 mod fault;
 mod foreign;
 mod joined;

@@ -70,7 +70,8 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
     {
         let mut found = Vec::new();
         match self.query.mode {
-            Mode::Committed => {
+            // Only key-value stores are asked where they are on standby.
+            Mode::Committed | Mode::Stale { .. } => {
                 let snapshot = self.query.snapshot_of(place, partitions).await?;
                 for rows in snapshot.parts() {
                     found.push(self.in_committed(place, rows, &look)?);

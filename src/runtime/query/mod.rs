@@ -7,9 +7,13 @@
 
 mod dirty;
 mod look;
+mod owner;
+#[cfg(feature = "http")]
+mod routed;
 mod rows;
 mod session;
 mod snapshot;
+mod stale;
 mod table;
 mod versioned;
 mod watch;
@@ -34,6 +38,7 @@ use crate::exec::Executor;
 use crate::task::Task;
 
 pub use dirty::DirtyTable;
+pub use owner::KeyOwner;
 pub use rows::{Row, RowsQuery, RowsWithTimes};
 pub use session::SessionQuery;
 pub use snapshot::{SnapshotRows, StoreSnapshot, TableSnapshot};
@@ -65,12 +70,19 @@ pub struct StoreQuery {
     fits: fn(&StoreSpec) -> bool,
     bound: Option<(Position, Duration)>,
     mode: Mode,
+    /// Whether the process that has the rows is asked where this one has not, and how long that may take.
+    #[cfg(feature = "http")]
+    routed: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Committed,
     Dirty,
+    /// Of a standby too, if it lacks so many offsets of its changelog at most.
+    Stale {
+        lag_max: u64,
+    },
 }
 
 /// Where the rows of a store lie.
@@ -93,9 +105,23 @@ impl Place {
 }
 
 impl StoreQuery {
+    /// A store of the topology, of whatever kind and types.
+    #[cfg(feature = "http")]
+    pub(super) fn of_bytes(handle: Arc<Handle>, store: &str) -> Self {
+        StoreQuery { handle, store: store.into(), fits: |_| true, bound: None, mode: Mode::Committed, routed: None }
+    }
+
     pub(super) fn new<D: Descriptor>(handle: Arc<Handle>, store: &D) -> Self {
         let fits = |spec: &StoreSpec| spec.is::<D::State>();
-        StoreQuery { handle, store: store.name().into(), fits, bound: None, mode: Mode::Committed }
+        StoreQuery {
+            handle,
+            store: store.name().into(),
+            fits,
+            bound: None,
+            mode: Mode::Committed,
+            #[cfg(feature = "http")]
+            routed: None,
+        }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -115,31 +141,92 @@ impl StoreQuery {
         StoreQuery { mode: Mode::Dirty, ..self.clone() }
     }
 
+    /// The same store, asked for committed rows that may be old: also where it is on standby, if that lacks `lag_max` offsets of the
+    /// store's changelog at most.
+    #[must_use]
+    pub fn stale(&self, lag_max: u64) -> Self {
+        StoreQuery { mode: Mode::Stale { lag_max }, ..self.clone() }
+    }
+
     /// The row of a key, asked of the partition that records with its bytes go to by default.
     pub async fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
-        let place = self.ready().await?;
+        let place = self.place()?;
         let Some(partition) = place.partition_of(key) else { return Ok(None) };
+        if self.is_simple() {
+            self.ready().await?;
+            return self.snapshot_of(&place, partition..partition + 1).await?.get_at(0, key);
+        }
+        use std::ops::Bound::Included;
+        let range = KeyRange { from: Included(key.to_vec()), to: Included(key.to_vec()) };
+        let rows = self.wherever(&place, partition, range, (Direction::Forward, 1)).await?;
+        Ok(rows.into_iter().next().map(|row| (row.value, row.timestamp)))
+    }
+
+    /// Whether it is asked for committed rows of this process.
+    fn is_simple(&self) -> bool {
+        #[cfg(feature = "http")]
+        if self.routed.is_some() {
+            return false;
+        }
+        self.mode == Mode::Committed
+    }
+
+    /// Rows of one partition, of this process or of the one that has them.
+    async fn wherever(
+        &self,
+        place: &Place,
+        partition: u32,
+        range: KeyRange,
+        (direction, limit): (Direction, usize),
+    ) -> Result<Vec<RowBytes>, Error> {
+        #[cfg(feature = "http")]
+        if let Some(within) = self.routed {
+            return self.routed(place, partition, range, (direction, limit), within).await;
+        }
+        self.part(place, partition, range, (direction, limit)).await
+    }
+
+    /// Rows of one partition that is here.
+    async fn part(
+        &self,
+        place: &Place,
+        partition: u32,
+        range: KeyRange,
+        (direction, limit): (Direction, usize),
+    ) -> Result<Vec<RowBytes>, Error> {
         match self.mode {
-            Mode::Committed => self.snapshot_of(&place, partition..partition + 1).await?.get_at(0, key),
+            Mode::Stale { lag_max } if !self.is_active(place, partition) => {
+                self.on_standby(place, partition, (&range, direction, limit), lag_max).await
+            }
+            Mode::Committed | Mode::Stale { .. } => {
+                self.ready().await?;
+                let snapshot = self.snapshot_of(place, partition..partition + 1).await?;
+                snapshot.rows(range, direction).take(limit).collect()
+            }
             Mode::Dirty => {
-                use std::ops::Bound::Included;
-                let range = KeyRange { from: Included(key.to_vec()), to: Included(key.to_vec()) };
-                let rows = self.ask(&place, partition, range, Direction::Forward, 1).await?;
-                Ok(rows.into_iter().next().map(|row| (row.value, row.timestamp)))
+                self.ready().await?;
+                self.ask(place, partition, range, direction, limit).await
             }
         }
     }
 
+    /// Whether a worker here has the partition.
+    fn is_active(&self, place: &Place, partition: u32) -> bool {
+        let crew = self.shared().crew();
+        crew.is_some_and(|crew| self.shared().worker_of(&crew, place.subtopology, partition).is_some())
+    }
+
     /// The first `limit` rows of a range over all partitions, in the order of their keys' bytes.
     pub async fn rows(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<RowBytes>, Error> {
-        let place = self.ready().await?;
-        if self.mode == Mode::Committed {
+        let place = self.place()?;
+        if self.is_simple() {
+            self.ready().await?;
             let snapshot = self.snapshot_of(&place, 0..place.tasks).await?;
             return snapshot.rows(range, direction).take(limit).collect();
         }
         let mut rows = Vec::new();
         for partition in 0..place.tasks {
-            rows.extend(self.ask(&place, partition, range.clone(), direction, limit).await?);
+            rows.extend(self.wherever(&place, partition, range.clone(), (direction, limit)).await?);
         }
         // Each partition is in order; together they are only after this.
         match direction {
@@ -198,8 +285,9 @@ impl StoreQuery {
             return Err(Error::new(ErrorKind::Unknown, message));
         };
         // The rows of a global store are all with one task.
-        let tasks = if subtopology.is_global() { 1 } else { shared.tasks[subtopology.id] };
-        let partitions = shared.stores[name];
+        let shape = shared.shape();
+        let tasks = if subtopology.is_global() { 1 } else { shape.tasks[subtopology.id] };
+        let partitions = shape.stores[name];
         Ok(Place { store: spec.name().clone(), subtopology: subtopology.id, tasks, partitions })
     }
 
@@ -220,7 +308,7 @@ impl StoreQuery {
         }
         for (worker, partitions) in by_worker {
             let (done, published) = oneshot::channel();
-            let gate = crew.posts[worker].gate.number();
+            let gate = crew.post(worker).gate.number();
             let (shared, store, subtopology) = (self.shared().clone(), place.store.clone(), place.subtopology);
             let publish = move |executor: &mut Executor| {
                 executor.commit()?;
@@ -280,8 +368,29 @@ fn rows_now(
     store: &str,
     (range, direction, limit): (&KeyRange, Direction, usize),
 ) -> Result<Vec<RowBytes>, Error> {
+    match executor.task(subtopology, partition) {
+        Some(task) => rows_of(task, store, (range, direction, limit)),
+        // It was taken to another worker, or another process, after this was asked.
+        None => Err(not_here(partition, store)),
+    }
+}
+
+/// The error for a task that was here when the question was asked.
+fn not_here(partition: u32, store: &str) -> Error {
+    let message = format!("partition {partition} of store `{store}` was just taken elsewhere: ask again");
+    Error::new(ErrorKind::Elsewhere, message)
+}
+
+/// Copies rows of a store of a task, in the order of their keys.
+pub(super) fn rows_of(
+    task: &mut Task,
+    store: &str,
+    (range, direction, limit): (&KeyRange, Direction, usize),
+) -> Result<Vec<RowBytes>, Error> {
     let mut rows = Vec::new();
-    let Some(task) = executor.task(subtopology, partition).filter(|_| limit > 0) else { return Ok(rows) };
+    if limit == 0 {
+        return Ok(rows);
+    }
     task.with_stores(|task| {
         let Some(store) = task.state().store_named(store) else { return Ok(()) };
         store.visit(range, direction, &mut |key, value, timestamp| {

@@ -6,9 +6,9 @@ use tidemill_dsl::record::Timestamp;
 use tidemill_dsl::state::{KeyRange, Store};
 
 use super::rows::range_of;
-use super::{DirtyTable, Queryable, RowsQuery, StoreQuery, TableSnapshot, WatchQuery};
+use super::{DirtyTable, KeyOwner, Queryable, RowsQuery, StoreQuery, TableSnapshot, WatchQuery};
 use crate::error::Error;
-use crate::runtime::Position;
+use crate::runtime::{Instance, Position};
 
 impl<K: 'static, V: Send + 'static> Queryable for Store<K, V> {
     type Query = TableQuery<K, V>;
@@ -82,6 +82,35 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
         WatchQuery::new(self.query.clone(), self.store.clone())
     }
 
+    /// Which processes have the row of a key: the one that runs its partition, and those that keep it on standby.
+    ///
+    /// ```
+    /// # use tidemill::{App, Topic, state::Store, stream::StreamsBuilder};
+    /// # const WORDS: Topic<String, i64> = Topic::of("words");
+    /// # const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&WORDS).group_by_key().count_with(&COUNTS);
+    /// # let app = App::builder("app", builder.build()?).memory().start().await?;
+    /// let owner = app.table(&COUNTS).owner("tide")?.expect("the topic has partitions");
+    /// assert_eq!(owner.partition, 0);
+    /// assert!(owner.active.is_some_and(|instance| instance.is_here));
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn owner(&self, key: impl Into<K>) -> Result<Option<KeyOwner>, Error> {
+        let mut bytes = Vec::new();
+        self.store.key_serde().write(&key.into(), &mut bytes)?;
+        self.query.owner(&bytes)
+    }
+
+    /// The processes that have a part of the store, to run it or on standby, by id.
+    pub fn instances(&self) -> Result<Vec<Instance>, Error> {
+        self.query.instances()
+    }
+
     /// The same store, asked only once the application has committed everything before `position`, and what followed from it
     /// on the way to this store; waits at most `limit` by the application's clock, then gives `TimedOut`. So what was sent
     /// is seen:
@@ -109,6 +138,34 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
     #[must_use]
     pub fn at_least(&self, position: impl Into<Position>, limit: Duration) -> Self {
         TableQuery { query: self.query.at_least(&position.into(), limit), store: self.store.clone() }
+    }
+
+    /// The same store, asked in whichever process has the rows: in this one without a detour, else by HTTP (feature `http`, with
+    /// [`AppBuilder::query_server`](crate::AppBuilder::query_server) in the others). [`get`](Self::get), [`range`](Self::range),
+    /// [`prefix`](Self::prefix) and [`all`](Self::all) go there; while the partition is on its way from one process to another, or
+    /// its owner does not answer, it is asked again until `within` is over. Of several partitions each answers for itself, at its own
+    /// moment.
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` when nobody answered in time, with the owner and what it said last.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn routed(&self, within: Duration) -> Self {
+        TableQuery { query: self.query.routed_within(within), store: self.store.clone() }
+    }
+
+    /// The same store, asked for committed rows that may be old: [`get`](Self::get), [`range`](Self::range),
+    /// [`prefix`](Self::prefix) and [`all`](Self::all) are also answered where the rows are on standby (`Settings::standbys`), as
+    /// long as that lacks `lag_max` offsets of the store's changelog at most. With [`at_least`](Self::at_least) it is waited until
+    /// the standby has what the application made of everything before the position.
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` when neither the rows nor a standby that is near enough are here.
+    #[must_use]
+    pub fn stale(&self, lag_max: u64) -> Self {
+        TableQuery { query: self.query.stale(lag_max), store: self.store.clone() }
     }
 
     /// The same store, asked for rows as they are now, whether they are committed or not.

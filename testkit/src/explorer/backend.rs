@@ -167,7 +167,7 @@ pub struct Axiom {
 }
 
 /// The axioms of a search.
-pub(super) fn axioms(rules: Rules, budgets: Budgets) -> Vec<Axiom> {
+pub(super) fn axioms(rules: Rules, budgets: Budgets, has_globals: bool) -> Vec<Axiom> {
     let exactly_once = rules.guarantee == Guarantee::ExactlyOnce;
     let all = [
         (true, "A1", "a partition keeps its order, and one producer's records keep theirs"),
@@ -183,6 +183,7 @@ pub(super) fn axioms(rules: Rules, budgets: Budgets) -> Vec<Axiom> {
         (budgets.rebalances > 0, "F6", "a rebalance may come anywhere"),
         (budgets.ticks > 0, "F7", "the wall clock may move on by anything"),
         (rules.idling && !rules.exact_ends, "F8", "how far an input reaches is known as of some earlier moment"),
+        (has_globals, "F9", "a process reads the topics of its global stores by itself, and as late as it likes"),
         (
             true,
             "R1",

@@ -48,15 +48,19 @@ impl<'a, 'm> Look<'a, 'm> {
         written
     }
 
-    /// How many records of a topic the tasks are past.
+    /// How many records of a topic the tasks are past. Of a topic that fills global stores: the first process.
     pub fn processed<K: Data, V: Data>(&mut self, topic: &Topic<K, V>) -> u64 {
         let mut processed = 0;
+        let mut global_counted = false;
         for member in self.world.members.iter().filter(|member| !member.zombie) {
             for held in &member.tasks {
-                let inputs = &self.machine.model.tasks[held.task].inputs;
+                let place = &self.machine.model.tasks[held.task];
+                if place.is_global && std::mem::replace(&mut global_counted, true) {
+                    continue;
+                }
                 let of_topic = |log: usize| *self.machine.model.partitions[log].topic == *topic.name();
                 let queues: Vec<usize> =
-                    inputs.iter().filter(|(_, log)| of_topic(**log)).map(|(queue, _)| *queue).collect();
+                    place.inputs.iter().filter(|(_, log)| of_topic(**log)).map(|(queue, _)| *queue).collect();
                 let task = self.machine.set(held);
                 processed += queues.iter().map(|queue| task.position(*queue).get()).sum::<u64>();
             }
@@ -64,7 +68,7 @@ impl<'a, 'm> Look<'a, 'm> {
         processed
     }
 
-    /// The value of a key in a store, as its task has it now, committed or not.
+    /// The value of a key in a store, as its task has it now, committed or not. Of a global store: as the first process has it.
     ///
     /// # Panics
     ///
@@ -73,11 +77,18 @@ impl<'a, 'm> Look<'a, 'm> {
         let mut found = None;
         let mut known = false;
         for held in self.world.members.iter().filter(|member| !member.zombie).flat_map(|member| &member.tasks) {
-            let opened = self.machine.set(held).state().open(store);
-            let Some(mut rows) = opened.unwrap_or_else(|error| panic!("{error}")) else { continue };
-            known = true;
-            let value = rows.get(key).unwrap_or_else(|error| panic!("{error}"));
-            found = found.or(value.map(|value| copy(store, value)));
+            let is_global = self.machine.model.tasks[held.task].is_global;
+            let row = self.machine.set(held).with_stores(|task| {
+                let opened = task.state().open(store);
+                let mut rows = opened.unwrap_or_else(|error| panic!("{error}"))?;
+                known = true;
+                let value = rows.get(key).unwrap_or_else(|error| panic!("{error}"));
+                value.map(|value| copy(store, value))
+            });
+            found = found.or(row);
+            if known && is_global {
+                break;
+            }
         }
         assert!(known, "no task has a store `{}`", store.name());
         found

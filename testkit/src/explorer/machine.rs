@@ -10,13 +10,15 @@ use std::sync::Arc;
 use tidemill::ManualClock;
 use tidemill::exec::{Executor, Settings};
 use tidemill::log::{Progress, Session};
+use tidemill::processor::GlobalStores;
 use tidemill::record::{Batch, BatchBuilder, Offset, StoredRecord, Timestamp, TopicPartition};
 use tidemill::task::{Fingerprint, Readiness, Task};
 
 use super::backend::Guarantee;
 use super::event::{Event, RecordText};
 use super::frozen_log::FrozenLog;
-use super::model::{APPLICATION, Model};
+use super::model::{APPLICATION, Model, TaskPlace};
+use super::part::Part;
 use super::step::Step;
 use super::world::{Member, MemberTask, PartitionLog, QueueView, RecordState, World};
 
@@ -24,6 +26,10 @@ use super::world::{Member, MemberTask, PartitionLog, QueueView, RecordState, Wor
 pub(super) struct Machine<'m> {
     pub(super) model: &'m Model,
     tasks: Vec<Scratch>,
+    /// By process.
+    globals: Vec<Arc<GlobalStores>>,
+    /// By thread: the task of its global stores, as it is before anything happens.
+    first_globals: Vec<Option<MemberTask>>,
 }
 
 struct Scratch {
@@ -40,11 +46,15 @@ pub(super) struct Next {
 
 impl<'m> Machine<'m> {
     pub(super) fn new(model: &'m Model) -> Self {
-        let scratch = |place: &super::model::TaskPlace| Scratch {
-            task: model.make_task(place.subtopology, place.partition),
-            set_to: None,
-        };
-        Machine { model, tasks: model.tasks.iter().map(scratch).collect() }
+        let globals = model.global_tasks.iter().map(|_| model.global_stores()).collect();
+        let mut machine = Machine { model, tasks: Vec::new(), globals, first_globals: Vec::new() };
+        machine.tasks = (0..model.tasks.len()).map(|number| machine.make_scratch(number)).collect();
+        machine
+    }
+
+    fn make_scratch(&self, number: usize) -> Scratch {
+        let TaskPlace { subtopologies, partition, process, .. } = &self.model.tasks[number];
+        Scratch { task: self.model.make_task((subtopologies, *partition), &self.globals[*process]), set_to: None }
     }
 
     /// The world before anything happens.
@@ -56,17 +66,19 @@ impl<'m> Machine<'m> {
             });
         }
         let mut world = World {
-            logs: logs.into_iter().map(Arc::new).collect(),
+            logs: logs.into_iter().map(Part::new).collect(),
             sent: vec![0; self.model.scripts.len()],
             members: Vec::new(),
-            committed: Arc::default(),
+            committed: Part::default(),
             budgets: self.model.budgets,
             next_member: 0,
             memory,
         };
         for thread in 0..self.model.threads.len() {
             let member = self.start_member(&mut world, thread);
-            world.members.push(Arc::new(member));
+            let global = member.tasks.iter().find(|held| self.model.tasks[held.task].is_global);
+            self.first_globals.push(global.cloned());
+            world.members.push(Part::new(member));
         }
         for script in &self.model.early {
             script.records.iter().for_each(|record| {
@@ -95,17 +107,33 @@ impl<'m> Machine<'m> {
         if !rules.idling {
             return true;
         }
-        let task = self.set(held);
-        let readiness = task.readiness();
-        if !rules.exact_ends || readiness != Readiness::Ready {
-            return readiness == Readiness::Ready;
+        if !rules.exact_ends || !held.ready {
+            return held.ready;
         }
+        self.set(held);
         for (queue, log) in &self.model.tasks[held.task].inputs {
             self.tasks[held.task].task.learn_end(*queue, world.logs[*log].readable_end(rules));
         }
         let Scratch { task, set_to } = &mut self.tasks[held.task];
         *set_to = None;
         task.readiness() == Readiness::Ready
+    }
+
+    /// Sets the global stores that a member's tasks read to what they are.
+    fn set_globals(&mut self, world: &World, member: usize) {
+        let Some(global) = self.model.global_task(world.members[member].thread) else { return };
+        // On the embedded log all members are one process, and the first one has its global stores.
+        let of = if self.model.rules.one_epoch { 0 } else { member };
+        let held = world.members[of].tasks.iter().find(|held| held.task == global);
+        if let Some(held) = held {
+            self.set(held);
+        }
+    }
+
+    /// Sets a task to what a member holds, and the global stores that it reads.
+    fn set_among(&mut self, world: &World, member: usize, held: &MemberTask) -> &mut Task {
+        self.set_globals(world, member);
+        self.set(held)
     }
 
     /// Sets a task to what a member holds.
@@ -157,7 +185,7 @@ impl<'m> Machine<'m> {
 
     fn process(&mut self, next: &mut Next, member: usize, place: usize) {
         let held = next.world.members[member].tasks[place].clone();
-        let done = self.set(&held).process();
+        let done = self.set_among(&next.world, member, &held).process();
         if let Ok(Some(done)) = &done {
             let log = self.model.tasks[held.task].inputs[&done.queue];
             next.events.push(Event::Processed { task: held.task, log, offset: done.offset });
@@ -171,7 +199,7 @@ impl<'m> Machine<'m> {
         held.now = held.now.max(held.timer.unwrap_or(held.now));
         next.world.member_mut(member).tasks[place].now = held.now;
         next.events.push(Event::Ticked { task: held.task });
-        let fired = self.set(&held).punctuate_wall_clock();
+        let fired = self.set_among(&next.world, member, &held).punctuate_wall_clock();
         self.keep(next, member, place, fired.map(|_| ()).map_err(|error| error.to_string()));
     }
 
@@ -181,9 +209,7 @@ impl<'m> Machine<'m> {
         let (number, now) = (held.task, held.now);
         if let Err(error) = done {
             // A task that failed is of no use any more, here as in an application.
-            let at = &self.model.tasks[number];
-            let task = self.model.make_task(at.subtopology, at.partition);
-            self.tasks[number] = Scratch { task, set_to: None };
+            self.tasks[number] = self.make_scratch(number);
             return next.events.push(Event::Failed { task: number, error });
         }
         let written = self.tasks[number].task.state().outputs().take_all();
@@ -206,7 +232,9 @@ impl<'m> Machine<'m> {
             now,
             hash: Fingerprint::of(&state),
             state,
-            has_progress: task.has_progress(),
+            ready: task.readiness() == Readiness::Ready,
+            // How far global stores are is no part of what is committed.
+            has_progress: task.has_progress() && !task.is_global(),
             timer: task.wall_clock_due(),
             queues: (0..queues).map(view).collect(),
         }
@@ -261,7 +289,10 @@ impl<'m> Machine<'m> {
         let mut progress = Progress::default();
         for place in 0..next.world.members[member].tasks.len() {
             let held = next.world.members[member].tasks[place].clone();
-            let task = self.set(&held);
+            if self.model.tasks[held.task].is_global {
+                continue;
+            }
+            let task = self.set_among(&next.world, member, &held);
             let prepared = task.prepare_commit().map_err(|error| error.to_string());
             if prepared.is_ok() {
                 let Progress { inputs, notes } = task.take_progress();
@@ -329,7 +360,7 @@ impl<'m> Machine<'m> {
         for member in members {
             let thread = next.world.members[member].thread;
             let begun = self.start_member(&mut next.world, thread);
-            next.world.members[member] = Arc::new(begun);
+            next.world.members[member] = Part::new(begun);
         }
     }
 
@@ -337,9 +368,13 @@ impl<'m> Machine<'m> {
         next.world.budgets.rebalances -= 1;
         next.events.push(Event::Moved { tasks: tasks_of(&next.world.members[member]) });
         let thread = next.world.members[member].thread;
-        let begun = self.start_member(&mut next.world, thread);
-        let mut former = std::mem::replace(&mut next.world.members[member], Arc::new(begun));
-        Arc::make_mut(&mut former).zombie = true;
+        let mut begun = self.start_member(&mut next.world, thread);
+        // The other process was there before, and may have read nothing of its global stores' topics since.
+        if let Some(global) = &self.first_globals[thread] {
+            begun.tasks.iter_mut().filter(|held| held.task == global.task).for_each(|held| held.clone_from(global));
+        }
+        let mut former = std::mem::replace(&mut next.world.members[member], Part::new(begun));
+        former.change().zombie = true;
         next.world.members.push(former);
     }
 
@@ -368,17 +403,22 @@ impl<'m> Machine<'m> {
         let session: Arc<dyn Session> = Arc::new(log.clone());
         let clock = Arc::new(ManualClock::default());
         let mut executor = Executor::new(Arc::new(log), session.clone(), Arc::new(session), clock, Settings::default());
+        let globals = self.model.global_stores();
+        let others = self.model.threads[thread].iter().copied().filter(|number| !self.model.tasks[*number].is_global);
         let mut tasks = Vec::new();
-        for number in self.model.threads[thread].clone() {
+        for number in self.model.global_task(thread).into_iter().chain(others) {
             let place = &self.model.tasks[number];
-            let task = self.model.make_task(place.subtopology, place.partition);
+            let task = self.model.make_task((&place.subtopologies, place.partition), &globals);
             let restored = executor.add_task(task, APPLICATION, &world.committed);
             restored.unwrap_or_else(|error| panic!("{error}"));
-            let task = executor.task(place.subtopology, place.partition).expect("it was just added");
+            let task = executor.task(place.subtopologies[0], place.partition).expect("it was just added");
             if self.model.rules.idling && !self.model.rules.exact_ends {
                 // It does not run before the first fetch of each input was answered.
                 let ends = place.inputs.iter();
                 ends.for_each(|(queue, log)| task.learn_end(*queue, world.logs[*log].readable_end(self.model.rules)));
+            }
+            if !self.model.threads[thread].contains(&number) {
+                continue;
             }
             let mut bytes = Vec::new();
             task.snapshot(&mut bytes).unwrap_or_else(|error| panic!("{error}"));

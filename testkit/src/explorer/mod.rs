@@ -33,6 +33,7 @@
 //! with each record by a factor. Look at [`Report::states`].
 
 mod backend;
+mod cancel;
 mod chance;
 mod event;
 mod frozen_log;
@@ -40,6 +41,7 @@ mod look;
 mod machine;
 mod model;
 mod outcome;
+mod part;
 mod property;
 mod report;
 mod search;
@@ -59,10 +61,11 @@ use backend::{Budgets, axioms};
 use machine::Machine;
 use model::{Counts, Model, Parts, Records};
 use property::{First, Kind, Property, no_memory};
-use search::{Found, Search, Seen, not_refining};
+use search::{Found, Search, Seen, Watch, not_refining};
 use token::Token;
 
 pub use backend::{Axiom, Backend, Guarantee, Kafka};
+pub use cancel::Cancel;
 pub use look::Look;
 pub use property::{Confluence, Moment};
 pub use report::{End, Order, Report, Verdict};
@@ -92,6 +95,7 @@ pub struct Explorer {
     properties: Vec<Property>,
     states_max: usize,
     progress: Arc<dyn Fn(usize, usize)>,
+    cancel: Cancel,
 }
 
 impl Explorer {
@@ -111,6 +115,7 @@ impl Explorer {
             properties: vec![Property { name: "no task fails".into(), kind: Kind::NoFailure }],
             states_max: STATES,
             progress: Arc::new(|_, _| {}),
+            cancel: Cancel::default(),
         }
     }
 
@@ -126,10 +131,11 @@ impl Explorer {
     ///
     /// When records of the topic were given already.
     #[must_use]
-    pub fn partitions(mut self, topic: &str, partitions: u32) -> Self {
-        let given = self.script.keys().chain(self.given.keys()).any(|to| *to.topic == *topic);
-        assert!(!given, "say how many partitions `{topic}` has before you give it records");
-        self.counts.0.insert(topic.into(), partitions);
+    pub fn partitions<K, V>(mut self, topic: &Topic<K, V>, partitions: u32) -> Self {
+        let name = topic.name();
+        let given = self.script.keys().chain(self.given.keys()).any(|to| *to.topic == *name);
+        assert!(!given, "say how many partitions `{name}` has before you give it records");
+        self.counts.0.insert(name.into(), partitions);
         self
     }
 
@@ -175,11 +181,18 @@ impl Explorer {
         self
     }
 
-    /// How many different worlds are looked at, at most; 2,000,000 where nothing is said. A search that gets there says
-    /// [`Bounded`](Verdict::Bounded).
+    /// How many different worlds are looked at, at most; 2,000,000 where nothing is said. A search that gets there goes some
+    /// runs at random, to see something of what it did not get to, and says [`Bounded`](Verdict::Bounded).
     #[must_use]
     pub fn states_max(self, states: usize) -> Self {
         Explorer { states_max: states, ..self }
+    }
+
+    /// Lets another thread, or a handler of Ctrl-C, end the search: what it has not refuted by then is
+    /// [`Bounded`](Verdict::Bounded).
+    #[must_use]
+    pub fn cancel(self, cancel: &Cancel) -> Self {
+        Explorer { cancel: cancel.clone(), ..self }
     }
 
     /// Is told now and then how many worlds were looked at, and how many wait.
@@ -220,6 +233,21 @@ impl Explorer {
         self
     }
 
+    /// Sends a record as bytes, behind those of its topic that were given before.
+    #[must_use]
+    pub fn input_raw(
+        mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Self {
+        let (to, record) = self.raw(topic, (key, value), timestamp, headers);
+        self.script.entry(to).or_default().push(record);
+        self
+    }
+
     /// Records that lie in a topic before anything starts.
     #[must_use]
     pub fn given<K: Data, V: Data>(
@@ -241,16 +269,26 @@ impl Explorer {
         time: i64,
         (key, value): (&K, &V),
     ) -> (TopicPartition, Arc<tidemill::record::Batch>) {
-        self.time = self.time.max(time) + 1;
         let refused = |error| panic!("a record for topic `{}` cannot be written: {error}", topic.name());
         let key = topic.key_serde().to_nullable_bytes(key).unwrap_or_else(refused);
         let refused = |error| panic!("a record for topic `{}` cannot be written: {error}", topic.name());
         let value = topic.value_serde().to_nullable_bytes(value).unwrap_or_else(refused);
-        let count = self.counts.0.get(topic.name()).copied().unwrap_or(1);
-        let partition = partition_of_record(key.as_deref(), value.as_deref(), count);
+        self.raw(topic.name(), (key.as_deref(), value.as_deref()), Timestamp::from_millis(time), &Headers::NONE)
+    }
+
+    fn raw(
+        &mut self,
+        topic: &str,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        time: Timestamp,
+        headers: &Headers,
+    ) -> (TopicPartition, Arc<tidemill::record::Batch>) {
+        self.time = self.time.max(time.as_millis()) + 1;
+        let count = self.counts.0.get(topic).copied().unwrap_or(1);
+        let partition = partition_of_record(key, value, count);
         let mut builder = BatchBuilder::default();
-        builder.push(Timestamp::from_millis(time), key.as_deref(), value.as_deref(), &Headers::NONE);
-        (TopicPartition::new(topic.name(), partition), Arc::new(builder.finish(Offset::ZERO)))
+        builder.push(time, key, value, headers);
+        (TopicPartition::new(topic, partition), Arc::new(builder.finish(Offset::ZERO)))
     }
 
     fn ask(mut self, name: impl Into<String>, kind: Kind) -> Self {
@@ -347,15 +385,19 @@ impl Explorer {
     }
 
     fn search(&self, model: &Model, properties: &[Property]) -> Found {
-        Search::new(Machine::new(model), properties, self.states_max, &*self.progress).run()
+        Search::new(Machine::new(model), properties, self.watch()).run()
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Watch { states_max: self.states_max, progress: &*self.progress, cancel: &self.cancel }
     }
 
     /// Goes through all runs.
     ///
     /// # Panics
     ///
-    /// When the topology does not fit the topics, maintains global stores, or has a processor that keeps state in its fields
-    /// and cannot copy it; when a record is not of a topic's types.
+    /// When the topology does not fit the topics, or has a processor that keeps state in its fields and cannot copy it; when
+    /// a record is not of a topic's types.
     pub fn explore(&self) -> Report {
         let model = self.model(self.budgets);
         let mut found = self.search(&model, &self.properties);
@@ -382,7 +424,7 @@ impl Explorer {
         let refines = |property: &Property| matches!(property.kind, Kind::RefinesCrashFree);
         assert!(!self.properties.iter().any(refines), "some runs do not say how all of them end: ask `at_quiescence`");
         let model = self.model(self.budgets);
-        let search = Search::new(Machine::new(&model), &self.properties, self.states_max, &*self.progress);
+        let search = Search::new(Machine::new(&model), &self.properties, self.watch());
         let found = search.walk(seed, runs);
         self.report(&model, found)
     }
@@ -397,10 +439,12 @@ impl Explorer {
         };
         Report {
             backend: self.backend,
-            axioms: axioms(self.backend.rules(), self.budgets),
+            axioms: axioms(self.backend.rules(), self.budgets, model.has_globals()),
             states: found.states,
             transitions: found.transitions,
             complete: found.complete,
+            surprises: found.surprises,
+            sampled: found.sampled,
             answers: answers.collect(),
             ends: found.outcomes.iter().map(end).collect(),
         }

@@ -18,7 +18,6 @@ pub(super) struct Model {
     topology: Topology,
     settings: TaskSettings,
     counts: Counts,
-    globals: Arc<GlobalStores>,
     pub(super) rules: Rules,
     pub(super) budgets: Budgets,
     /// Whether steps that nobody can tell apart are taken once.
@@ -32,6 +31,8 @@ pub(super) struct Model {
     pub(super) tasks: Vec<TaskPlace>,
     /// The tasks of each thread.
     pub(super) threads: Vec<Vec<usize>>,
+    /// By process: the task that maintains its global stores, if the topology has any.
+    pub(super) global_tasks: Vec<Option<usize>>,
     pub(super) scripts: Vec<Script>,
     /// What lies in the partitions before anything starts, and is known to do so.
     pub(super) given: Vec<Script>,
@@ -45,8 +46,12 @@ pub(super) struct Model {
 
 /// A task of the application.
 pub(super) struct TaskPlace {
-    pub(super) subtopology: usize,
+    pub(super) subtopologies: Vec<usize>,
     pub(super) partition: u32,
+    /// Where it runs: tasks of a process share its global stores.
+    pub(super) process: usize,
+    /// Whether it maintains the global stores of its process.
+    pub(super) is_global: bool,
     /// By queue the number of the partition that it reads.
     pub(super) inputs: BTreeMap<usize, usize>,
     /// The queues and their partitions, those that make tables first: as a developer imagines it.
@@ -91,23 +96,18 @@ pub(super) struct Parts<'a> {
 impl Model {
     /// # Panics
     ///
-    /// When the topology does not fit the topics, or maintains global stores.
+    /// When the topology does not fit the topics.
     pub(super) fn new(parts: Parts<'_>) -> Model {
         let Parts { topology, settings, rules, budgets, .. } = parts;
         let mut counts = parts.counts.clone();
         let known: Vec<TopicName> = counts.0.keys().cloned().collect();
         let plan = topology.plan(APPLICATION, settings.changelog, &known, &counts);
         let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));
-        assert!(
-            !topology.subtopologies().iter().any(|sub| sub.is_global()),
-            "the explorer does not know global stores yet: explore the topology without them"
-        );
         counts.0.extend(plan.internal.iter().map(|need| (need.name.clone(), need.partitions)));
         let mut model = Model {
             topology: topology.clone(),
             settings: settings.clone(),
             counts,
-            globals: topology.global_stores(),
             rules,
             budgets,
             reduces: parts.reduces,
@@ -117,6 +117,7 @@ impl Model {
             changelogs: Vec::new(),
             tasks: Vec::new(),
             threads: Vec::new(),
+            global_tasks: Vec::new(),
             scripts: Vec::new(),
             given: Vec::new(),
             early: Vec::new(),
@@ -125,13 +126,17 @@ impl Model {
         };
         model.add_partitions(&plan.internal.iter().map(|need| need.name.clone()).collect::<Vec<_>>());
         for (subtopology, tasks) in plan.tasks.iter().enumerate() {
-            (0..*tasks).for_each(|partition| model.add_task(subtopology, partition));
+            for partition in 0..*tasks {
+                let process = if parts.one_thread || rules.one_epoch { 0 } else { model.tasks.len() };
+                model.add_task((vec![subtopology], partition), process, false);
+            }
         }
         model.threads = if parts.one_thread {
             vec![(0..model.tasks.len()).collect()]
         } else {
             (0..model.tasks.len()).map(|task| vec![task]).collect()
         };
+        model.add_global_tasks();
         model.given = model.scripts_of(parts.given);
         let scripts = model.scripts_of(parts.script);
         (model.early, model.scripts) = scripts.into_iter().partition(|script| model.may_come_early(script.log));
@@ -148,6 +153,9 @@ impl Model {
             _ => None,
         });
         let mut names: Vec<(TopicName, bool)> = external.map(|name| (name, false)).collect();
+        // Those that the topology reads by a pattern are known by how many partitions they have.
+        let counted = self.counts.0.keys().filter(|name| !internal.contains(name));
+        names.extend(counted.map(|name| (name.clone(), false)));
         names.extend(internal.iter().map(|name| (name.clone(), true)));
         names.sort();
         names.dedup();
@@ -165,22 +173,45 @@ impl Model {
         }
     }
 
-    fn add_task(&mut self, subtopology: usize, partition: u32) {
-        let task = self.make_task(subtopology, partition);
+    /// Every process maintains the global stores for itself, by its first thread. On the embedded log there is one process; on
+    /// Kafka each thread may be in a process of its own.
+    fn add_global_tasks(&mut self) {
+        let subtopologies = self.topology.subtopologies().iter().filter(|sub| sub.is_global());
+        let subtopologies: Vec<usize> = subtopologies.map(|sub| sub.id).collect();
+        for process in 0..if self.rules.one_epoch { 1 } else { self.threads.len() } {
+            let number = (!subtopologies.is_empty()).then_some(self.tasks.len());
+            self.global_tasks.push(number);
+            if let Some(number) = number {
+                self.add_task((subtopologies.clone(), 0), process, true);
+                // A topology of global stores alone has no other task.
+                if self.threads.is_empty() {
+                    self.threads.push(Vec::new());
+                }
+                self.threads[process].insert(0, number);
+            }
+        }
+    }
+
+    fn add_task(&mut self, (subtopologies, partition): (Vec<usize>, u32), process: usize, is_global: bool) {
+        let task = self.make_task((&subtopologies, partition), &self.global_stores());
         let inputs: BTreeMap<usize, usize> = task.inputs().map(|(queue, input)| (queue, self.number(input))).collect();
         let written: Vec<&TopicRef> = self.topology.sink_topics();
         let mut fetch_order: Vec<(usize, usize)> = inputs.iter().map(|(queue, log)| (*queue, *log)).collect();
         // What the application writes itself is what its tables are made of.
         let own = |log: usize| written.iter().any(|topic| topic.resolve(APPLICATION) == self.partitions[log].topic);
         fetch_order.sort_by_key(|(queue, log)| (!own(*log), *queue));
-        self.tasks.push(TaskPlace { subtopology, partition, inputs, fetch_order });
+        self.tasks.push(TaskPlace { subtopologies, partition, process, is_global, inputs, fetch_order });
     }
 
     /// Whether "it is there, and not fetched yet" is the same as "it is not there yet": nobody knows how far the partition
     /// reaches, and no other records come between.
     fn may_come_early(&self, log: usize) -> bool {
         let own = |topic: &&TopicRef| topic.resolve(APPLICATION) == self.partitions[log].topic;
-        let is_known = self.rules.idling && (self.rules.exact_ends || self.budgets.has_faults());
+        // A process that begins reads its global stores' topics to their ends.
+        let fills_globals =
+            self.tasks.iter().any(|task| task.is_global && task.inputs.values().any(|input| *input == log));
+        let knows_ends = self.rules.idling || fills_globals;
+        let is_known = (self.rules.idling && self.rules.exact_ends) || (knows_ends && self.budgets.has_faults());
         self.reduces && !is_known && !self.topology.sink_topics().iter().any(own)
     }
 
@@ -196,7 +227,8 @@ impl Model {
             // A crash loses what is on its way.
             Guarantee::AtLeastOnce => !looks_on_the_way && !self.budgets.has_faults(),
         };
-        self.reduces && unread && unseen && (self.changelogs[log] || self.tasks.len() == 1)
+        let writers = self.tasks.iter().filter(|task| !task.is_global).count();
+        self.reduces && unread && unseen && (self.changelogs[log] || writers == 1)
     }
 
     fn scripts_of(&self, records: &Records) -> Vec<Script> {
@@ -212,7 +244,7 @@ impl Model {
     /// Without faults nobody reads positions and changelogs; a commit then shows by what becomes visible or leaves a cache.
     fn do_commits_show(&self) -> bool {
         let holds_back = |task: &TaskPlace| {
-            let mut task = self.make_task(task.subtopology, task.partition);
+            let mut task = self.make_task((&task.subtopologies, task.partition), &self.global_stores());
             task.state().stores().any(|(_, store): (usize, &dyn StateStore)| store.is_cached())
         };
         !self.reduces
@@ -222,17 +254,22 @@ impl Model {
             || self.tasks.iter().any(holds_back)
     }
 
-    /// A task as it is before it has done anything.
-    pub(super) fn make_task(&self, subtopology: usize, partition: u32) -> Task {
+    /// Global stores of a process, all empty.
+    pub(super) fn global_stores(&self) -> Arc<GlobalStores> {
+        self.topology.global_stores()
+    }
+
+    /// A task as it is before it has done anything, of a process with these global stores.
+    pub(super) fn make_task(&self, (subtopologies, partition): (&[usize], u32), globals: &Arc<GlobalStores>) -> Task {
         let topics: Vec<TopicName> = self.counts.0.keys().cloned().collect();
         let spec = TaskSpec {
-            subtopologies: &[subtopology],
+            subtopologies,
             partition,
             application: APPLICATION,
             topics: &topics,
             counts: Arc::new(self.counts.clone()),
             settings: self.settings.clone(),
-            globals: self.globals.clone(),
+            globals: globals.clone(),
             open_store: &mut |_| Ok(None),
         };
         Task::new(&self.topology, spec).unwrap_or_else(|error| panic!("{error}"))
@@ -259,8 +296,25 @@ impl Model {
         self.budgets.has_faults() && self.settings.changelog != Changelog::Off
     }
 
+    pub(super) fn has_globals(&self) -> bool {
+        self.global_tasks.iter().any(Option::is_some)
+    }
+
+    /// The task that maintains the global stores that a thread's tasks read.
+    pub(super) fn global_task(&self, thread: usize) -> Option<usize> {
+        self.global_tasks[if self.rules.one_epoch { 0 } else { thread }]
+    }
+
     /// How a task is called: sub-topology and partition.
     pub(super) fn task_name(&self, task: usize) -> String {
-        format!("{}_{}", self.tasks[task].subtopology, self.tasks[task].partition)
+        let TaskPlace { subtopologies, partition, process, is_global, .. } = &self.tasks[task];
+        if !is_global {
+            return format!("{}_{partition}", subtopologies[0]);
+        }
+        let beside = self.threads[*process].iter().find(|other| !self.tasks[**other].is_global);
+        match beside.filter(|_| self.global_tasks.len() > 1) {
+            Some(beside) => format!("global (beside {})", self.task_name(*beside)),
+            None => "global".to_owned(),
+        }
     }
 }

@@ -90,6 +90,8 @@ pub struct Report {
     pub(super) states: usize,
     pub(super) transitions: u64,
     pub(super) complete: bool,
+    pub(super) surprises: u32,
+    pub(super) sampled: usize,
     pub(super) answers: Vec<(String, Verdict)>,
     pub(super) ends: Vec<End>,
 }
@@ -113,6 +115,17 @@ impl Report {
     /// Whether every run that the backend permits was looked at.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// How many surprises a run has to have to be among those that were not looked at, if the search was cut off: it looks at
+    /// runs with few surprises first.
+    pub fn surprises(&self) -> Option<u32> {
+        (!self.complete).then_some(self.surprises)
+    }
+
+    /// How many runs were gone at random: none where all were looked at.
+    pub fn sampled(&self) -> usize {
+        self.sampled
     }
 
     /// The different ways in which runs end, each with a run.
@@ -165,6 +178,7 @@ impl Report {
             "transitions": self.transitions,
             "outcomes": self.ends.len(),
             "complete": self.complete,
+            "sampled": self.sampled,
             "axioms": axioms,
             "answers": self.answers.iter().map(answer).collect::<Vec<_>>(),
         });
@@ -174,7 +188,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.complete { "exhaustive" } else { "cut off" };
+        let how = if self.complete {
+            "exhaustive".to_owned()
+        } else {
+            format!("cut off (runs with fewer than {} surprises, and {} at random)", self.surprises, self.sampled)
+        };
         writeln!(
             f,
             "{}: {how}, {} states, {} transitions, {} outcomes; rests on {}",

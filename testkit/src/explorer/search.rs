@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use tidemill::task::Fingerprint;
 
 use super::backend::Guarantee;
+use super::cancel::Cancel;
 use super::chance::Chance;
 use super::event::Event;
 use super::look::Look;
 use super::machine::{Machine, Next};
 use super::outcome::Outcome;
+use super::part::{ByFingerprint, key};
 use super::property::{Kind, Property, first_of, remember};
 use super::step::Step;
-use super::world::World;
+use super::world::{Pools, World};
 
 /// A way through the worlds: at each of them the place of a step among those that were possible.
 pub(super) type Way = Vec<u16>;
@@ -30,6 +32,10 @@ pub(super) struct Found {
     pub(super) transitions: u64,
     /// Whether every reachable world was looked at.
     pub(super) complete: bool,
+    /// Of a search that was cut off: all ways with fewer surprises were looked at.
+    pub(super) surprises: u32,
+    /// Ways that were gone at random.
+    pub(super) sampled: usize,
     /// By property.
     pub(super) answers: Vec<Seen>,
     /// The different ends, in the order in which they were found.
@@ -56,6 +62,17 @@ struct Node {
 
 const ROOT: u32 = 0;
 
+/// How many ways are gone at random where the worlds are too many.
+const BEYOND: usize = 200;
+
+/// What ends a search before its end, and who is told how far it is.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'s> {
+    pub(super) states_max: usize,
+    pub(super) progress: &'s dyn Fn(usize, usize),
+    pub(super) cancel: &'s Cancel,
+}
+
 /// A place on a way: its cost, and how to find the way.
 type Here<'w> = (Cost, &'w dyn Fn(&[Node]) -> Way);
 
@@ -74,58 +91,66 @@ fn way_to(nodes: &[Node], mut node: u32, last: Option<u16>) -> Way {
 pub(super) struct Search<'s, 'm> {
     machine: Machine<'m>,
     properties: &'s [Property],
-    states_max: usize,
-    progress: &'s dyn Fn(usize, usize),
+    watch: Watch<'s>,
     nodes: Vec<Node>,
-    known: HashMap<u128, u32>,
+    known: ByFingerprint<u32>,
     open: BTreeMap<Cost, VecDeque<(u32, World)>>,
     ends: HashMap<u128, usize>,
     /// By property and part of an outcome: the first end that has it.
     parts: Vec<Option<Fingerprint>>,
     found: Found,
-    buffer: Vec<u8>,
+    pools: Pools,
 }
 
 impl<'s, 'm> Search<'s, 'm> {
-    pub(super) fn new(
-        machine: Machine<'m>,
-        properties: &'s [Property],
-        states_max: usize,
-        progress: &'s dyn Fn(usize, usize),
-    ) -> Self {
-        let answers = vec![Seen::default(); properties.len()];
-        let found = Found { states: 0, transitions: 0, complete: true, answers, outcomes: Vec::new() };
+    pub(super) fn new(machine: Machine<'m>, properties: &'s [Property], watch: Watch<'s>) -> Self {
+        let found = Found {
+            states: 0,
+            transitions: 0,
+            complete: true,
+            surprises: 0,
+            sampled: 0,
+            answers: vec![Seen::default(); properties.len()],
+            outcomes: Vec::new(),
+        };
         Search {
             machine,
             properties,
-            states_max,
-            progress,
+            watch,
             nodes: Vec::new(),
-            known: HashMap::new(),
+            known: ByFingerprint::default(),
             open: BTreeMap::new(),
             ends: HashMap::new(),
             parts: vec![None; properties.len()],
             found,
-            buffer: Vec::new(),
+            pools: Pools::default(),
         }
     }
 
-    /// Goes on until every world was looked at, or there are too many.
+    /// Goes on until every world was looked at, or there are too many; then some ways at random, each to its end, to see
+    /// something of what lies beyond.
     pub(super) fn run(mut self) -> Found {
         let first = self.machine.first(super::property::no_memory(self.properties));
         self.enter(first, ROOT, 0, (0, 0));
         while let Some((cost, node, world)) = self.next_open() {
-            if self.found.states >= self.states_max {
-                self.found.complete = false;
+            if self.found.states >= self.watch.states_max || self.watch.cancel.is_cancelled() {
+                (self.found.complete, self.found.surprises) = (false, cost.0);
                 break;
             }
             self.found.states += 1;
             if self.found.states.is_multiple_of(10_000) {
-                (self.progress)(self.found.states, self.open.values().map(VecDeque::len).sum());
+                (self.watch.progress)(self.found.states, self.open.values().map(VecDeque::len).sum());
             }
             self.expand(cost, node, &world);
         }
-        self.found
+        if self.found.complete { self.found } else { self.beyond() }
+    }
+
+    fn beyond(mut self) -> Found {
+        self.open.clear();
+        let (states, transitions) = (self.found.states, self.found.transitions);
+        let found = self.walk(0, BEYOND);
+        Found { states, transitions, ..found }
     }
 
     /// The least surprising world that was not looked at.
@@ -146,8 +171,8 @@ impl<'s, 'm> Search<'s, 'm> {
     }
 
     /// Notes a world, unless a way that is as good leads to it already.
-    fn enter(&mut self, world: World, parent: u32, choice: u16, cost: Cost) {
-        let fingerprint = world.fingerprint(&mut self.buffer).0;
+    fn enter(&mut self, mut world: World, parent: u32, choice: u16, cost: Cost) {
+        let fingerprint = key(world.fingerprint(&mut self.pools));
         let number = u32::try_from(self.nodes.len()).expect("fewer worlds than 2^32");
         let node = Node { parent, choice, cost, closed: false };
         let number = match self.known.get(&fingerprint) {
@@ -189,7 +214,11 @@ impl<'s, 'm> Search<'s, 'm> {
     pub(super) fn walk(mut self, seed: u64, ways: usize) -> Found {
         self.found.complete = false;
         for way in 0..ways as u64 {
+            if self.watch.cancel.is_cancelled() {
+                break;
+            }
             self.walk_once(&mut Chance::new(seed.wrapping_add(way)));
+            self.found.sampled += 1;
         }
         self.found
     }

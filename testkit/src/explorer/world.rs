@@ -11,22 +11,33 @@ use tidemill::record::{Batch, Offset, Timestamp};
 use tidemill::task::Fingerprint;
 
 use super::backend::{Budgets, Guarantee, Rules};
+use super::part::{Canonical, Part, Pool};
 
 /// Everything at one moment. Cheap to copy: the parts are shared until they change.
 #[derive(Clone)]
 pub(super) struct World {
     /// By the partition's number in the model.
-    pub(super) logs: Vec<Arc<PartitionLog>>,
+    pub(super) logs: Vec<Part<PartitionLog>>,
     /// How many records of each script were sent.
     pub(super) sent: Vec<usize>,
-    pub(super) members: Vec<Arc<Member>>,
+    pub(super) members: Vec<Part<Member>>,
     /// How far the application is.
-    pub(super) committed: Arc<Progress>,
+    pub(super) committed: Part<Progress>,
     pub(super) budgets: Budgets,
     /// The number that the next member gets.
     pub(super) next_member: u32,
     /// What the properties remember of the way here.
     pub(super) memory: Vec<u8>,
+}
+
+/// All parts of worlds that were seen.
+#[derive(Default)]
+pub(super) struct Pools {
+    logs: Pool<PartitionLog>,
+    members: Pool<Member>,
+    committed: Pool<Progress>,
+    buffer: Vec<u8>,
+    whole: Vec<u8>,
 }
 
 /// The records of a partition.
@@ -78,6 +89,8 @@ pub(super) struct MemberTask {
     pub(super) state: Arc<[u8]>,
     /// A hash of these.
     pub(super) hash: Fingerprint,
+    /// Whether it would process a record, as far as it knows the ends of its inputs.
+    pub(super) ready: bool,
     /// Whether it has done something since its last commit.
     pub(super) has_progress: bool,
     /// When its next wall-clock timer is due.
@@ -160,7 +173,9 @@ impl PartitionLog {
         let stable = self.0.iter().take_while(pending);
         stable.filter(|record| record.state == RecordState::Committed).map(|record| &record.batch)
     }
+}
 
+impl Canonical for PartitionLog {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend((self.0.len() as u64).to_le_bytes());
         for LogRecord { batch, state } in &self.0 {
@@ -186,9 +201,13 @@ impl Member {
     pub(super) fn has_progress(&self) -> bool {
         self.tasks.iter().any(|task| task.has_progress)
     }
+}
 
+impl Canonical for Member {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.id.to_le_bytes());
+        // Tasks of different threads may have equal states.
+        out.extend((self.thread as u64).to_le_bytes());
         out.push(u8::from(self.zombie));
         for task in &self.tasks {
             out.extend(task.hash.0.to_le_bytes());
@@ -199,52 +218,54 @@ impl Member {
             out.extend((batches.len() as u64).to_le_bytes());
             batches.iter().for_each(|batch| write_batch(batch, out));
         }
-        write_progress(self.ending.as_deref(), out);
+        out.push(u8::from(self.ending.is_some()));
+        self.ending.iter().for_each(|progress| progress.write(out));
     }
 }
 
-fn write_progress(progress: Option<&Progress>, out: &mut Vec<u8>) {
-    let Some(Progress { inputs, notes }) = progress else { return out.push(0) };
-    out.push(1);
-    for (input, at) in inputs {
-        out.extend(input.topic.as_bytes());
-        out.extend(input.partition.to_le_bytes());
-        out.extend(at.next.get().to_le_bytes());
-        out.extend(at.partition_time.map_or(i64::MIN, Timestamp::as_millis).to_le_bytes());
-    }
-    for (name, note) in notes {
-        out.extend(name.as_bytes());
-        out.extend((note.len() as u64).to_le_bytes());
-        out.extend(note);
+impl Canonical for Progress {
+    fn write(&self, out: &mut Vec<u8>) {
+        for (input, at) in &self.inputs {
+            out.extend(input.topic.as_bytes());
+            out.extend(input.partition.to_le_bytes());
+            out.extend(at.next.get().to_le_bytes());
+            out.extend(at.partition_time.map_or(i64::MIN, Timestamp::as_millis).to_le_bytes());
+        }
+        for (name, note) in &self.notes {
+            out.extend(name.as_bytes());
+            out.extend((note.len() as u64).to_le_bytes());
+            out.extend(note);
+        }
     }
 }
 
 impl World {
-    /// What stands for it.
-    pub(super) fn fingerprint(&self, buffer: &mut Vec<u8>) -> Fingerprint {
-        buffer.clear();
-        self.logs.iter().for_each(|log| log.write(buffer));
-        self.sent.iter().for_each(|sent| buffer.extend((*sent as u64).to_le_bytes()));
-        buffer.extend((self.members.len() as u64).to_le_bytes());
-        self.members.iter().for_each(|member| member.write(buffer));
-        write_progress(Some(&self.committed), buffer);
+    /// What stands for it. Parts that other worlds have too are shared with them.
+    pub(super) fn fingerprint(&mut self, pools: &mut Pools) -> Fingerprint {
+        let Pools { logs, members, committed, buffer, whole } = pools;
+        whole.clear();
+        self.logs.iter_mut().for_each(|log| whole.extend(logs.share(log, buffer).0.to_le_bytes()));
+        whole.extend((self.members.len() as u64).to_le_bytes());
+        self.members.iter_mut().for_each(|member| whole.extend(members.share(member, buffer).0.to_le_bytes()));
+        whole.extend(committed.share(&mut self.committed, buffer).0.to_le_bytes());
+        self.sent.iter().for_each(|sent| whole.extend((*sent as u64).to_le_bytes()));
         let Budgets { crashes, rebalances, ticks } = self.budgets;
-        buffer.extend([crashes, rebalances, ticks]);
-        buffer.extend(&self.memory);
-        Fingerprint::of(buffer)
+        whole.extend([crashes, rebalances, ticks]);
+        whole.extend(&self.memory);
+        Fingerprint::of(whole)
     }
 
     pub(super) fn log_mut(&mut self, log: usize) -> &mut PartitionLog {
-        Arc::make_mut(&mut self.logs[log])
+        self.logs[log].change()
     }
 
     pub(super) fn member_mut(&mut self, member: usize) -> &mut Member {
-        Arc::make_mut(&mut self.members[member])
+        self.members[member].change()
     }
 
     /// Adds to what is committed.
     pub(super) fn commit(&mut self, progress: &Progress) {
-        let committed = Arc::make_mut(&mut self.committed);
+        let committed = self.committed.change();
         committed.inputs.extend(progress.inputs.iter().map(|(input, at)| (input.clone(), *at)));
         committed.notes.extend(progress.notes.iter().map(|(name, note)| (name.clone(), note.clone())));
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tidemill::plan::Planning;
 
-use super::Scene;
 use super::topologies::{ALL, Topics, topology};
+use super::{Scene, time};
 use crate::support::{brokers, committed, topic_config, topic_names, wait_until};
 
 /// Base64 without padding signs, of nine bytes: `02`, and the partition time.
@@ -52,7 +52,7 @@ fn its_places_carry_the_partition_time() {
         // Keys are spread as every Kafka producer spreads them.
         let mut times: Vec<String> = places().into_values().map(|place| place.metadata).collect();
         times.sort();
-        let of = |number: i64| metadata(1_700_000_000_000 + number * 700);
+        let of = |number: i64| metadata(time(number));
         assert!(times.contains(&of(19)), "{times:?} should hold {}", of(19));
         assert!(times.iter().all(|time| (0..20).any(|number| *time == of(number))), "{times:?}");
     }

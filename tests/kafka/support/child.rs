@@ -1,6 +1,6 @@
 //! A process of this test program, to be killed, paused and continued.
 
-use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use super::waiting::wait_for;
 
@@ -28,11 +28,6 @@ impl Child {
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-    }
-
-    /// What it prints; its command pipes it.
-    pub(crate) fn output(&mut self) -> ChildStdout {
-        self.process.stdout.take().expect("its output is piped, and taken once")
     }
 
     /// Asks it to end.

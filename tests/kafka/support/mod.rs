@@ -14,11 +14,11 @@ mod waiting;
 
 pub(crate) use broker::{OwnBroker, brokers};
 pub(crate) use child::{Child, itself};
-pub(crate) use group::committed;
-pub(crate) use java::{JavaApplication, JavaProcess};
+pub(crate) use group::{Group, committed};
+pub(crate) use java::{JavaApplication, JavaProcess, write_keys};
 pub(crate) use names::Names;
 pub(crate) use produce::{Input, Producer};
-pub(crate) use read::{Output, Reader, read_all};
+pub(crate) use read::{Output, Reader, ends, read_all};
 pub(crate) use topics::{create_topic, topic_config, topic_names};
 pub(crate) use verify::{ByKey, at_least_once, by_key, exactly_once};
-pub(crate) use waiting::{pause, wait_until};
+pub(crate) use waiting::{LIMIT, pause, wait_until};

@@ -136,3 +136,10 @@ fn consumer(brokers: &str) -> BaseConsumer {
 pub(crate) fn read_all(brokers: &str, topic: &str) -> Vec<Output> {
     Reader::new(brokers, topic).to_the_end()
 }
+
+/// The offsets after the last records of a topic's partitions.
+pub(crate) fn ends(brokers: &str, topic: &str, partitions: u32) -> Vec<i64> {
+    let client = consumer(brokers);
+    let partitions = 0..i32::try_from(partitions).unwrap();
+    partitions.map(|partition| client.fetch_watermarks(topic, partition, LIMIT).unwrap().1).collect()
+}

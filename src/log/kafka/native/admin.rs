@@ -210,6 +210,19 @@ pub(in super::super) fn group<C: ClientContext>(
     }
 }
 
+/// Whether the group of a consumer of the classic protocol has let it in.
+pub(in super::super) fn has_joined<C: ClientContext>(client: &Client<C>) -> bool {
+    // SAFETY: the client lives; the text is ours, and given back once.
+    unsafe {
+        let id = sys::rd_kafka_memberid(client.native_ptr());
+        let has_joined = !text(id).is_empty();
+        if !id.is_null() {
+            sys::rd_kafka_mem_free(client.native_ptr(), id.cast());
+        }
+        has_joined
+    }
+}
+
 /// The id of the topic that has this name now; `None` where there is none.
 pub(in super::super) fn topic_id<C: ClientContext>(
     client: &Client<C>,

@@ -2,37 +2,40 @@ package interop;
 
 import java.time.Duration;
 import java.util.Properties;
-import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 
 /**
- * Runs a topology by name: {@code --topology T --application ID --bootstrap HOST:PORT --state FOLDER --in TOPIC [--in2 TOPIC]
- * --out TOPIC [--set key=value]..}. Prints its description, `RUNNING` whenever it is, and ends on SIGTERM with everything committed.
+ * One application: {@code --topology T --application ID --bootstrap HOST:PORT --state FOLDER --in TOPIC [--in2 TOPIC] --out TOPIC
+ * [--set key=value]..}. What it prints begins with its id: its description, `RUNNING` whenever it is, and `CLOSED` when it has ended
+ * with everything committed.
  */
-public final class Application {
-    private Application() { }
+final class Application {
+    private final String id;
+    private final KafkaStreams streams;
 
-    public static void main(String[] words) throws InterruptedException {
-        Arguments arguments = new Arguments(words);
+    Application(Arguments arguments) {
+        id = arguments.get("application");
         Topology topology = Topologies.build(arguments).build();
-        System.out.println(topology.describe());
-        KafkaStreams streams = new KafkaStreams(topology, settings(arguments));
-        streams.setStateListener((now, before) -> System.out.println(now));
+        topology.describe().toString().lines().forEach(this::say);
+        streams = new KafkaStreams(topology, settings(arguments));
+        streams.setStateListener((now, before) -> say(now.toString()));
         streams.setUncaughtExceptionHandler(cause -> {
             cause.printStackTrace();
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
-        CountDownLatch ended = new CountDownLatch(1);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            streams.close(Duration.ofSeconds(30));
-            System.out.println("CLOSED");
-            ended.countDown();
-        }));
         streams.start();
-        ended.await();
+    }
+
+    void stop() {
+        streams.close(Duration.ofSeconds(30));
+        say("CLOSED");
+    }
+
+    private void say(String line) {
+        System.out.println(id + " " + line);
     }
 
     private static Properties settings(Arguments arguments) {

@@ -4,13 +4,13 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
 
-/** The command line: {@code --name value} and any number of {@code --set key=value}, which go to Kafka Streams as they are. */
+/** What follows the first word of a line: {@code --name value} and any number of {@code --set key=value}, which go to Kafka Streams as they are. */
 final class Arguments {
     private final Map<String, String> given = new HashMap<>();
     final Properties set = new Properties();
 
     Arguments(String[] words) {
-        for (int at = 0; at + 1 < words.length; at += 2) {
+        for (int at = 1; at + 1 < words.length; at += 2) {
             if (words[at].equals("--set")) {
                 String[] pair = words[at + 1].split("=", 2);
                 set.put(pair[0], pair[1]);

@@ -1,5 +1,7 @@
 //! One membership, from joining to leaving or losing it.
 
+mod staff;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,25 +12,40 @@ use tidemill_dsl::record::{TopicName, TopicPartition};
 
 use super::AppState;
 use super::crew::Crew;
+use super::instances::standbys_of;
 use super::keeper::{Event, Keeper};
 use super::restorers::{Done, Job, Restorers};
+use super::standbys::{StandbyThread, Standbys};
 use super::worker;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Executor, ReadyTask, Restoring};
 use crate::log::{Change, Membership, Progress};
 use crate::task::TaskId;
+use staff::Staff;
+
+pub(super) use staff::{Staffed, Staffing, workers};
+
+/// How soon what is under way between workers is looked at again.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 pub(super) struct Term<'a> {
     keeper: &'a mut Keeper,
     crew: Arc<Crew>,
     membership: Box<dyn Membership>,
     restorers: Option<Restorers>,
+    standbys: Arc<Standbys>,
+    /// Keeps the standbys.
+    following: Option<StandbyThread>,
+    /// What was known of the others when it was last said which standbys are to be kept.
+    placed: Option<(u64, BTreeSet<TaskId>)>,
     workers: Vec<JoinHandle<()>>,
     /// How many workers have not ended.
     running: usize,
     owned: BTreeSet<TopicPartition>,
     /// The tasks that are not with a worker yet.
     coming: BTreeMap<TaskId, Arc<Restoring>>,
+    /// What is under way between workers.
+    staff: Staff,
     /// What is still to be given up before a revocation can be answered.
     leaving: Option<Leaving>,
     /// Whether a share was assigned: it may be empty.
@@ -43,10 +60,21 @@ pub(super) struct Term<'a> {
 /// A revocation that is not answered yet.
 #[derive(Default)]
 struct Leaving {
-    /// Workers that have not given up their tasks yet.
-    workers: BTreeSet<usize>,
+    /// Workers that have not given up their tasks yet, and how often each was told to.
+    workers: BTreeMap<usize, usize>,
     /// Tasks whose restore has not ended yet.
     tasks: BTreeSet<TaskId>,
+}
+
+impl Leaving {
+    fn has_released(&mut self, worker: usize) {
+        if let Some(left) = self.workers.get_mut(&worker) {
+            *left -= 1;
+            if *left == 0 {
+                self.workers.remove(&worker);
+            }
+        }
+    }
 }
 
 impl<'a> Term<'a> {
@@ -80,16 +108,22 @@ impl<'a> Term<'a> {
 
     fn of(keeper: &'a mut Keeper, membership: Box<dyn Membership>) -> Self {
         let crew = Arc::new(Crew::of(&*membership, keeper.member.workers, keeper.shared.clock.now()));
+        let standbys: Arc<Standbys> = Arc::default();
         keeper.shared.set_crew(Some(crew.clone()));
+        keeper.shared.set_standbys(Some(standbys.clone()));
         Term {
             keeper,
             crew,
             membership,
             restorers: None,
+            standbys,
+            following: None,
+            placed: None,
             workers: Vec::new(),
             running: 0,
             owned: BTreeSet::new(),
             coming: BTreeMap::new(),
+            staff: Staff::default(),
             leaving: None,
             has_share: false,
             restored: 0,
@@ -104,7 +138,13 @@ impl<'a> Term<'a> {
         // The keeper ends after its threads.
         let done: Done = Arc::new(move |task, made| drop(tell.send(Event::Made(task, made))));
         let workers = self.keeper.member.workers;
-        self.restorers = Some(Restorers::start(workers, &self.keeper.maker, globals, &self.keeper.restorer(), &done)?);
+        let (maker, restorer) = (&self.keeper.maker, self.keeper.restorer());
+        self.restorers = Some(Restorers::start(workers, maker, (globals, &self.standbys), &restorer, &done)?);
+        if self.keeper.shared.standbys_wanted > 0 && self.keeper.shared.registry.is_some() {
+            let (standbys, shared, maker) = (self.standbys.clone(), self.keeper.shared.clone(), maker.clone());
+            let settings = self.keeper.settings;
+            self.following = Some(StandbyThread::start(standbys, shared, maker, globals.clone(), settings)?);
+        }
         (0..workers).try_for_each(|number| self.start_worker(number))?;
         if let Some(global) = global {
             self.restored += global.restored();
@@ -121,7 +161,7 @@ impl<'a> Term<'a> {
             let ended = worker::run(&shared, &crew, number, settings);
             // What the worker had is gone before the keeper learns that it has ended.
             drop((shared, crew));
-            let _ = tell.send(Event::Ended(ended));
+            let _ = tell.send(Event::Ended(number, ended));
         };
         let thread = std::thread::Builder::new().name(format!("tidemill-{number}")).spawn(body);
         let thread =
@@ -138,13 +178,23 @@ impl<'a> Term<'a> {
             while let Some(change) = self.membership.next()? {
                 self.change(change)?;
             }
-            if let Some(event) = self.keeper.event(every) {
+            if let Some(event) = self.keeper.event(self.listen_for(every)) {
                 self.event(event)?;
             }
             self.look_whether_ready();
+            self.place_standbys();
+            self.look_after_staff();
+            self.look_for_topics();
             self.look_for_stuck(every)?;
         }
         Ok(())
+    }
+
+    /// How long it may be listened for events before something else is due.
+    fn listen_for(&self, every: Option<Duration>) -> Option<Duration> {
+        let moving = self.staff.is_busy().then_some(A_MOMENT);
+        let topics = self.keeper.topics_due().filter(|_| self.leaving.is_none());
+        [every, moving, topics].into_iter().flatten().min()
     }
 
     /// A worker that is too long at one record would keep its partitions from everybody: the process leaves, and others go on.
@@ -185,7 +235,8 @@ impl<'a> Term<'a> {
             Change::Assigned(partitions) => {
                 self.has_share = true;
                 self.owned.extend(partitions.iter().cloned());
-                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks(&partitions) }
+                let is_ending = self.keeper.is_closing() || self.keeper.next_shape.is_some();
+                if is_ending { Ok(()) } else { self.take_tasks(&partitions) }
             }
             Change::Revoked(partitions) => {
                 self.keeper.rebalancing();
@@ -200,21 +251,82 @@ impl<'a> Term<'a> {
     fn event(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Made(task, made) => return self.made(task, made),
-            Event::Adopted(task) => drop(self.coming.remove(&task)),
+            Event::Adopted(task) => {
+                self.coming.remove(&task);
+                self.keeper.shared.has_moved();
+                if self.staff.has_moved(&task) {
+                    return self.release_after_move(&task);
+                }
+            }
+            Event::NotYet(task) => {
+                if self.is_wanted_back(&task) {
+                    self.staff.has_moved(&task);
+                    return self.release_after_move(&task);
+                }
+                self.staff.ask_again(&task);
+            }
+            Event::Staff(staffing, staffed) => return self.staff(staffing, staffed),
             Event::Released(worker) => {
-                self.leaving.as_mut().map(|leaving| leaving.workers.remove(&worker));
+                self.leaving.as_mut().into_iter().for_each(|leaving| leaving.has_released(worker));
+                self.keeper.shared.has_moved();
                 return self.answer_revocation();
             }
-            Event::Ended(ended) => {
+            Event::Ended(worker, ended) => {
                 self.running -= 1;
+                self.worker_ended(worker);
                 return ended;
             }
-            Event::Close => {
-                self.coming.values().for_each(|restoring| restoring.cancel());
-                self.crew.close();
-            }
+            Event::Close => self.close(),
         }
         Ok(())
+    }
+
+    /// Has the workers make their last commit and end.
+    fn close(&mut self) {
+        self.coming.values().for_each(|restoring| restoring.cancel());
+        self.crew.close();
+    }
+
+    /// Ends the term, in peace, when sources by pattern read other topics than before.
+    fn look_for_topics(&mut self) {
+        if self.leaving.is_none() && self.keeper.finds_topics() {
+            self.keeper.rebalancing();
+            self.close();
+        }
+    }
+
+    /// Says which tasks of others are to be kept here, when something has changed.
+    fn place_standbys(&mut self) {
+        // What is given up just now is still open.
+        if self.following.is_none() || self.leaving.is_some() || self.keeper.is_closing() {
+            return;
+        }
+        let shared = &self.keeper.shared;
+        let Some(version) = shared.registry.as_ref().map(|registry| registry.version()) else { return };
+        let mut own = self.crew.tasks();
+        own.extend(self.coming.keys().cloned());
+        let known = (version, own);
+        let is_settled = self.placed.as_ref() == Some(&known);
+        if is_settled {
+            return;
+        }
+        let counts = &self.keeper.maker.topics;
+        let shape = shared.shape();
+        let all = shape.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
+        let all: Vec<(TaskId, u32)> = all
+            .into_iter()
+            .map(|task| {
+                let partitions = task.subtopologies.first().map_or(0, |sub| shape.tasks[*sub]);
+                (task, partitions)
+            })
+            .collect();
+        let mut wanted = standbys_of(&shared.instance, &shared.instances(), &all, shared.standbys_wanted);
+        let with_state = |task: &TaskId| !shared.stores_of(task).is_empty();
+        wanted.retain(|task| !known.1.contains(task) && with_state(task));
+        self.standbys.want(&wanted, |task| self.coming.contains_key(task));
+        // One that is being closed can only be opened again afterwards.
+        self.placed = (self.standbys.tasks().is_superset(&wanted)).then_some(known);
+        shared.has_moved();
     }
 
     /// The tasks whose inputs are all here.
@@ -222,7 +334,7 @@ impl<'a> Term<'a> {
         let shared = &self.keeper.shared;
         let counts = &self.keeper.maker.topics;
         let count = |topic: &TopicName| counts.partitions(topic).unwrap_or(0);
-        shared.reads.tasks(&self.owned, count)
+        shared.shape().reads.tasks(&self.owned, count)
     }
 
     /// Has tasks made ready that are new here.
@@ -266,6 +378,7 @@ impl<'a> Term<'a> {
         }
         let ready = made?;
         self.restored += ready.restored();
+        self.keeper.shared.restores.add(ready.restored());
         let worker = self.crew.least_busy();
         self.adopt(*ready, worker);
         Ok(())
@@ -298,15 +411,24 @@ impl<'a> Term<'a> {
                 leaving.tasks.insert(task.clone());
             }
         }
+        self.leaving = Some(leaving);
+        self.release_from_workers(gone);
+    }
+
+    /// Lets workers commit and give up tasks; those that are on their way between two do it when they have arrived.
+    fn release_from_workers(&mut self, tasks: BTreeSet<TaskId>) {
         let mut by_worker: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
-        for task in gone {
+        let leaving = self.leaving.get_or_insert_default();
+        for task in tasks {
             self.coming.remove(&task);
-            if let Some(worker) = self.crew.displace(&task) {
+            if self.staff.is_under_way(&task) {
+                leaving.tasks.insert(task);
+            } else if let Some(worker) = self.crew.displace(&task) {
                 by_worker.entry(worker).or_default().insert(task);
             }
         }
         for (worker, tasks) in by_worker {
-            leaving.workers.insert(worker);
+            *leaving.workers.entry(worker).or_default() += 1;
             let (tell, shared) = (self.keeper.tell.clone(), self.keeper.shared.clone());
             let release = move |executor: &mut Executor| {
                 executor.commit()?;
@@ -317,7 +439,20 @@ impl<'a> Term<'a> {
             };
             self.crew.tell(worker, Box::new(release));
         }
-        self.leaving = Some(leaving);
+    }
+
+    /// Whether a task on its way between workers was revoked meanwhile.
+    fn is_wanted_back(&self, task: &TaskId) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.tasks.contains(task))
+    }
+
+    /// Gives up a task that was revoked while it was on its way between workers.
+    fn release_after_move(&mut self, task: &TaskId) -> Result<(), Error> {
+        if self.is_wanted_back(task) {
+            self.leaving.as_mut().map(|leaving| leaving.tasks.remove(task));
+            self.release_from_workers(BTreeSet::from([task.clone()]));
+        }
+        self.answer_revocation()
     }
 
     fn answer_revocation(&mut self) -> Result<(), Error> {
@@ -329,7 +464,8 @@ impl<'a> Term<'a> {
     }
 
     fn look_whether_ready(&mut self) {
-        if self.has_share && self.coming.is_empty() && self.leaving.is_none() {
+        let is_settled = self.coming.is_empty() && self.leaving.is_none() && self.keeper.next_shape.is_none();
+        if self.has_share && is_settled {
             self.keeper.shared.enter(AppState::Running);
             let restored = self.restored;
             self.keeper.tell_first(Ok(restored));
@@ -348,12 +484,14 @@ impl<'a> Term<'a> {
             return outcome;
         }
         self.restorers.take();
+        self.following.take();
         for thread in self.workers.drain(..) {
             // It catches its panics.
             let _ = thread.join();
         }
         let shared = &self.keeper.shared;
         shared.set_crew(None);
+        shared.set_standbys(None);
         shared.committed.clear();
         shared.restores.clear();
         // Tasks that were made ready and not adopted hold their stores.

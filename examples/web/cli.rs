@@ -1,0 +1,56 @@
+//! The options that services have in common.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tidemill::topology::Topology;
+use tidemill::{App, AppBuilder, Settings};
+
+use super::failing::Failure;
+
+/// Where a service keeps its state.
+#[derive(Debug, Args)]
+pub(crate) struct Backing {
+    /// The folder that keeps everything, unless `--kafka` is given
+    ///
+    /// Created if it is missing; one process at a time can have it open.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Brokers of Apache Kafka, such as localhost:9092: topics live there, and several processes share the work
+    ///
+    /// Stores on disk are then in the folder of `--data`, or in one beside the process that is restored from the topics.
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+}
+
+impl Backing {
+    /// The application on the log that was chosen; `folder` where no other was named.
+    pub(crate) fn app(
+        self,
+        application: &str,
+        topology: Topology,
+        folder: &str,
+        settings: Settings,
+    ) -> Result<AppBuilder, Failure> {
+        let builder = App::builder(application, topology).settings(settings);
+        let folder = self.data.unwrap_or_else(|| folder.into());
+        match self.kafka {
+            None => Ok(builder.embedded(folder)),
+            Some(brokers) => on_kafka(builder, &brokers, folder),
+        }
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn on_kafka(builder: AppBuilder, brokers: &str, folder: PathBuf) -> Result<AppBuilder, Failure> {
+    Ok(builder.kafka(brokers).state_folder(folder))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn on_kafka(_: AppBuilder, brokers: &str, _: PathBuf) -> Result<AppBuilder, Failure> {
+    Err(format!(
+        "this program was built without Kafka, so `{brokers}` cannot be reached: run it with `--features kafka`"
+    )
+    .into())
+}

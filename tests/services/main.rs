@@ -1,0 +1,8 @@
+//! The services among the examples, as processes: asked over HTTP, killed, asked again.
+
+mod calculator;
+#[path = "../common/examples.rs"]
+mod examples;
+mod service;
+mod users;
+mod walk;

@@ -1,0 +1,147 @@
+//! A service as a process on a port of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::examples::example;
+
+/// Longer than any answer takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service that runs; it ends with this, and its folder.
+pub(crate) struct Service {
+    name: &'static str,
+    process: Child,
+    /// Where it listens, such as `http://127.0.0.1:4711`.
+    pub(crate) address: String,
+    folder: TempDir,
+    http: Agent,
+    /// Held open, because whoever cannot say anything any more fails.
+    _said: BufReader<ChildStdout>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
+}
+
+impl Service {
+    /// Starts an example on a new folder.
+    pub(crate) fn start(name: &'static str) -> Service {
+        Service::on(name, tempfile::tempdir().unwrap())
+    }
+
+    fn on(name: &'static str, folder: TempDir) -> Service {
+        let (process, said, address) = spawn(name, &folder.path().join("data"));
+        let settings = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        Service { name, process, address, folder, http: settings.into(), _said: said }
+    }
+
+    /// Kills it, without a warning, and starts it again.
+    pub(crate) fn kill_and_start_again(mut self) -> Service {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Service::on(self.name, folder)
+    }
+
+    /// Asks it to end, and gives its exit code.
+    #[cfg(unix)]
+    pub(crate) fn end(mut self) -> Option<i32> {
+        let kill = Command::new("sh").args(["-c", "kill -TERM $0"]).arg(self.process.id().to_string()).status();
+        assert!(kill.unwrap().success());
+        self.process.wait().unwrap().code()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.http.get(self.at(path)).call().unwrap().into()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.http.post(self.at(path)).send_json(body).unwrap().into()
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        self.http.put(self.at(path)).send_json(body).unwrap().into()
+    }
+
+    /// As [`post`](Self::post) or [`put`](Self::put), with a key that makes it safe to repeat.
+    pub(crate) fn once(&self, method: &str, path: &str, key: &str, body: &Value) -> Answer {
+        let request = match method {
+            "POST" => self.http.post(self.at(path)),
+            _ => self.http.put(self.at(path)),
+        };
+        request.header("idempotency-key", key).send_json(body).unwrap().into()
+    }
+
+    /// A body of text, whatever it is.
+    pub(crate) fn post_text(&self, path: &str, body: &str) -> Answer {
+        self.http.post(self.at(path)).header("content-type", "application/json").send(body).unwrap().into()
+    }
+
+    /// Lines as they come, until there have been enough.
+    pub(crate) fn follow(&self, path: &str) -> impl Iterator<Item = String> + use<> {
+        let body = self.http.get(self.at(path)).call().unwrap().into_body();
+        BufReader::new(body.into_reader()).lines().map(Result::unwrap)
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Checks that it is a refusal with this status, whose words have this in them.
+    #[track_caller]
+    pub(crate) fn refuses(&self, status: u16, words: &str) {
+        assert_eq!((self.status, &*self.content_type), (status, "application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{self:?}");
+    }
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(mut response: Response<Body>) -> Self {
+        let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+        Answer {
+            status: response.status().as_u16(),
+            content_type: content_type.unwrap_or_default(),
+            body: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+}
+
+fn spawn(name: &'static str, data: &Path) -> (Child, BufReader<ChildStdout>, String) {
+    let program: PathBuf = example(name);
+    let mut command = Command::new(program);
+    command.args(["--listen", "127.0.0.1:0", "--commit-every", "20", "--data"]).arg(data);
+    let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("`{name}` said `{line}`"));
+    (process, said, address.to_owned())
+}
