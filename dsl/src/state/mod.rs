@@ -11,6 +11,8 @@ mod cache;
 mod cached_rows;
 mod cell;
 mod cells;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod key_value;
 mod keyed_rows;
