@@ -9,6 +9,7 @@ mod buffered;
 mod byte_store;
 mod cache;
 mod cached_rows;
+mod cell;
 mod cells;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -16,6 +17,7 @@ mod history;
 mod key_value;
 mod keyed_rows;
 mod leaving;
+mod ordered_key;
 mod positions;
 mod published;
 mod publishing;
