@@ -29,6 +29,8 @@
 #![forbid(unsafe_code)]
 
 pub mod event_sourcing;
+#[doc(hidden)]
+pub mod mutants;
 mod operator;
 pub mod processor;
 pub mod record;
