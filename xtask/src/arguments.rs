@@ -22,9 +22,10 @@ The tasks of this repository. lint and test print a table of their steps and end
                       60 kills for each program that is killed, where it takes 12; ten million
                       records through a compacted topic, where it takes one
 
-Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, docs, deny.
-Steps of test: examples, tests, cli, examples-release, release, rocksdb, rocksdb-docs,
-kafka-lib, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
+Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
+clippy-avro-client, docs, deny.
+Steps of test: examples, tests, cli, avro, http, avro-docs, avro-client, examples-release,
+release, rocksdb, rocksdb-docs, kafka-lib, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
 Java 17 and Maven.
 
 While working on one thing, cargo itself is quicker:
