@@ -24,9 +24,9 @@ The tasks of this repository. lint and test print a table of their steps and end
 
 Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
 clippy-avro-client, docs, deny.
-Steps of test: examples, tests, cli, avro, http, avro-docs, avro-client, examples-release,
-release, rocksdb, rocksdb-docs, kafka-lib, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
-Java 17 and Maven.
+Steps of test: examples, tests, cli, avro, http, avro-docs, fuzz, avro-client, examples-release,
+release, rocksdb, rocksdb-docs, kafka-lib, fuzz-kafka, kafka, doctests. What RocksDB and Kafka
+need: libclang; a C++ compiler and make, Java 17 and Maven.
 
 While working on one thing, cargo itself is quicker:
 
