@@ -124,6 +124,9 @@ mod clock;
 mod error;
 pub mod event_sourcing;
 pub mod exec;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;

@@ -135,7 +135,7 @@ impl<'s, 'm> Search<'s, 'm> {
     }
 
     /// Goes on until there can be no less surprising way on which the first property fails.
-    pub(super) fn to_first_failure(mut self) -> Found {
+    pub(super) fn until_first_failure(mut self) -> Found {
         self.look_around(|found, cost| found.answers[0].way.as_ref().is_some_and(|(known, _)| *known <= cost));
         self.found
     }

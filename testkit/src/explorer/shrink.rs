@@ -72,7 +72,7 @@ impl Explorer {
         let properties = std::slice::from_ref(property);
         let mut watch = self.watch();
         watch.states_max = watch.states_max.min(STATES);
-        let mut found = Search::new(Machine::new(&model), properties, watch).to_first_failure();
+        let mut found = Search::new(Machine::new(&model), properties, watch).until_first_failure();
         found.answers.swap_remove(0).way.map(|(_, way)| way)
     }
 }
