@@ -44,7 +44,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     create_topics(&builder, &*log)?;
     let names = log.topics()?.into_iter().map(|spec| spec.name);
     let names: Vec<TopicName> = names.filter(|name| !instances::is_topic(name)).collect();
-    let topics = Arc::new(LogTopics(log.clone()));
+    let topics = Arc::new(LogTopics::new(log.clone()));
     let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
     create_internal(&plan, &*log)?;
     let home = builder.state_folder.as_deref().map(Home::open).transpose()?;
