@@ -1,6 +1,7 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod conformance;
+mod faults;
 mod instances;
 mod interop;
 mod ledger;
@@ -13,6 +14,7 @@ mod resets;
 #[cfg(feature = "avro")]
 mod schemas;
 mod settings;
+mod soaks;
 mod standbys;
 mod support;
 mod support_tests;
