@@ -124,6 +124,9 @@ mod clock;
 mod error;
 pub mod event_sourcing;
 pub mod exec;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;
@@ -178,6 +181,7 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    #[cfg(feature = "http")]
     page!(instances, "docs/guide/instances.md");
     #[cfg(feature = "avro")]
     page!(avro, "docs/guide/avro.md");

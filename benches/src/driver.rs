@@ -21,13 +21,13 @@ const CHUNK: u64 = 5_000;
 pub(crate) fn run(options: &Options) -> Result<Line> {
     let load = machine::load();
     // Stores lie in memory here, whatever was asked for.
-    let topology = topologies::build(options.topology(), StoreKind::Memory, &Names::default())?;
+    let sets = options.sets();
+    let topology = topologies::build(options.topology(), StoreKind::Memory, &Names::of(&sets))?;
     let settings =
         TaskSettings { changelog: Changelog::EveryUpdate, cache_bytes: options.cache, ..TaskSettings::default() };
     let capture = Capture::Topics(vec![OUT.to_owned()]);
     let driver = TestDriver::new(&topology).settings(settings).capture(capture);
     let mut run = Run { driver, check: Check::new(options), wall: 0.0, cpu: 0.0 };
-    let sets = options.sets();
     let (first, main): (Vec<&Set>, Vec<&Set>) = sets.iter().partition(|set| set.comes_first());
     for set in first {
         run.send(&[set], 0, set.size)?;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use crate::data::{Kind, Set, below, random, word};
 use crate::options::{Options, Workload};
+use crate::topologies::JOIN_NEAR;
 
 /// What the output must come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ impl Goal {
             Workload::Reduce => Goal::Count(records),
             Workload::Stateless => Goal::Count(2 * (0..records).filter(|i| random(1, *i) & 3 != 0).count() as u64),
             Workload::Wordcount | Workload::HoppingWindowCount => Goal::Last(10 * records),
+            Workload::StreamStreamJoin => Goal::Count(pairs(&sets[0], &sets[1], records / 2)),
             Workload::AggregateJson => Goal::Last((0..records).map(|i| sets[0].amount(i)).sum()),
             _ => Goal::Last(records),
         }
@@ -45,6 +47,18 @@ impl Goal {
             Goal::Last(target) => format!("last:{target}"),
         }
     }
+}
+
+/// How many records of two sides, the first so many of each, have one key and are near enough.
+fn pairs(left: &Set, right: &Set, of_each: u64) -> u64 {
+    let near = i64::try_from(JOIN_NEAR.as_millis()).expect("a second has few milliseconds");
+    let mut times: HashMap<u64, Vec<i64>> = HashMap::new();
+    (0..of_each).for_each(|i| times.entry(left.key_number(i)).or_default().push(left.time(i)));
+    let meets = |i: u64| {
+        let (time, times) = (right.time(i), times.get(&right.key_number(i)).map_or(&[][..], Vec::as_slice));
+        times.partition_point(|left| *left <= time + near) - times.partition_point(|left| *left < time - near)
+    };
+    (0..of_each).map(|i| meets(i) as u64).sum()
 }
 
 /// The sum of the last record numbers of all keys.
@@ -152,6 +166,18 @@ mod tests {
     fn one_output_too_many_is_wrong() {
         let outputs = [("a", Some(1)); 4];
         assert_eq!([2, 3, 4].map(|count| check("passthrough", &outputs[..count]).1), [true, false, true]);
+    }
+
+    #[test]
+    fn pairs_are_those_of_one_key_that_are_near_enough() {
+        let set =
+            |seed, rate| Set { topic: "in", kind: Kind::KeyValue { seed }, size: 40, keys: 3, value_bytes: 16, rate };
+        let (left, right) = (set(1, 10), set(6, 10));
+        let near =
+            |l: u64, r: u64| left.key_number(l) == right.key_number(r) && left.time(l).abs_diff(right.time(r)) <= 1_000;
+        let all = (0..40).flat_map(|l| (0..40).map(move |r| (l, r))).filter(|(l, r)| near(*l, *r)).count();
+        assert!(all > 100);
+        assert_eq!(pairs(&left, &right, 40), all as u64);
     }
 
     #[test]

@@ -125,6 +125,7 @@ Workloads (all keys and values are 8-byte numbers and byte strings unless said o
   hopping_window_count  windows of 10 s every second
   session_count         sessions with a gap of 2 s
   stream_table_join, fk_join
+  stream_stream_join    records of two streams that are at most a second apart
   bank_account          operations joined with the balances that their own movements make, through a topic
   bank_step             the same decided in one stateful step
   restore               first a run of `reduce`; timed is a start without the state folder
@@ -165,6 +166,7 @@ pub(crate) enum Workload {
     HoppingWindowCount,
     SessionCount,
     StreamTableJoin,
+    StreamStreamJoin,
     FkJoin,
     BankAccount,
     BankStep,
@@ -223,7 +225,7 @@ impl Options {
 
     pub(crate) fn keys(&self) -> u64 {
         self.keys.unwrap_or(match self.workload {
-            Workload::SessionCount => 20_000,
+            Workload::SessionCount | Workload::StreamStreamJoin => 20_000,
             Workload::HoppingWindowCount => 1_000,
             Workload::Wordcount => 50_000,
             Workload::Restore | Workload::Reopen => 1_000_000,
@@ -345,6 +347,9 @@ mod tests {
     #[test]
     fn the_number_of_keys_follows_the_workload() {
         let keys = |workload: &str| Options::try_parse_from(["tidemill-bench", "--workload", workload]).unwrap().keys();
-        assert_eq!(["count", "wordcount", "restore", "session_count"].map(keys), [100_000, 50_000, 1_000_000, 20_000]);
+        assert_eq!(
+            ["count", "wordcount", "restore", "stream_stream_join"].map(keys),
+            [100_000, 50_000, 1_000_000, 20_000]
+        );
     }
 }

@@ -7,10 +7,10 @@ use tidemill::Topic;
 use tidemill::prelude::*;
 use tidemill::serde::DefaultSerde;
 use tidemill::state::StoreSpec;
-use tidemill::stream::Materialized;
-use tidemill::window::{Hopping, Session, SessionWindowed, TimeWindowed, Windowed};
+use tidemill::stream::{Materialized, StreamJoined};
+use tidemill::window::{Hopping, JoinWindows, Session, SessionWindowed, TimeWindowed, Windowed};
 
-use crate::data::{word, words};
+use crate::data::{Set, word, words};
 use crate::options::{StoreKind, Workload};
 
 /// The topic that everything ends in.
@@ -20,6 +20,8 @@ const ACCOUNTS: Store<i64, Vec<u8>> = Store::of("accounts");
 
 const WINDOW: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(10);
+/// How far apart records of two joined streams may be.
+pub(crate) const JOIN_NEAR: Duration = Duration::from_secs(1);
 
 /// An amount for an account.
 #[derive(Clone, Debug, Serialize, Deserialize, Data)]
@@ -47,19 +49,19 @@ pub(crate) struct Names {
     pub(crate) around: String,
 }
 
-impl Default for Names {
-    fn default() -> Self {
-        let [input, second_input, output, around] = ["in", "in-table", OUT, "loop"].map(str::to_owned);
-        Names { input, second_input, output, around }
-    }
-}
-
 impl Names {
+    /// Those of input sets that a run made itself.
+    pub(crate) fn of(sets: &[Set]) -> Self {
+        let topic = |number: usize| sets.get(number).map_or("", |set| set.topic).to_owned();
+        Names { input: topic(0), second_input: topic(1), output: OUT.to_owned(), around: "loop".to_owned() }
+    }
+
     fn input<K: DefaultSerde, V: DefaultSerde>(&self) -> Topic<K, V> {
         Topic::new(&self.input, SerdeRef::of(), SerdeRef::of())
     }
 
-    fn table(&self) -> Topic<i64, Vec<u8>> {
+    /// A table's rows, or the right side of a join of streams.
+    fn second_input(&self) -> Topic<i64, Vec<u8>> {
         Topic::new(&self.second_input, SerdeRef::of(), SerdeRef::of())
     }
 
@@ -129,14 +131,25 @@ pub(crate) fn build(workload: Workload, store: StoreKind, names: &Names) -> Resu
             counts.to_stream().to(&Topic::<Windowed<i64>, i64>::new(&names.output, key, SerdeRef::of()));
         }
         Workload::StreamTableJoin => {
-            let table = builder.table_with(&names.table(), kept(store));
+            let table = builder.table_with(&names.second_input(), kept(store));
             let join =
                 |value: &Vec<u8>, row: Option<&Vec<u8>>| words(word(value, 0), row.map_or(-1, |row| word(row, 0)));
             builder.stream(&names.input::<i64, Vec<u8>>()).left_join(&table, join).to(&names.output::<i64, Vec<u8>>());
         }
+        Workload::StreamStreamJoin => {
+            let windows = JoinWindows::of(JOIN_NEAR).with_grace(GRACE);
+            let kept = StreamJoined::store("joined");
+            let kept = if store == StoreKind::Memory { kept.in_memory() } else { kept };
+            let join = |left: &Vec<u8>, right: &Vec<u8>| words(word(left, 0), word(right, 0));
+            let (left, right) = (names.input::<i64, Vec<u8>>(), names.second_input());
+            builder
+                .stream(&left)
+                .join_stream_with(&builder.stream(&right), windows, kept, join)
+                .to(&names.output::<i64, Vec<u8>>());
+        }
         Workload::FkJoin => {
             let left = builder.table_with(&names.input::<i64, Vec<u8>>(), kept(store));
-            let right = builder.table_with(&names.table(), kept(store));
+            let right = builder.table_with(&names.second_input(), kept(store));
             let joined = left.join_on_with(
                 &right,
                 kept(store),

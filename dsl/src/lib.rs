@@ -29,6 +29,9 @@
 #![forbid(unsafe_code)]
 
 pub mod event_sourcing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod operator;
 pub mod processor;
 pub mod record;

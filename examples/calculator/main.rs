@@ -4,6 +4,8 @@
 //! cargo run --release --example calculator -- --help
 //! ```
 
+#[path = "../web/everywhere.rs"]
+mod everywhere;
 mod model;
 mod routes;
 mod topology;
@@ -42,7 +44,7 @@ struct Cli {
 const AFTER: &str = "\
 Examples:
   calculator                                   on a log in ./calculator-data
-  calculator --kafka localhost:9092            on Apache Kafka; needs `--features kafka`
+  calculator --kafka localhost:9092            on Apache Kafka; needs `--features kafka,http`
   curl -X POST localhost:3030/values --json '{\"value\":2}'
 
 Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what to do next.";
@@ -51,7 +53,7 @@ Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what 
 async fn main() -> ExitCode {
     let Cli { listen, backing, commit_every } = Cli::parse();
     match app(backing, Duration::from_millis(commit_every)) {
-        Ok(app) => serve(app, listen, |app, stop| Ok(routes::routes(app, stop))).await,
+        Ok(app) => serve(app, listen, |running| Ok(routes::routes(running))).await,
         Err(error) => failed(&error),
     }
 }

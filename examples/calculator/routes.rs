@@ -19,11 +19,12 @@ use tidemill::{App, TableChange, TableChanges};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
+use crate::everywhere::everywhere;
 use crate::model::{Calculation, Command, Operation, Reason};
 use crate::topology::{COMMANDS, VALUES};
 use crate::web::api;
 use crate::web::problem::Problem;
-use crate::web::serving::Stop;
+use crate::web::serving::{Running, Stop};
 
 /// How long an operation may take until its client is told to ask again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -63,7 +64,7 @@ struct Service {
 )]
 struct Description;
 
-pub(crate) fn routes(app: Arc<App>, stop: Stop) -> Router {
+pub(crate) fn routes(Running { app, stop, .. }: Running) -> Router {
     let values = Router::new()
         .route("/", get(Html(include_str!("page.html"))))
         .route("/values", get(all).post(create))
@@ -114,7 +115,7 @@ async fn update(
     responses((status = 200, body = Value), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn one(State(service): State<Service>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id = value_id(&id)?;
-    let found = service.app.table(&VALUES).get(id.to_string()).await?;
+    let found = everywhere(service.app.table(&VALUES), ANSWER_LIMIT).get(id.to_string()).await?;
     let value = found.and_then(|calculation| Value::of(id.to_string(), &calculation));
     value.map(Json).ok_or_else(|| Problem::not_found(Reason::Unknown.to_string()))
 }
@@ -122,7 +123,7 @@ async fn one(State(service): State<Service>, Path(id): Path<String>) -> Result<J
 /// Get all values, in the order of their ids
 #[utoipa::path(get, path = "/values", responses((status = 200, body = [Value]), (status = 503, body = Problem)))]
 async fn all(State(service): State<Service>) -> Result<Json<Vec<Value>>, Problem> {
-    let rows = service.app.table(&VALUES).all().await?;
+    let rows = everywhere(service.app.table(&VALUES), ANSWER_LIMIT).all().await?;
     Ok(Json(rows.into_iter().filter_map(|(id, calculation)| Value::of(id, &calculation)).collect()))
 }
 

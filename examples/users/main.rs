@@ -42,7 +42,7 @@ struct Cli {
 const AFTER: &str = "\
 Examples:
   users                                        on a log in ./users-data
-  users --kafka localhost:9092                 on Apache Kafka; needs `--features kafka`
+  users --kafka localhost:9092                 on Apache Kafka; needs `--features kafka,http`
   curl localhost:4000 --json '{\"type\":\"CreateUserCommand\",\"first_name\":\"Ada\",\"last_name\":\"Byron\"}'
 
 Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what to do next.";
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
         Err(error) => return failed(&error.into()),
     };
     match backing.app("users", topology, "./users-data", settings) {
-        Ok(app) => serve(app, listen, |app, _| Ok(routes::routes(writer::Writer::load(app, &topics)?))).await,
+        Ok(app) => serve(app, listen, |running| Ok(routes::routes(writer::Writer::load(running.app, &topics)?))).await,
         Err(error) => failed(&error),
     }
 }

@@ -42,12 +42,13 @@ impl Backing {
     }
 }
 
-#[cfg(feature = "kafka")]
+/// Processes ask one another for the rows that they do not have.
+#[cfg(all(feature = "kafka", feature = "http"))]
 fn on_kafka(builder: AppBuilder, brokers: &str, folder: PathBuf) -> Result<AppBuilder, Failure> {
-    Ok(builder.kafka(brokers).state_folder(folder))
+    Ok(builder.kafka(brokers).state_folder(folder).query_server(tidemill::QueryServer::default()))
 }
 
-#[cfg(not(feature = "kafka"))]
+#[cfg(not(all(feature = "kafka", feature = "http")))]
 fn on_kafka(_: AppBuilder, brokers: &str, _: PathBuf) -> Result<AppBuilder, Failure> {
     Err(format!(
         "this program was built without Kafka, so `{brokers}` cannot be reached: run it with `--features kafka`"

@@ -33,11 +33,20 @@ impl Stop {
     }
 }
 
+/// What routes are made of.
+#[allow(dead_code, reason = "not every service that includes this file needs all of it")]
+pub(crate) struct Running {
+    pub(crate) app: Arc<App>,
+    pub(crate) stop: Stop,
+    /// Where the service listens.
+    pub(crate) address: SocketAddr,
+}
+
 /// Starts the application and answers requests until a signal comes, whose exit code is 130 or 143, or the application fails.
 pub(crate) async fn serve(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Arc<App>, Stop) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Router, Failure>,
 ) -> ExitCode {
     match served(builder, listen, routes).await {
         Ok(code) => code,
@@ -48,7 +57,7 @@ pub(crate) async fn serve(
 async fn served(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Arc<App>, Stop) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Router, Failure>,
 ) -> Result<ExitCode, Failure> {
     // First, because who cannot listen need not restore anything.
     let socket = TcpListener::bind(listen)
@@ -56,10 +65,10 @@ async fn served(
         .map_err(|error| format!("cannot listen on `{listen}`: {error}; choose another address with `--listen`"))?;
     let app = Arc::new(builder.start().await?);
     let (stop, stops) = watch::channel(false);
-    let router =
-        routes(app.clone(), Stop(stops.clone()))?.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES));
+    let running = Running { app: app.clone(), stop: Stop(stops.clone()), address: socket.local_addr()? };
+    println!("listening on http://{}", running.address);
+    let router = routes(running)?.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES));
     let server = axum::serve(socket, router.into_make_service());
-    println!("listening on http://{}", server.local_addr()?);
     let server = tokio::spawn(server.with_graceful_shutdown(Stop(stops).told()).into_future());
     let ended = tokio::select! {
         ended = app.ended() => ended.map(|()| ExitCode::SUCCESS),

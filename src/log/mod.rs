@@ -23,6 +23,8 @@ use std::time::Duration;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::topology::TopicNeed;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use embedded::fuzzing as embedded_fuzzing;
 pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
 pub use membership::{Change, Member, Membership};

@@ -509,7 +509,7 @@ fn close(handle: Arc<Handle>, limit: Duration) -> Result<(), Error> {
 /// Where the input topics end now.
 fn ends(shared: &Shared) -> Result<Position, Error> {
     let mut ends = Position::new();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         ends.reach(input, shared.log.bounds(input)?.end);
     }
     Ok(ends)
@@ -523,7 +523,7 @@ fn backlog(shared: &Shared) -> Result<u64, Error> {
     // What the global stores have is no part of the progress. It is read before the first end: where they are equal, nothing
     // was left to do at that moment.
     let position = shared.committed.position();
-    for input in &shared.inputs {
+    for input in &shared.shape().inputs {
         let bounds = shared.log.bounds(input)?;
         let committed = progress.inputs.get(input).map(|at| at.next);
         let next = committed.or_else(|| position.next(input)).unwrap_or(bounds.start);

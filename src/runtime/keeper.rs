@@ -10,9 +10,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::AppState;
+use super::shape::Shape;
 use super::shared::Shared;
 use super::task_maker::TaskMaker;
 use super::term::{Staffed, Staffing, Term};
+use super::topic_watch::TopicWatch;
 use super::worker::caught;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{self, ReadyTask, Restorer};
@@ -49,6 +51,10 @@ pub(super) struct Keeper {
     pub(super) settings: exec::Settings,
     /// How long a worker may be at one record.
     pub(super) stuck_after: Duration,
+    /// Looks for topics that sources by pattern do not read yet.
+    topics: Option<TopicWatch>,
+    /// What the next term reads, if that is something else.
+    pub(super) next_shape: Option<Arc<Shape>>,
     events: Receiver<Event>,
     /// For those who tell the keeper.
     pub(super) tell: Sender<Event>,
@@ -62,7 +68,7 @@ impl Keeper {
         shared: Arc<Shared>,
         maker: TaskMaker,
         member: Member,
-        (settings, stuck_after): (exec::Settings, Duration),
+        (settings, stuck_after, topics): (exec::Settings, Duration, Option<TopicWatch>),
     ) -> Result<(JoinHandle<()>, Sender<Event>, u64), Error> {
         let ((tell, events), (first, started)) = (channel(), channel());
         let keeper = Keeper {
@@ -71,6 +77,8 @@ impl Keeper {
             member,
             settings,
             stuck_after,
+            topics,
+            next_shape: None,
             events,
             tell: tell.clone(),
             first: Some(first),
@@ -93,6 +101,7 @@ impl Keeper {
         let mut pause = PAUSE;
         loop {
             match caught(|| Term::serve(&mut self)) {
+                Ok(()) if self.takes_next_shape() => {}
                 Ok(()) => return,
                 Err(error) if error.kind() == ErrorKind::Lost && !self.is_closing() => {
                     tracing::warn!(application = self.shared.application, %error, "joining again");
@@ -123,6 +132,33 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// How soon it is to be looked for topics.
+    pub(super) fn topics_due(&self) -> Option<Duration> {
+        let looks = self.next_shape.is_none() && self.first.is_none();
+        self.topics.as_ref().filter(|_| looks).map(|topics| topics.due(self.shared.clock.now()))
+    }
+
+    /// Whether sources by pattern find other topics than they read, which the next term will read then.
+    pub(super) fn finds_topics(&mut self) -> bool {
+        if self.next_shape.is_some() || self.first.is_some() || self.is_closing() {
+            return false;
+        }
+        if let Some(topics) = &mut self.topics {
+            self.next_shape = topics.look(&self.shared, &self.maker);
+        }
+        self.next_shape.is_some()
+    }
+
+    /// Goes on with another shape, if a term has ended for that.
+    fn takes_next_shape(&mut self) -> bool {
+        let Some(shape) = self.next_shape.take().filter(|_| !self.is_closing()) else { return false };
+        tracing::info!(application = self.shared.application, topics = ?shape.reads.shared_topics(), "reading other topics");
+        self.member.topics = shape.reads.shared_topics().into_iter().collect();
+        self.maker.set_names(&shape.names);
+        self.shared.set_shape(shape);
+        true
     }
 
     /// Whether the application is over, or about to be.

@@ -28,6 +28,7 @@ mod restorers;
 mod restores;
 mod sender;
 mod settings;
+mod shape;
 mod shared;
 mod standbys;
 mod start;
@@ -36,6 +37,7 @@ mod subscription;
 mod task_maker;
 mod term;
 mod timer;
+mod topic_watch;
 mod waiting;
 mod worker;
 

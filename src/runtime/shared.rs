@@ -1,7 +1,7 @@
 //! What the handle and the threads of an application share.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition};
@@ -13,7 +13,7 @@ use super::committed::Committed;
 use super::crew::Crew;
 use super::instances::{ActiveTask, Instance, Registry};
 use super::message::Query;
-use super::reads::Reads;
+use super::shape::Shape;
 use super::standbys::Standbys;
 use super::{AppState, Position, Restores};
 use crate::clock::Clock;
@@ -41,15 +41,8 @@ pub(super) struct Shared {
     pub(super) committed: Committed,
     /// Who runs the tasks now; `None` while the process has no share of them.
     pub(super) crew: Mutex<Option<Arc<Crew>>>,
-    /// Number of tasks of each sub-topology.
-    pub(super) tasks: Vec<u32>,
-    /// Number of partitions that each store's keys are spread over.
-    pub(super) stores: BTreeMap<Arc<str>, u32>,
-    /// Topics that only this application reads: what it has processed of them is deleted.
-    pub(super) repartition: Vec<TopicName>,
-    pub(super) reads: Reads,
-    /// Every partition that a task reads.
-    pub(super) inputs: Vec<TopicPartition>,
+    /// What it reads.
+    pub(super) shape: RwLock<Arc<Shape>>,
     pub(super) restores: Restores,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
@@ -67,6 +60,15 @@ impl Shared {
             }
             moves
         });
+    }
+
+    /// What the application reads now.
+    pub(super) fn shape(&self) -> Arc<Shape> {
+        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_shape(&self, shape: Arc<Shape>) {
+        *self.shape.write().unwrap_or_else(PoisonError::into_inner) = shape;
     }
 
     /// Who runs the tasks now.
@@ -89,14 +91,14 @@ impl Shared {
 
     /// This process, as it is now.
     pub(super) fn own_instance(&self) -> Instance {
-        let position = self.committed.position();
+        let (position, shape) = (self.committed.position(), self.shape());
         let active = |task: TaskId| {
-            let topics = task.subtopologies.iter().flat_map(|sub| &self.reads.by_subtopology()[*sub]);
+            let topics = task.subtopologies.iter().flat_map(|sub| &shape.reads.by_subtopology()[*sub]);
             let inputs = topics.map(|topic| TopicPartition::new(topic.clone(), task.partition));
             let reached = inputs.filter_map(|input| position.next(&input).map(|next| (input, next))).collect();
             ActiveTask { task, position: reached }
         };
-        let is_shared = |task: &TaskId| !task.subtopologies.iter().any(|sub| self.reads.is_global(*sub));
+        let is_shared = |task: &TaskId| !task.subtopologies.iter().any(|sub| shape.reads.is_global(*sub));
         let tasks = self.crew().map(|crew| crew.tasks()).unwrap_or_default();
         Instance {
             id: self.instance.clone(),

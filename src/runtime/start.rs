@@ -1,25 +1,25 @@
 //! The steps of a start: log, topics, stores, tasks, threads.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
-use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition, name_fault};
 use tidemill_dsl::state::Persistence;
-use tidemill_dsl::topology::{TopicKind, TopicPlan, TopicRef};
+use tidemill_dsl::topology::TopicRef;
 
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
 use super::home::{self, Home};
 use super::housekeeping::Housekeeping;
-use super::instances::{self, Registry, RegistryThread};
+use super::instances::{Registry, RegistryThread};
 use super::keeper::Keeper;
 use super::memory::Shares;
-use super::reads::Reads;
 use super::sender::Outbox;
+use super::shape::{self, Shape};
 use super::shared::{LogTopics, Shared};
 use super::task_maker::TaskMaker;
+use super::topic_watch::TopicWatch;
 use super::{App, AppState, Position};
 use crate::error::{Error, ErrorKind};
 use crate::log::{EmbeddedLog, Log, Member, MemoryLog, Progress, TopicSpec};
@@ -42,27 +42,18 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let shares = Shares::of(&builder.settings);
     let log = open(&builder, shares)?;
     create_topics(&builder, &*log)?;
-    let names = log.topics()?.into_iter().map(|spec| spec.name);
-    let names: Vec<TopicName> = names.filter(|name| !instances::is_topic(name)).collect();
     let topics = Arc::new(LogTopics::new(log.clone()));
-    let plan = builder.topology.plan(&builder.application, builder.settings.tasks.changelog, &names, &*topics)?;
-    create_internal(&plan, &*log)?;
+    let changelog = builder.settings.tasks.changelog;
+    let shape = Shape::make(&builder.topology, &builder.application, changelog, &topics, shape::names_in(&*log)?)?;
     let home = builder.state_folder.as_deref().map(Home::open).transpose()?;
-    let stores = open_stores(&builder, home.as_ref(), shares, &plan)?;
-    let reads = Reads::of(&builder.topology, &builder.application, &names);
-    if log.is_shared() {
-        check_shares(&reads, &topics)?;
-    }
-    let all: u32 = plan.tasks.iter().sum();
-    let workers = builder.settings.threads.clamp(1, (all as usize).max(1));
-    let inputs = reads.partitions(|topic| topics.partitions(topic).unwrap_or(0));
-    let inputs: Vec<TopicPartition> = inputs.into_iter().collect();
-    let settings = shares.exec(&builder.settings, workers, inputs.len());
-    let committed = Committed::new(position(&inputs, &log.progress(&builder.application)?, &*log)?);
+    let stores = open_stores(&builder, home.as_ref(), shares, &shape)?;
+    let workers = builder.settings.threads.clamp(1, (shape.tasks_in_all() as usize).max(1));
+    let settings = shares.exec(&builder.settings, workers, shape.inputs.len());
+    let committed = Committed::new(position(&shape.inputs, &log.progress(&builder.application)?, &*log)?);
     let member = Member {
         application: builder.application.clone(),
         instance: home.as_ref().map_or_else(home::random_instance, |home| home.instance().to_owned()),
-        topics: reads.shared_topics().into_iter().collect(),
+        topics: shape.reads.shared_topics().into_iter().collect(),
         workers,
     };
     let known = match log.is_shared() {
@@ -79,7 +70,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let maker = TaskMaker {
         topology: builder.topology.clone(),
         application: builder.application.clone(),
-        names,
+        names: RwLock::new(shape.names.as_slice().into()),
         topics,
         settings: builder.settings.tasks.clone(),
         stores,
@@ -97,16 +88,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         committed,
         crew: Mutex::default(),
         standbys: Mutex::default(),
-        tasks: plan.tasks,
-        stores: plan.stores,
-        repartition: plan
-            .internal
-            .iter()
-            .filter(|need| need.kind == TopicKind::Repartition)
-            .map(|need| need.name.clone())
-            .collect(),
-        reads,
-        inputs,
+        shape: RwLock::new(Arc::new(shape)),
         restores: builder.restores,
         state: builder.state,
         runtime: builder.runtime,
@@ -115,7 +97,8 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let registry = registry.zip(told).map(|(registry, told)| RegistryThread::start(registry, told, shared.clone()));
     let registry = registry.transpose()?;
     let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
-    let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after));
+    let watch = TopicWatch::of(&shared, builder.settings.topics_interval);
+    let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after, watch));
     let (thread, keeper, restored) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -180,7 +163,7 @@ fn open_stores(
     builder: &AppBuilder,
     home: Option<&Home>,
     shares: Shares,
-    plan: &TopicPlan,
+    shape: &Shape,
 ) -> Result<Option<Stores>, Error> {
     let folder = match (&builder.place, home) {
         (_, Some(home)) => home.stores(&builder.application),
@@ -189,30 +172,12 @@ fn open_stores(
         _ => return Ok(None),
     };
     let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
-    let count: usize = on_disk.map(|store| plan.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
+    let count: usize = on_disk.map(|store| shape.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
     if count == 0 {
         return Ok(None);
     }
     let settings = &builder.settings;
     Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
-}
-
-/// Whether processes can share the work: whoever gets a partition of one topic of a task has to get those of the others.
-fn check_shares(reads: &Reads, topics: &LogTopics) -> Result<(), Error> {
-    let count = |topic: &TopicName| topics.partitions(topic).unwrap_or(0);
-    for (sub, read) in reads.by_subtopology().iter().enumerate().filter(|(sub, _)| !reads.is_global(*sub)) {
-        let mut counts = read.iter().map(|topic| (topic, count(topic)));
-        let Some((first, partitions)) = counts.next() else { continue };
-        if let Some((other, others)) = counts.find(|(_, others)| *others != partitions) {
-            let message = format!(
-                "sub-topology {sub} reads `{first}` with {partitions} partitions and `{other}` with {others}: the group gives \
-                 partitions of equal numbers to one process only where topics have equally many; repartition one of the streams, or \
-                 create the topics alike"
-            );
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
-    }
-    Ok(())
 }
 
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they
@@ -257,8 +222,4 @@ fn not_there(missing: &[TopicName]) -> Error {
         missing.join("`, `")
     );
     Error::new(ErrorKind::Invalid, message)
-}
-
-fn create_internal(plan: &TopicPlan, log: &dyn Log) -> Result<(), Error> {
-    Ok(plan.internal.iter().try_for_each(|need| log.create_own_topic(need))?)
 }

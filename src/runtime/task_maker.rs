@@ -1,6 +1,6 @@
 //! Makes the tasks of an application, with their stores open.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tidemill_dsl::processor::{BoxError, GlobalStores};
 use tidemill_dsl::record::TopicName;
@@ -18,7 +18,8 @@ use crate::task::{Task, TaskId};
 pub(super) struct TaskMaker {
     pub(super) topology: Topology,
     pub(super) application: String,
-    pub(super) names: Vec<TopicName>,
+    /// The topics that there are.
+    pub(super) names: RwLock<Arc<[TopicName]>>,
     pub(super) topics: Arc<LogTopics>,
     pub(super) settings: TaskSettings,
     pub(super) stores: Option<Stores>,
@@ -27,6 +28,11 @@ pub(super) struct TaskMaker {
 }
 
 impl TaskMaker {
+    /// Sets the topics that there are, for tasks that are made from now on.
+    pub(super) fn set_names(&self, names: &[TopicName]) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names.into();
+    }
+
     /// A task among those that share `globals`, its stores as they were left.
     pub(super) fn make(&self, id: &TaskId, globals: &Arc<GlobalStores>) -> Result<Task, Error> {
         let checkpoints = self.stores.as_ref().map(|stores| Checkpoints {
@@ -38,11 +44,12 @@ impl TaskMaker {
         let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
             checkpoints.as_ref().map_or(Ok(None), |checkpoints| checkpoints.open(spec, id.partition))
         };
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner).clone();
         let spec = TaskSpec {
             subtopologies: &id.subtopologies,
             partition: id.partition,
             application: &self.application,
-            topics: &self.names,
+            topics: &names,
             counts: self.topics.clone(),
             settings: self.settings.clone(),
             globals: globals.clone(),

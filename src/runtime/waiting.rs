@@ -79,10 +79,10 @@ pub(super) fn position_of_all(shared: &Shared) -> Result<Position, Error> {
     let mut position = (*shared.committed.position()).clone();
     if shared.log.is_shared() {
         // Of what is processed here readers see a commit a moment after the log has it.
-        let crew = shared.crew();
+        let (crew, shape) = (shared.crew(), shared.shape());
         let is_here = |input: &TopicPartition| {
             let of = |crew: &Crew| {
-                shared.reads.readers(&input.topic).any(|sub| crew.worker_of(sub, input.partition).is_some())
+                shape.reads.readers(&input.topic).any(|sub| crew.worker_of(sub, input.partition).is_some())
             };
             crew.as_deref().is_some_and(of)
         };
@@ -99,7 +99,8 @@ pub(super) fn position_of_all(shared: &Shared) -> Result<Position, Error> {
 /// them lies in the topics behind, and so their ends at that moment are the next thing to wait for.
 pub(super) async fn reach(handle: &Handle, bound: &Position, subtopology: usize, limit: Duration) -> Result<(), Error> {
     let shared = &handle.shared;
-    if let Some((stray, _)) = bound.iter().find(|(partition, _)| !shared.inputs.contains(partition)) {
+    let shape = shared.shape();
+    if let Some((stray, _)) = bound.iter().find(|(partition, _)| !shape.inputs.contains(partition)) {
         let message =
             format!("the topology does not read `{stray}`: wait for positions of the topics that it reads only");
         return Err(Error::new(ErrorKind::Invalid, message));
@@ -131,8 +132,7 @@ pub(super) async fn reach(handle: &Handle, bound: &Position, subtopology: usize,
         let behind = behind(shared, &topics, subtopology);
         seen.extend(topics);
         target = Position::new();
-        for input in shared.inputs.iter().filter(|input| behind.contains(&input.topic) && !seen.contains(&input.topic))
-        {
+        for input in shape.inputs.iter().filter(|input| behind.contains(&input.topic) && !seen.contains(&input.topic)) {
             target.reach(input, shared.log.bounds(input)?.end);
         }
         if target.iter().next().is_none() {
@@ -156,7 +156,8 @@ fn too_late(shared: &Shared, target: &Position, limit: Duration) -> Error {
 /// The topics that what reads `topics` writes, and that lead on to a sub-topology.
 fn behind(shared: &Shared, topics: &BTreeSet<TopicName>, subtopology: usize) -> BTreeSet<TopicName> {
     let all = shared.topology.subtopologies();
-    let reads = shared.reads.by_subtopology();
+    let shape = shared.shape();
+    let reads = shape.reads.by_subtopology();
     let writes: Vec<BTreeSet<TopicName>> = all.iter().map(|sub| topics_written(shared, sub, reads)).collect();
     // Backwards from the sub-topology, until nothing more leads to it.
     let mut leads = vec![false; all.len()];

@@ -45,7 +45,7 @@ pub(super) fn run(shared: &Arc<Shared>, crew: &Crew, number: usize, settings: Se
     let committer = Arc::new(AtGate { shared: shared.clone(), gate: post.gate.clone() });
     let mut executor =
         Executor::new(shared.log.clone(), post.session.clone(), committer, shared.clock.clone(), settings);
-    executor.purge(shared.repartition.iter().cloned());
+    executor.purge(shared.shape().repartition.iter().cloned());
     executor.interrupt(post.inbox.interrupt());
     let answers = Answers::default();
     let spawner = Spawner::new(shared.runtime.clone(), post.session.clone(), answers.clone());

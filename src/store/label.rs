@@ -42,6 +42,16 @@ impl Label {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+impl Label {
+    /// Any bytes are a label that comes back, or none.
+    pub(crate) fn check(bytes: &[u8]) {
+        if let Some(label) = Label::decode(bytes) {
+            assert_eq!(Label::decode(&label.encode()), Some(label));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod loops;
 mod membership;
 mod memory;
 mod offset_resets;
+mod patterns;
 mod positions;
 mod processes;
 mod queries;

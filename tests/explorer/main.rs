@@ -2,10 +2,30 @@
 
 #[path = "../common/bank.rs"]
 mod bank;
+// The topologies and records of the recordings; what only their replay needs is not used here.
+#[path = "../golden/base64.rs"]
+#[allow(dead_code)]
+mod base64;
+#[path = "../golden/given.rs"]
+#[allow(dead_code)]
+mod given;
+#[path = "../golden/scenarios/mod.rs"]
+#[allow(dead_code)]
+mod scenarios;
+#[path = "../golden/stores.rs"]
+#[allow(dead_code)]
+mod stores;
+#[path = "../golden/value.rs"]
+#[allow(dead_code)]
+mod value;
+#[path = "../golden/vector.rs"]
+#[allow(dead_code)]
+mod vector;
 
 mod counts;
 mod faults;
 mod globals;
+mod golden;
 mod properties;
 mod question;
 mod reductions;

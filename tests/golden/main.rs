@@ -6,6 +6,7 @@
 
 mod base64;
 mod doctored;
+mod given;
 mod replay;
 mod report;
 mod scenarios;

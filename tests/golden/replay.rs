@@ -12,26 +12,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tidemill::processor::{ERROR_CAUSES, ERROR_MESSAGE, ERROR_TYPE};
-use tidemill::record::{Headers, Timestamp};
-use tidemill::state::Changelog;
-use tidemill::topology::TaskSettings;
+use tidemill::record::Headers;
 use tidemill_testkit::{DriverError, RawRecord, TestDriver};
 
-use crate::base64;
+use crate::given::{self, CONFIG_DEFAULT, GivenRecord};
 use crate::scenarios::Scenario;
 use crate::value::Wire;
-use crate::vector::{Failure, Piped, Role, Step, TopicTypes, Vector, Written};
+use crate::vector::{Failure, Piped, Role, Step, Vector, Written};
 
 /// The application's id in all files; internal topics are called after it.
 const APPLICATION: &str = "golden";
-/// Settings that every file has: no record cache.
-const CONFIG_DEFAULT: (&str, &str) = ("statestore.cache.max.bytes", "0");
-/// How often windows are looked for that are closed, and records of joins that have met none: at every record, unless a file
-/// says otherwise.
-const EMIT_INTERVALS: [&str; 2] = [
-    "__emit.interval.ms.kstreams.windowed.aggregation__",
-    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
-];
 /// What the JVM says where it fails, and what tidemill says in its place.
 const REASONS: [(&str, &str); 5] = [
     ("Deserialization exception handler is set to fail", "cannot be read"),
@@ -58,7 +48,7 @@ pub(crate) fn replay(vector: &Vector, scenario: &Scenario) -> Result<(), String>
         return Err(format!("expected that the topology cannot be started ({}), and it was built", failure.class));
     }
     same_text("describe()", &vector.describe, &topology.describe())?;
-    let settings = settings_of(vector, scenario)?;
+    let settings = given::settings(vector, scenario)?;
     let mut driver = TestDriver::new(&topology).application(APPLICATION).settings(settings);
     // All topics exist from the start, for sources that choose theirs by pattern.
     for (name, _) in vector.topics.iter().filter(|(_, types)| types.role != Role::Internal) {
@@ -73,23 +63,6 @@ fn same_config(vector: &Vector, scenario: &Scenario) -> Result<(), String> {
     let mut config = scenario.config();
     config.entry(CONFIG_DEFAULT.0.into()).or_insert_with(|| CONFIG_DEFAULT.1.into());
     same("the settings", &vector.config, &config)
-}
-
-/// Settings of Kafka Streams that are settings of tasks here.
-fn settings_of(vector: &Vector, scenario: &Scenario) -> Result<TaskSettings, String> {
-    let cache = vector.config.get(CONFIG_DEFAULT.0).map_or(CONFIG_DEFAULT.1, String::as_str);
-    let cache_bytes = cache.parse().map_err(|error| format!("`{}`: {error}", CONFIG_DEFAULT.0))?;
-    let interval = EMIT_INTERVALS.iter().find_map(|name| vector.config.get(*name).map(|interval| (name, interval)));
-    let interval =
-        interval.map_or(Ok(0), |(name, interval)| interval.parse().map_err(|error| format!("`{name}`: {error}")));
-    let interval = interval?;
-    Ok(TaskSettings {
-        changelog: Changelog::EveryUpdate,
-        cache_bytes,
-        emit_interval: Duration::from_millis(interval),
-        errors: scenario.error_settings(),
-        ..TaskSettings::default()
-    })
 }
 
 struct Replay<'a> {
@@ -133,17 +106,8 @@ impl Replay<'_> {
     }
 
     fn pipe(&mut self, piped: &Piped) -> Result<Result<(), DriverError>, String> {
-        let types = self.types(&piped.topic)?;
-        let raw = |text: &Option<String>| text.as_ref().map(|text| base64::decode(text)).transpose();
-        let key = raw(&piped.raw_key)?.map_or_else(|| Wire::of_key(types)?.encode(&piped.key), |raw| Ok(Some(raw)))?;
-        let value =
-            raw(&piped.raw_value)?.map_or_else(|| Wire::of_value(types)?.encode(&piped.value), |raw| Ok(Some(raw)))?;
-        let (at, headers) = (Timestamp::from_millis(piped.ts), headers_of(&piped.headers));
+        let GivenRecord { key, value, at, headers } = given::record(self.vector, piped)?;
         Ok(self.driver.send_raw(&piped.topic, key.as_deref(), value.as_deref(), at, &headers))
-    }
-
-    fn types(&self, topic: &str) -> Result<&TopicTypes, String> {
-        self.vector.topics.get(topic).ok_or_else(|| format!("topic `{topic}` is not among the file's topics"))
     }
 
     /// What was written to the file's topics since the last step; records of other topics are counted.
@@ -205,7 +169,7 @@ fn compare_records((key, value): (Wire, Wire), expected: &[&Written], actual: &[
         same &= key.encode(&expected.key)? == actual.key
             && value.encode(&expected.value)? == actual.value
             && expected.ts == actual.timestamp.as_millis()
-            && headers_of(&expected.headers) == as_recorded(&actual.headers);
+            && given::headers(&expected.headers) == as_recorded(&actual.headers);
     }
     if same {
         return Ok(());
@@ -243,14 +207,6 @@ fn as_recorded(headers: &Headers) -> Headers {
 
 fn header_in_words(value: Option<&[u8]>) -> Option<String> {
     value.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-}
-
-fn headers_of(listed: &[(String, Option<String>)]) -> Headers {
-    let mut headers = Headers::default();
-    for (name, value) in listed {
-        headers.add(name, value.as_ref().map(|text| Bytes::from(text.clone())));
-    }
-    headers
 }
 
 /// The step failed where the JVM fails, and for the same reason.

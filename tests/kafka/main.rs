@@ -1,5 +1,6 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
+mod asks;
 mod conformance;
 mod faults;
 mod instances;
@@ -8,6 +9,7 @@ mod ledger;
 mod membership;
 mod mock_errors;
 mod own_topics;
+mod patterns;
 mod prefixed;
 mod reading;
 mod resets;

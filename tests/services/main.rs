@@ -1,6 +1,7 @@
 //! The services among the examples, as processes: asked over HTTP, killed, asked again.
 
 mod calculator;
+mod catalog;
 #[path = "../common/examples.rs"]
 mod examples;
 mod service;

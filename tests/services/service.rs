@@ -33,6 +33,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) body: String,
+    /// The id of the command that was answered, where the service says it.
+    pub(crate) message_id: String,
 }
 
 impl Service {
@@ -125,10 +127,13 @@ impl Answer {
 
 impl From<Response<Body>> for Answer {
     fn from(mut response: Response<Body>) -> Self {
-        let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+        let header = |name: &str| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
         Answer {
             status: response.status().as_u16(),
-            content_type: content_type.unwrap_or_default(),
+            content_type: header("content-type"),
+            message_id: header("message-id"),
             body: response.body_mut().read_to_string().unwrap(),
         }
     }

@@ -242,6 +242,15 @@ fn a_type_that_says_nothing_about_its_bytes() {
     );
 }
 
+/// As in Kafka Streams: the options of a table are those of the topic on the way to it.
+#[test]
+fn the_topic_on_the_way_to_a_table_is_written_as_the_table_is() {
+    let builder = StreamsBuilder::new();
+    let pairs = builder.stream(&IN).map(|key, value| (key.clone(), (*value, "pair".to_owned())));
+    _ = pairs.to_table_with(&Store::json("pairs"));
+    builder.build().unwrap();
+}
+
 #[test]
 fn a_tuple_that_nobody_says_the_format_of() {
     check(

@@ -13,18 +13,26 @@ const OF_CLI: &str = "cli";
 const OF_KAFKA: &str = "kafka";
 const OF_AVRO: &str = "schemas";
 const OF_CLIENT: &str = "client";
-const OF_FEATURES: [&str; 4] = [OF_CLI, OF_KAFKA, OF_AVRO, OF_CLIENT];
+/// It turns features of tidemill on, which other tests shall do without: a package apart.
+const OF_FUZZ: &str = "corpus";
+const OF_FEATURES: [&str; 5] = [OF_CLI, OF_KAFKA, OF_AVRO, OF_CLIENT, OF_FUZZ];
+/// All packages but that one.
+const PLAIN: &str = "--workspace --exclude tidemill-fuzz-targets";
 /// The folders of the packages whose tests run.
-const PACKAGES: [&str; 6] = [".", "dsl", "dsl/derive", "avro", "testkit", "xtask"];
+const PACKAGES: [&str; 7] = [".", "dsl", "dsl/derive", "avro", "testkit", "xtask", "fuzz/targets"];
 /// What `--long` asks for: cases of each property (256 is what proptest takes by itself), kills of each program that is killed
-/// (12), records through a compacted topic (a million).
-const LONG: [(&str, &str); 3] =
-    [("PROPTEST_CASES", "4096"), ("TIDEMILL_CRASH_ROUNDS", "60"), ("TIDEMILL_SOAK_RECORDS", "10000000")];
+/// (12), records through a compacted topic (a million), mutations for each decoder (20,000).
+const LONG: [(&str, &str); 4] = [
+    ("PROPTEST_CASES", "4096"),
+    ("TIDEMILL_CRASH_ROUNDS", "60"),
+    ("TIDEMILL_SOAK_RECORDS", "10000000"),
+    ("TIDEMILL_FUZZ_ROUNDS", "1000000"),
+];
 
 pub(crate) fn of_lint() -> Vec<Step> {
     vec![
         Step::check("format", "fmt --all --check").needing(Tool::Rustfmt),
-        Step::check("clippy", "clippy --workspace --all-targets -- -D warnings").needing(Tool::Clippy),
+        Step::check("clippy", &format!("clippy {PLAIN} --all-targets -- -D warnings")).needing(Tool::Clippy),
         // Always this one package, in one profile: with the tests of tidemill-derive, which run where the compiler runs, RocksDB
         // would be built a second time, and that is a quarter of an hour of C++.
         Step::check("clippy-rocksdb", "clippy --release -p tidemill --features rocksdb --all-targets -- -D warnings")
@@ -43,9 +51,11 @@ pub(crate) fn of_lint() -> Vec<Step> {
             "clippy -p tidemill --features avro-registry,http --lib --test schemas -- -D warnings",
         )
         .needing(Tool::Clippy),
+        Step::check("clippy-fuzz", "clippy -p tidemill-fuzz-targets --all-targets -- -D warnings")
+            .needing(Tool::Clippy),
         Step::check("clippy-avro-client", "clippy -p tidemill-avro --features client --all-targets -- -D warnings")
             .needing(Tool::Clippy),
-        Step::check("docs", "doc --workspace --no-deps").with_env("RUSTDOCFLAGS", "-D warnings"),
+        Step::check("docs", &format!("doc {PLAIN} --no-deps")).with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
         Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
     ]
@@ -55,18 +65,19 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     let of_default = test_programs(root()).into_iter().filter(|name| !OF_FEATURES.contains(&&**name));
     let (optimised, plain): (Vec<_>, Vec<_>) = of_default.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
-    let tests = format!("test --workspace --no-fail-fast --lib --bins --examples{}", chosen(&plain));
+    let tests = format!("test {PLAIN} --no-fail-fast --lib --bins --examples{}", chosen(&plain));
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
-        Step::new("examples", "build --workspace --examples"),
+        Step::new("examples", &format!("build {PLAIN} --examples")),
         Step::new("tests", &tests),
         Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
         Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
         Step::new("avro-docs", "test --no-fail-fast -p tidemill --features avro,http --doc avro"),
+        Step::new("fuzz", "test --no-fail-fast -p tidemill-fuzz-targets --test corpus"),
         Step::new("avro-client", "test --no-fail-fast -p tidemill-avro --features client --test client"),
     ];
     if !optimised.is_empty() {
-        steps.push(Step::new("examples-release", "build --release --workspace --examples"));
+        steps.push(Step::new("examples-release", &format!("build --release {PLAIN} --examples")));
         steps.push(Step::new("release", &format!("test --release --no-fail-fast{}", chosen(&optimised))));
     }
     let rocksdb = [
@@ -76,13 +87,14 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     let kafka = [
         Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka,avro --lib log::kafka"),
+        Step::new("fuzz-kafka", "test --release --no-fail-fast -p tidemill-fuzz-targets --features kafka --tests"),
         Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka,avro --test kafka")
             .needing(Tool::Java)
             .needing(Tool::Maven)
             .on_kafka(),
     ];
     steps.extend(kafka.map(|step| step.needing(Tool::Compiler)));
-    steps.push(Step::new("doctests", "test --workspace --no-fail-fast --doc"));
+    steps.push(Step::new("doctests", &format!("test {PLAIN} --no-fail-fast --doc")));
     if !options.long {
         return steps;
     }

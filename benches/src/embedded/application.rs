@@ -12,7 +12,7 @@ use crate::options::{Fsync, Options};
 use crate::topologies;
 
 pub(super) async fn start(options: &Options, data: &Path) -> Result<App> {
-    let topology = topologies::build(options.topology(), options.store, &topologies::Names::default())?;
+    let topology = topologies::build(options.topology(), options.store, &topologies::Names::of(&options.sets()))?;
     let app = App::builder("bench", topology).settings(settings(options)?).embedded(data).start().await;
     app.context("the application does not start")
 }

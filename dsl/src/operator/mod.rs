@@ -13,6 +13,8 @@ mod flat_map;
 mod fold_group;
 mod for_each;
 mod foreign_key;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod group_table;
 mod held_record;
 mod join_itself;

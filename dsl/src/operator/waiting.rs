@@ -13,6 +13,8 @@
 
 use std::ops::ControlFlow;
 
+use smallvec::SmallVec;
+
 use crate::processor::{Flow, NodeContext, ProcessError, StreamOf, TaskState};
 use crate::record::{Record, Timestamp};
 use crate::serde::{Data, List, Serde, SerdeError, SerdeRef};
@@ -61,6 +63,9 @@ impl<L: 'static, R: 'static> Serde<Waits<L, R>> for WaitsSerde<L, R> {
         format!("{} or {}", self.0.name(), self.1.name())
     }
 }
+
+/// The bytes of a row's key; those of the usual lengths lie where the list of them does.
+type RowKey = SmallVec<[u8; 24]>;
 
 /// What waits under one time, side and key.
 type Waiters<L, R> = Vec<Waits<L, R>>;
@@ -153,7 +158,7 @@ impl<K: Data, L: Send + 'static, R: Send + 'static> Waiting<K, L, R> {
         let closed = self.take_closed(ctx.task())?;
         for key in &closed {
             let (store, out) = ctx.task().state::<KeyValueState<Vec<u8>, Waiters<L, R>>>(self.store.index);
-            let row = store.claim(key)?;
+            let row = store.rows().claim(key)?;
             let waiters = store.take(row)?.map(|(waiters, _)| waiters).unwrap_or_default();
             store.set(row, None, cause.timestamp, &mut out.caused_by(cause))?;
             let (timestamp, key) = (time_of(key), K::from_plain(self.keys.read(&key[BEFORE_KEY..])?));
@@ -169,7 +174,7 @@ impl<K: Data, L: Send + 'static, R: Send + 'static> Waiting<K, L, R> {
     }
 
     /// The keys of the rows whose time is over; notes from when on others may be.
-    fn take_closed(&self, task: &mut TaskState) -> Result<Vec<Vec<u8>>, ProcessError> {
+    fn take_closed(&self, task: &mut TaskState) -> Result<Vec<RowKey>, ProcessError> {
         let observed = task.time(self.time).observed().unwrap_or(Timestamp::ZERO).as_millis();
         let (store, _) = task.state::<KeyValueState<Vec<u8>, Waiters<L, R>>>(self.store.index);
         let (mut closed, mut last) = (Vec::new(), None);
@@ -187,7 +192,7 @@ impl<K: Data, L: Send + 'static, R: Send + 'static> Waiting<K, L, R> {
             if time.as_millis().saturating_add(reach).saturating_add(self.grace) >= observed {
                 *open = true;
             } else {
-                closed.push(key.to_vec());
+                closed.push(RowKey::from_slice(key));
             }
             ControlFlow::Continue(())
         })?;

@@ -156,7 +156,9 @@ pub(crate) struct SubscriptionKey<K: 'static>(pub(crate) SerdeRef<K>);
 impl<K: 'static> SubscriptionKey<K> {
     /// What the keys of all subscriptions to a right key begin with.
     pub(crate) fn prefix(&self, right: &K) -> Result<Vec<u8>, SerdeError> {
-        let mut bytes = vec![0; 4];
+        // Room for right and left keys of the usual sizes, so that the key need not grow.
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&[0; 4]);
         self.0.write(right, &mut bytes)?;
         let size = u32::try_from(bytes.len() - 4).map_err(|_| SerdeError::new("a foreign key has 4 GB or more"))?;
         bytes[..4].copy_from_slice(&size.to_be_bytes());

@@ -3,6 +3,7 @@
 //! Rule: a change is in the cells at once; the changelog and those below get it when the cache lets go of it.
 
 use super::cache::{Before, EntryId, Held, HeldCause, Reader, RowCache};
+use super::cell::Mark;
 use super::rows_snapshot::cut_off;
 use super::typed_rows::TypedRows;
 use super::{CellId, ChangelogOut, Release, StoreError};
@@ -25,7 +26,7 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(super) fn place_in_cache(&self, key: &[u8]) -> Option<CellId> {
         let id = self.cells.find(key).filter(|_| self.has_limited_cache())?;
         let cell = self.cells.get(id);
-        (cell.entry.is_some() && cell.value.is_some()).then_some(CellId(id))
+        (cell.is(Mark::Cached) && cell.value.is_some()).then_some(CellId(id))
     }
 
     /// Says that a row is read.
@@ -38,7 +39,7 @@ impl<V: Send + 'static> TypedRows<V> {
         let Some(cache) = self.cache.as_mut().filter(|cache| cache.is_limited() && out.reader == Reader::Task) else {
             return Ok(());
         };
-        match self.cells.get(id).entry {
+        match self.cells.entry(id) {
             Some(entry) => cache.touch(entry),
             None if cache.enters_reads() && self.cells.get(id).value.is_some() => {
                 let entry = self.enter(id);
@@ -56,7 +57,7 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     fn note_cached(&mut self, id: u32) -> Result<(), StoreError> {
-        let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
+        let entry = self.cells.entry(id).unwrap_or_else(|| self.enter(id));
         let Some(cache) = &mut self.cache else { return Ok(()) };
         if cache.before(entry).is_none() {
             let known = cache.keeps_old();
@@ -73,7 +74,7 @@ impl<V: Send + 'static> TypedRows<V> {
     /// Holds the change of a row back. What the row was before is noted.
     pub(super) fn hold(&mut self, id: u32, out: &mut ChangelogOut<'_>) -> Result<(), StoreError> {
         let cell = self.cells.get(id);
-        let entry = cell.entry.expect("a row of a cached store is noted before it changes");
+        let entry = self.cells.entry(id).expect("a row of a cached store is noted before it changes");
         if let Some(cache) = &mut self.cache {
             cache.change(entry, out.cause(cell.timestamp));
         }
@@ -82,7 +83,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     fn enter(&mut self, id: u32) -> EntryId {
         let entry = self.cache_mut().enter(id);
-        self.cells.get_mut(id).entry = Some(entry);
+        self.cells.set_entry(id, Some(entry));
         entry
     }
 
@@ -116,7 +117,7 @@ impl<V: Send + 'static> TypedRows<V> {
             held.extend(cache.take_change(eldest));
             let cell = cache.cell(eldest);
             cache.remove(eldest);
-            self.cells.get_mut(cell).entry = None;
+            self.cells.set_entry(cell, None);
             if held.is_empty() {
                 self.left_cache(cell);
                 return Some(held);
@@ -126,7 +127,7 @@ impl<V: Send + 'static> TypedRows<V> {
         for entry in changes {
             held.extend(cache.take_change(entry));
             if !cache.is_limited() {
-                self.cells.get_mut(cache.cell(entry)).entry = None;
+                self.cells.set_entry(cache.cell(entry), None);
                 cache.remove(entry);
             }
         }
@@ -142,16 +143,16 @@ impl<V: Send + 'static> TypedRows<V> {
     pub(crate) fn told(&mut self, rows: &[CellId], out: &mut ChangelogOut<'_>) {
         let Some(cache) = &mut self.cache else { return };
         for row in rows {
-            let cell = self.cells.get_mut(row.0);
-            let left = cell.entry.filter(|entry| cell.value.is_none() && !cache.is_changed(*entry));
+            let is_gone = self.cells.get(row.0).value.is_none();
+            let left = self.cells.entry(row.0).filter(|entry| is_gone && !cache.is_changed(*entry));
             if let Some(entry) = left {
-                cell.entry = None;
+                self.cells.set_entry(row.0, None);
                 cache.remove(entry);
             }
         }
         cache.count(out.budget);
         for row in rows {
-            if self.cells.get(row.0).entry.is_none() {
+            if self.cells.entry(row.0).is_none() {
                 self.left_cache(row.0);
             }
         }
@@ -219,7 +220,7 @@ impl<V: Send + 'static> TypedRows<V> {
                 PRESENT => Before::Present,
                 _ => Before::Known(self.decode_value(bytes.bytes().map_err(cut_off)?)?),
             };
-            let entry = self.cells.get(id).entry.unwrap_or_else(|| self.enter(id));
+            let entry = self.cells.entry(id).unwrap_or_else(|| self.enter(id));
             self.cache_mut().before(entry).replace(before);
             self.cache_mut().resume_change(entry, cause);
         }

@@ -1,7 +1,7 @@
 //! Typed rows in memory, found by the bytes of their key.
 //!
 //! Equality of keys is that of their bytes, as in Kafka Streams, so a key needs neither `Hash` nor `Eq` nor `Clone`.
-//! Keys of up to 16 bytes lie in the cell itself. An ordered index exists from the first range query on.
+//! An ordered index exists from the first range query on.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -10,52 +10,14 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::cache::EntryId;
+use super::cell::{Cell, LongKeys, Mark};
+use super::ordered_key::OrderedKey;
 use super::runs::{RowKey, Runs, SegmentedKeys};
 use super::segments::PREFIX;
 use crate::record::Timestamp;
 
-/// The bytes of a key.
+/// The bytes of a key, in the order of times and of a run.
 pub(super) type KeyBytes = SmallVec<[u8; 16]>;
-
-/// The bytes of a key in the ordered index. Keys of windows and sessions lie in the index itself: a way down through it that
-/// looks elsewhere for each comparison costs many times as much.
-pub(super) type OrderedKey = SmallVec<[u8; 32]>;
-
-/// A row in memory. A cell without value is a row that is not there.
-pub(super) struct Cell<V> {
-    /// All of the key, or, where rows lie in runs, its tail.
-    key: KeyBytes,
-    pub(super) value: Option<V>,
-    pub(super) timestamp: Timestamp,
-    /// Where rows lie in runs, the number of its own.
-    run: u32,
-    /// Changed since the changelog last had it.
-    pub(super) unlogged: bool,
-    /// Changed since the bytes below last had it.
-    pub(super) unflushed: bool,
-    /// Changed since the published rows last had it.
-    pub(super) unpublished: bool,
-    /// Used since the last sweep.
-    pub(super) used: bool,
-    /// On the list of those that may have to go because they have no value.
-    pub(super) emptied: bool,
-    /// On its way out.
-    leaves: bool,
-    /// Its entry in the store's cache.
-    pub(super) entry: Option<EntryId>,
-}
-
-impl<V> Cell<V> {
-    /// Whether the changelog, the bytes below, readers or the cache still have to do with it.
-    pub(super) fn is_owed(&self) -> bool {
-        self.unlogged || self.unflushed || self.unpublished || self.entry.is_some()
-    }
-
-    /// Bytes of the key that do not lie in the cell itself.
-    pub(super) fn key_bytes_elsewhere(&self) -> usize {
-        if self.key.spilled() { self.key.len() } else { 0 }
-    }
-}
 
 /// What finds a cell.
 enum Index {
@@ -68,6 +30,9 @@ enum Index {
 /// The cells of a store.
 pub(super) struct Cells<V> {
     cells: Vec<Cell<V>>,
+    long: LongKeys,
+    /// The entries that the store's cache has of cells, by their numbers; of others none.
+    entries: Vec<Option<EntryId>>,
     free: Vec<u32>,
     index: Index,
     order: Option<BTreeMap<OrderedKey, u32>>,
@@ -93,7 +58,8 @@ impl<V> Cells<V> {
 
     fn found_by(index: Index) -> Self {
         let hash = foldhash::fast::RandomState::default();
-        Cells { cells: Vec::new(), free: Vec::new(), index, order: None, hash }
+        let (cells, long, entries) = (Vec::new(), LongKeys::default(), Vec::new());
+        Cells { cells, long, entries, free: Vec::new(), index, order: None, hash }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -110,6 +76,36 @@ impl<V> Cells<V> {
         &mut self.cells[id as usize]
     }
 
+    /// The entry that the store's cache has of a cell.
+    #[inline]
+    pub(super) fn entry(&self, id: u32) -> Option<EntryId> {
+        self.entries.get(id as usize).copied().flatten()
+    }
+
+    /// Says which entry the store's cache has of a cell.
+    pub(super) fn set_entry(&mut self, id: u32, entry: Option<EntryId>) {
+        let place = id as usize;
+        match (entry, self.entries.get_mut(place)) {
+            (None, None) => return,
+            (_, Some(known)) => *known = entry,
+            (_, None) => {
+                self.entries.resize(place, None);
+                self.entries.push(entry);
+            }
+        }
+        let cell = self.get_mut(id);
+        if entry.is_some() {
+            cell.set(Mark::Cached)
+        } else {
+            cell.unset(Mark::Cached)
+        };
+    }
+
+    /// Bytes of a cell's key that do not lie in the cell itself.
+    pub(super) fn key_bytes_elsewhere(&self, cell: &Cell<V>) -> usize {
+        cell.key_bytes_elsewhere(&self.long)
+    }
+
     /// All cells, those without a row too, by their numbers.
     #[inline]
     pub(super) fn all_cells(&self) -> &[Cell<V>] {
@@ -120,24 +116,24 @@ impl<V> Cells<V> {
     pub(super) fn key(&self, id: u32) -> RowKey<'_> {
         let cell = self.get(id);
         match &self.index {
-            Index::Keys(_) => RowKey::Stored(&cell.key),
-            Index::Runs(runs) => runs.key(cell.run, &cell.key),
+            Index::Keys(_) => RowKey::Stored(cell.key(&self.long)),
+            Index::Runs(runs) => runs.key(cell.run(), cell.tail()),
         }
     }
 
     /// The end of a cell's key, with its times where rows lie in runs.
     #[inline]
     pub(super) fn tail(&self, id: u32) -> &[u8] {
-        &self.get(id).key
+        self.get(id).tail()
     }
 
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
-        let cells = &self.cells;
+        let (cells, long) = (&self.cells, &self.long);
         match &self.index {
             Index::Keys(index) => {
                 let hash = hash(&self.hash, key);
-                index.find(hash, |id| are_equal(&cells[*id as usize].key, key)).copied()
+                index.find(hash, |id| are_equal(cells[*id as usize].key(long), key)).copied()
             }
             Index::Runs(runs) => {
                 let (own, tail) = runs.keys.split(key);
@@ -160,36 +156,24 @@ impl<V> Cells<V> {
         let id = self.free.last().copied().unwrap_or_else(|| {
             u32::try_from(self.cells.len()).expect("a task's store has fewer than 2^32 rows in memory")
         });
-        let (cells, state) = (&self.cells, &self.hash);
+        let (cells, long, state) = (&self.cells, &self.long, &self.hash);
         let (stored, run) = match &mut self.index {
             Index::Keys(index) => {
-                index.insert_unique(hash(state, key), id, |id| hash(state, &cells[*id as usize].key));
-                (key, 0)
+                index.insert_unique(hash(state, key), id, |id| hash(state, cells[*id as usize].key(long)));
+                (key, None)
             }
             Index::Runs(runs) => {
                 let (own, tail) = runs.keys.split(key);
-                (tail, runs.insert(id, hash(state, own), (own, tail), tails(cells), |own| hash(state, own)))
+                (tail, Some(runs.insert(id, hash(state, own), (own, tail), tails(cells), |own| hash(state, own))))
             }
         };
-        let cell = Cell {
-            key: KeyBytes::from_slice(stored),
-            value,
-            timestamp,
-            run,
-            unlogged: false,
-            unflushed: false,
-            unpublished: false,
-            used: true,
-            emptied: false,
-            leaves: false,
-            entry: None,
-        };
+        let cell = Cell::new(stored, run, &mut self.long, (value, timestamp));
         match self.free.pop() {
             Some(id) => self.cells[id as usize] = cell,
-            None => self.cells.push(cell),
+            None => push_slowly(&mut self.cells, cell),
         }
         if let Some(order) = &mut self.order {
-            order.insert(OrderedKey::from_slice(key), id);
+            order.insert(OrderedKey::new(key), id);
         }
         id
     }
@@ -220,29 +204,29 @@ impl<V> Cells<V> {
     /// Removes a cell.
     pub(super) fn remove(&mut self, id: u32) {
         self.leave_order(id);
-        let (cells, state) = (&self.cells, &self.hash);
+        let (cells, long, state) = (&self.cells, &self.long, &self.hash);
         let cell = &cells[id as usize];
         match &mut self.index {
             Index::Keys(index) => {
-                if let Ok(entry) = index.find_entry(hash(state, &cell.key), |other| *other == id) {
+                if let Ok(entry) = index.find_entry(hash(state, cell.key(long)), |other| *other == id) {
                     entry.remove();
                 }
             }
-            Index::Runs(runs) => runs.remove(cell.run, &cell.key, tails(cells), |own| hash(state, own)),
+            Index::Runs(runs) => runs.remove(cell.run(), cell.tail(), tails(cells), |own| hash(state, own)),
         }
         self.free(id);
     }
 
     fn leave_order(&mut self, id: u32) {
         if let Some(mut order) = self.order.take() {
-            order.remove::<[u8]>(&self.key(id));
+            order.remove(&OrderedKey::new(&self.key(id)));
             self.order = Some(order);
         }
     }
 
     fn free(&mut self, id: u32) {
-        let cell = &mut self.cells[id as usize];
-        (cell.key, cell.value) = (KeyBytes::new(), None);
+        self.set_entry(id, None);
+        self.cells[id as usize].empty(&mut self.long);
         self.free.push(id);
     }
 
@@ -254,8 +238,8 @@ impl<V> Cells<V> {
         }
         let mut rest = ids;
         while let Some(first) = rest.first() {
-            let run = self.get(*first).run;
-            let count = rest.iter().take_while(|id| self.get(**id).run == run).count();
+            let run = self.get(*first).run();
+            let count = rest.iter().take_while(|id| self.get(**id).run() == run).count();
             let (together, others) = rest.split_at(count);
             self.remove_together(together);
             rest = others;
@@ -268,12 +252,12 @@ impl<V> Cells<V> {
         }
         for id in ids {
             self.leave_order(*id);
-            self.get_mut(*id).leaves = true;
+            self.get_mut(*id).set(Mark::Leaves);
         }
         let (cells, state) = (&self.cells, &self.hash);
         if let (Index::Runs(runs), Some(first)) = (&mut self.index, ids.first()) {
-            let stays = |id: u32| !cells[id as usize].leaves;
-            runs.retain(cells[*first as usize].run, stays, |own| hash(state, own));
+            let stays = |id: u32| !cells[id as usize].is(Mark::Leaves);
+            runs.retain(cells[*first as usize].run(), stays, |own| hash(state, own));
         }
         ids.iter().for_each(|id| self.free(*id));
     }
@@ -310,6 +294,8 @@ impl<V> Cells<V> {
 
     pub(super) fn clear(&mut self) {
         self.cells.clear();
+        self.entries.clear();
+        self.long = LongKeys::default();
         self.free.clear();
         match &mut self.index {
             Index::Keys(index) => index.clear(),
@@ -321,7 +307,7 @@ impl<V> Cells<V> {
     /// The cells' keys in order; made at the first call and kept up to date from then on.
     pub(super) fn order(&mut self) -> &BTreeMap<OrderedKey, u32> {
         if self.order.is_none() {
-            let entry = |id: u32| (OrderedKey::from_slice(&self.key(id)), id);
+            let entry = |id: u32| (OrderedKey::new(&self.key(id)), id);
             self.order = Some(self.all().into_iter().map(entry).collect());
         }
         self.order.as_ref().expect("made in the lines above")
@@ -333,10 +319,21 @@ impl<V> Cells<V> {
     }
 }
 
+/// Cells up to which their list doubles when it is full.
+const DOUBLES_UP_TO: usize = 1 << 12;
+
+/// Adds to a list that grows by an eighth when it is long: of many cells no more than so much lies unused.
+pub(super) fn push_slowly<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() && list.len() >= DOUBLES_UP_TO {
+        list.reserve_exact(list.len() / 8);
+    }
+    list.push(item);
+}
+
 /// Gives the tails of cells in runs.
 #[inline]
 pub(super) fn tails<'c, V>(cells: &'c [Cell<V>]) -> impl Fn(u32) -> &'c [u8] + Copy {
-    |id| &cells[id as usize].key
+    |id| cells[id as usize].tail()
 }
 
 /// Whether keys are equal. Those of the usual lengths are compared without a call: their first and their last eight bytes.
@@ -437,7 +434,7 @@ mod tests {
                     prop_assert_eq!(cells.len(), model.len());
                     prop_assert_eq!(keys_of(cells, &model), model.iter().cloned().collect::<Vec<_>>());
                     if number >= ordered_at {
-                        let order: Vec<Vec<u8>> = cells.order().keys().map(|key| key.to_vec()).collect();
+                        let order: Vec<Vec<u8>> = cells.order().keys().map(|key| key.as_slice().to_vec()).collect();
                         prop_assert_eq!(order, model.iter().cloned().collect::<Vec<_>>());
                     }
                 }

@@ -2,6 +2,7 @@
 //!
 //! Rule: they are gone from memory at a commit, and from the bytes below at a flush after it.
 
+use super::cell::Mark;
 use super::segments::PREFIX;
 use super::typed_rows::TypedRows;
 
@@ -13,9 +14,9 @@ impl<V: Send + 'static> TypedRows<V> {
         let cells = &self.cells;
         self.unflushed.retain(|id| *cells.key(*id) >= floor[..]);
         for id in self.cells.before(floor) {
-            self.cells.get_mut(id).unflushed = false;
+            self.cells.get_mut(id).unset(Mark::Unflushed);
             // What the cache has stays as long as it has it: Kafka's rule.
-            if self.cells.get(id).entry.is_none() {
+            if self.cells.entry(id).is_none() {
                 self.let_go(id);
             }
         }
@@ -40,7 +41,7 @@ impl<V: Send + 'static> TypedRows<V> {
         cell.value = None;
         // Readers in other threads are told with the commit; the cells go then.
         if let Some(publishing) = &mut self.publishing
-            && !std::mem::replace(&mut cell.unpublished, true)
+            && cell.set(Mark::Unpublished)
         {
             publishing.changed.push(id);
         }

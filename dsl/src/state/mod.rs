@@ -9,11 +9,15 @@ mod buffered;
 mod byte_store;
 mod cache;
 mod cached_rows;
+mod cell;
 mod cells;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod key_value;
 mod keyed_rows;
 mod leaving;
+mod ordered_key;
 mod positions;
 mod published;
 mod publishing;

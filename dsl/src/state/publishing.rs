@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::cell::Mark;
 use super::published::RowBlock;
 use super::typed_rows::TypedRows;
 use super::{Direction, KeyRange, PublishedRows, StoreError};
@@ -27,7 +28,7 @@ impl<V: Send + 'static> TypedRows<V> {
         };
         let changes = self.pack(&mut publishing.changed)?;
         for id in publishing.changed.drain(..) {
-            self.cells.get_mut(id).unpublished = false;
+            self.cells.get_mut(id).unset(Mark::Unpublished);
         }
         publishing.rows.prepare(changes, &publishing.note);
         self.publishing = Some(publishing);

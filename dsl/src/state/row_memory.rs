@@ -4,7 +4,7 @@
 //! rows at each commit, stand for it.
 
 use super::StoreError;
-use super::cells::Cell;
+use super::cell::{Cell, Mark};
 use super::typed_rows::TypedRows;
 
 /// How many rows are looked at in one commit.
@@ -40,8 +40,8 @@ impl Measure {
 
     /// What one row takes, and what finds it.
     fn row<V>(&self) -> usize {
-        // Half as much again, as a list of cells has room to grow.
-        size_of::<Cell<V>>() * 3 / 2 + INDEX + self.value_bytes / 8
+        // An eighth more, as a list of many cells has room to grow.
+        size_of::<Cell<V>>() * 9 / 8 + INDEX + self.value_bytes / 8
     }
 }
 
@@ -55,7 +55,7 @@ impl<V: Send + 'static> TypedRows<V> {
             bytes.clear();
             if let Some(value) = &cell.value {
                 self.encode_value(value, &mut bytes)?;
-                let key = cell.key_bytes_elsewhere();
+                let key = self.cells.key_bytes_elsewhere(cell);
                 let key = if key > 0 { key + ALLOCATION } else { 0 };
                 let value = if std::mem::needs_drop::<V>() { bytes.len() + ALLOCATION } else { 0 };
                 measure.add(key + value);
@@ -78,7 +78,7 @@ impl<V: Send + 'static> TypedRows<V> {
         if self.below.is_none() || self.cells.len() <= rows_max {
             return;
         }
-        self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.is_owed());
+        self.cells.remove_where(|cell| !cell.unset(Mark::Used) && !cell.is_owed());
         let mut left = self.cells.len();
         if left > rows_max {
             self.cells.remove_where(|cell| {

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::cell::Mark;
 use super::typed_rows::{TypedRows, WholeRow};
 use super::{Direction, KeyRange, StoreError, StoreErrorKind};
 use crate::record::{CutOff, Decoder, Encoder};
@@ -58,7 +59,7 @@ impl<V: Send + 'static> TypedRows<V> {
             let value = self.decode_value(rows.bytes().map_err(cut_off)?)?;
             self.cells.get_mut(id).value = Some(value);
             if self.below.is_some() {
-                self.cells.get_mut(id).unflushed = true;
+                self.cells.get_mut(id).set(Mark::Unflushed);
                 self.unflushed.push(id);
             }
         }
@@ -66,7 +67,8 @@ impl<V: Send + 'static> TypedRows<V> {
             let (key, timestamp) = (bytes.bytes().map_err(cut_off)?, bytes.time().map_err(cut_off)?);
             let id = self.claim_bytes(key)?;
             let cell = self.cells.get_mut(id);
-            (cell.unlogged, cell.timestamp) = (true, timestamp);
+            cell.set(Mark::Unlogged);
+            cell.timestamp = timestamp;
             self.unlogged.push(id);
             self.restore_headers(id, &mut bytes)?;
         }

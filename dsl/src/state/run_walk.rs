@@ -87,7 +87,7 @@ impl<V: Send + 'static> TypedRows<V> {
         let cell = self.cells.get(id);
         let Some(value) = &cell.value else { return ControlFlow::Continue(()) };
         let (timestamp, headers) = (self.row_time(cell), self.cell_headers(id));
-        visit(self.cells.tail(id), WholeRow { value, timestamp, headers, entry: cell.entry })
+        visit(self.cells.tail(id), WholeRow { value, timestamp, headers, entry: self.cells.entry(id) })
     }
 
     /// Visits cells and, between them, rows that only the bytes below have.

@@ -10,7 +10,7 @@ use std::ops::{Deref, RangeInclusive};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::cells::{KeyBytes, are_equal};
+use super::cells::{KeyBytes, are_equal, push_slowly};
 use super::segments::PREFIX;
 
 /// How the keys of a store of windows are put together.
@@ -151,7 +151,7 @@ impl Runs {
                 number
             }
             None => {
-                self.runs.push(run);
+                push_slowly(&mut self.runs, run);
                 u32::try_from(self.runs.len() - 1).expect("a store has fewer runs than rows")
             }
         };

@@ -6,7 +6,8 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use super::cache::{CacheSpec, EntryId, RowCache};
-use super::cells::{Cell, Cells};
+use super::cell::{Cell, Mark};
+use super::cells::Cells;
 use super::publishing::Publishing;
 use super::row_headers::{KeptHeaders, RowHeaders};
 use super::row_memory::Measure;
@@ -264,7 +265,7 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         let cell = self.cells.get_mut(id.0);
         let old = (std::mem::replace(&mut cell.value, value), std::mem::replace(&mut cell.timestamp, timestamp));
-        cell.used = true;
+        cell.set(Mark::Used);
         if self.below.is_some() || self.headers.is_some() || self.journal.is_some() || self.publishing.is_some() {
             self.note_replaced(id.0, old, headers);
         }
@@ -276,7 +277,7 @@ impl<V: Send + 'static> TypedRows<V> {
         // Rows whose time is over are no longer written below.
         let below = self.below.is_some() && !self.is_over(&self.cells.key(id));
         let cell = self.cells.get_mut(id);
-        let unflushed = below && !std::mem::replace(&mut cell.unflushed, true);
+        let unflushed = below && cell.set(Mark::Unflushed);
         let old_headers = self.headers.as_mut().map_or(Headers::NONE, |kept| kept.set(id, headers.clone()));
         if unflushed {
             self.unflushed.push(id);
@@ -286,7 +287,7 @@ impl<V: Send + 'static> TypedRows<V> {
             journal.changes.push(RowChange::Row { id, old, timestamp, headers, unflushed });
         }
         if let Some(publishing) = &mut self.publishing
-            && !std::mem::replace(&mut cell.unpublished, true)
+            && cell.set(Mark::Unpublished)
         {
             publishing.changed.push(id);
         }
@@ -313,7 +314,7 @@ impl<V: Send + 'static> TypedRows<V> {
         match self.changelog {
             Changelog::EveryUpdate => self.log(id, out),
             Changelog::LastPerCommit => {
-                if !std::mem::replace(&mut self.cells.get_mut(id).unlogged, true) {
+                if self.cells.get_mut(id).set(Mark::Unlogged) {
                     self.unlogged.push(id);
                     if let Some(journal) = &mut self.journal {
                         journal.changes.push(RowChange::Unlogged { id });
@@ -349,7 +350,7 @@ impl<V: Send + 'static> TypedRows<V> {
             None if self.below.is_some() => self.bring_up(key),
             found => {
                 if let (Some(id), true) = (found, self.below.is_some()) {
-                    self.cells.get_mut(id).used = true;
+                    self.cells.get_mut(id).set(Mark::Used);
                 }
                 Ok(found)
             }
@@ -388,7 +389,7 @@ impl<V: Send + 'static> TypedRows<V> {
 
     /// Notes that a cell has no value, and may have to go.
     pub(super) fn note_emptied(&mut self, id: u32) {
-        if !std::mem::replace(&mut self.cells.get_mut(id).emptied, true) {
+        if self.cells.get_mut(id).set(Mark::Emptied) {
             self.emptied.push(id);
         }
     }
@@ -423,7 +424,7 @@ impl<V: Send + 'static> TypedRows<V> {
         let mut unlogged = std::mem::take(&mut self.unlogged);
         for id in unlogged.drain(..) {
             self.log(id, out)?;
-            self.cells.get_mut(id).unlogged = false;
+            self.cells.get_mut(id).unset(Mark::Unlogged);
         }
         self.unlogged = unlogged;
         Ok(())
@@ -457,7 +458,7 @@ impl<V: Send + 'static> TypedRows<V> {
     fn sweep(&mut self) {
         // Twice the number, so that a sweep goes through no more cells than were added since the last one.
         if self.below.is_some() && self.rows_in_memory.is_some_and(|rows| self.cells.len() > rows.saturating_mul(2)) {
-            self.cells.remove_where(|cell| !std::mem::replace(&mut cell.used, false) && !cell.is_owed());
+            self.cells.remove_where(|cell| !cell.unset(Mark::Used) && !cell.is_owed());
         }
     }
 
@@ -468,11 +469,13 @@ impl<V: Send + 'static> TypedRows<V> {
         emptied.retain(|id| {
             let cell = self.cells.get_mut(*id);
             // It stays on the list only while somebody has to be told that it is empty.
-            cell.emptied = cell.is_owed();
-            if cell.emptied {
+            let stays = cell.is_owed();
+            if stays {
                 owed.push(*id);
+            } else {
+                cell.unset(Mark::Emptied);
             }
-            cell.value.is_none() && !cell.emptied
+            cell.value.is_none() && !stays
         });
         self.cells.remove_all(&emptied);
         emptied.clear();
@@ -520,7 +523,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         }
         let cell = self.cells.get_mut(id);
         (cell.value, cell.timestamp) = (value, record.timestamp);
-        if self.below.is_some() && !std::mem::replace(&mut cell.unflushed, true) {
+        if self.below.is_some() && cell.set(Mark::Unflushed) {
             self.unflushed.push(id);
         }
         if cell.value.is_none() {
@@ -570,7 +573,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
         }
         for id in &ids {
-            self.cells.get_mut(*id).unflushed = false;
+            self.cells.get_mut(*id).unset(Mark::Unflushed);
         }
         self.free_emptied();
         self.sweep();
@@ -607,7 +610,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
 
     fn undo(&mut self) -> Result<(), StoreError> {
         for cell in self.cache.as_mut().map(RowCache::undo).unwrap_or_default() {
-            self.cells.get_mut(cell).entry = None;
+            self.cells.set_entry(cell, None);
         }
         self.undo_to(UndoMark(0))
     }

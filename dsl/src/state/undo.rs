@@ -4,6 +4,7 @@
 //! that the store is what it was, its debts to the changelog and to the bytes below included.
 
 use super::StoreError;
+use super::cell::Mark;
 use super::typed_rows::TypedRows;
 use crate::record::{Headers, Timestamp};
 
@@ -89,7 +90,7 @@ impl<V: Send + 'static> TypedRows<V> {
             let (id, old, timestamp, headers, unflushed) = match change {
                 RowChange::Row { id, old, timestamp, headers, unflushed } => (id, old, timestamp, headers, unflushed),
                 RowChange::Unlogged { id } => {
-                    self.cells.get_mut(id).unlogged = false;
+                    self.cells.get_mut(id).unset(Mark::Unlogged);
                     assert_eq!(self.unlogged.pop(), Some(id), "{newest_first}");
                     continue;
                 }
@@ -108,7 +109,7 @@ impl<V: Send + 'static> TypedRows<V> {
                 kept.set(id, headers);
             }
             if unflushed {
-                cell.unflushed = false;
+                cell.unset(Mark::Unflushed);
                 assert_eq!(self.unflushed.pop(), Some(id), "{newest_first}");
             }
         }

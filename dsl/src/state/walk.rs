@@ -1,9 +1,10 @@
 //! Walks over typed rows in the order of their keys: cells and the bytes below as one.
 
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use super::cache::Reader;
+use super::ordered_key::OrderedKey;
 use super::typed_rows::{TypedRows, VisitWholeRow, WholeRow};
 use super::{Direction, KeyRange, StoreError, VisitRow};
 
@@ -67,11 +68,11 @@ impl<V: Send + 'static> TypedRows<V> {
         }
         self.cells.order();
         let order = self.cells.order_made().expect("made in the line above");
-        let bounds = (range.from.as_ref().map(Vec::as_slice), range.to.as_ref().map(Vec::as_slice));
-        let mut cells = order.range::<[u8], _>(bounds);
+        let bound = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|key| OrderedKey::new(key));
+        let mut cells = order.range((bound(&range.from), bound(&range.to)));
         let mut next = || match direction {
-            Direction::Forward => cells.next().map(|(_, id)| *id),
-            Direction::Backward => cells.next_back().map(|(_, id)| *id),
+            Direction::Forward => cells.next(),
+            Direction::Backward => cells.next_back(),
         };
         let mut below = match &self.below {
             Some(below) => below.range(range, direction)?,
@@ -84,9 +85,9 @@ impl<V: Send + 'static> TypedRows<V> {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(id), Some((key, _))) => match direction {
-                    Direction::Forward => (*self.cells.key(id)).cmp(key),
-                    Direction::Backward => (**key).cmp(&self.cells.key(id)),
+                (Some((cell, _)), Some((key, _))) => match direction {
+                    Direction::Forward => cell.as_slice().cmp(key),
+                    Direction::Backward => (**key).cmp(cell.as_slice()),
                 },
             };
             let mut flow = ControlFlow::Continue(());
@@ -96,11 +97,11 @@ impl<V: Send + 'static> TypedRows<V> {
                     let headers = &self.format.headers(bytes)?;
                     flow = visit(key, WholeRow { value: &value, timestamp, headers, entry: None });
                 }
-            } else if let Some((id, cell)) = next_cell.map(|id| (id, self.cells.get(id)))
+            } else if let Some((key, id, cell)) = next_cell.map(|(key, id)| (key, *id, self.cells.get(*id)))
                 && let Some(value) = &cell.value
             {
                 let (timestamp, headers) = (self.row_time(cell), self.cell_headers(id));
-                flow = visit(&self.cells.key(id), WholeRow { value, timestamp, headers, entry: cell.entry });
+                flow = visit(key.as_slice(), WholeRow { value, timestamp, headers, entry: self.cells.entry(id) });
             }
             if flow.is_break() {
                 return Ok(());

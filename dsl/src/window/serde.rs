@@ -87,7 +87,7 @@ impl<K: 'static> Serde<Windowed<K>> for TimeWindowed<K> {
     }
 
     fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[..bytes.len() - 8]
+        &bytes[..bytes.len().saturating_sub(8)]
     }
 }
 
@@ -144,7 +144,7 @@ impl<K: 'static> Serde<Windowed<K>> for SessionWindowed<K> {
     }
 
     fn placing<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[..bytes.len() - 16]
+        &bytes[..bytes.len().saturating_sub(16)]
     }
 }
 

@@ -9,6 +9,8 @@ mod files;
 mod folder;
 mod frame;
 mod frozen;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod index;
 mod journal;
 mod latest;

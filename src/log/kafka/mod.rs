@@ -10,6 +10,8 @@ mod committing;
 mod departure;
 mod fault;
 mod foreign;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod joined;
 mod member;
 mod native;

@@ -11,6 +11,9 @@ use tidemill_dsl::record::{Offset, TopicName, TopicPartition};
 use super::change::{Change, Note, NoteOwner, Step};
 use crate::log::{Bounds, LogError, LogErrorKind, Notes, Progress, TopicSpec};
 
+/// How many partitions a log may ever have had, those of deleted topics included: each takes some hundred bytes of memory.
+pub(super) const PARTITIONS_MAX: u32 = 1 << 22;
+
 /// A partition's number in the log, counted over all topics in the order of their creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::log) struct PartitionId(pub(in crate::log) u32);
@@ -156,11 +159,13 @@ impl Book {
         let mut gone = change.gone.iter().peekable();
         for (spec, first) in &change.topics {
             while let Some((partition, count)) = gone.next_if(|(partition, _)| partition < first) {
-                self.remove_partitions(*partition, *count);
+                self.remove_partitions(*partition, *count)?;
             }
             self.add_topic(spec, *first)?;
         }
-        gone.for_each(|(partition, count)| self.remove_partitions(*partition, *count));
+        for (partition, count) in gone {
+            self.remove_partitions(*partition, *count)?;
+        }
         for (partition, batch) in &change.batches {
             self.extend(*partition, batch.base(), batch.count())?;
         }
@@ -195,8 +200,8 @@ impl Book {
 
     /// Deletes the topic of these partitions. Their numbers are never used again; a log that begins behind the topic's
     /// creation hears of them here for the first time.
-    fn remove_partitions(&mut self, first: PartitionId, count: u32) {
-        let end = first.index() + count as usize;
+    fn remove_partitions(&mut self, first: PartitionId, count: u32) -> Result<(), Contradiction> {
+        let end = end_of(first, count)?;
         let nameless = || Partition::new(TopicPartition::new("", 0));
         self.partitions.resize_with(self.partitions.len().max(end), nameless);
         for known in &mut self.partitions[first.index()..end] {
@@ -208,6 +213,7 @@ impl Book {
         for progress in self.applications.values_mut() {
             progress.inputs.retain(|input, _| topics.contains_key(&*input.topic));
         }
+        Ok(())
     }
 
     /// Counts records that were appended to a partition.
@@ -250,6 +256,7 @@ impl Book {
             let same = topic.spec == *spec && topic.first == first;
             return if same { Ok(()) } else { Err(Contradiction(format!("topic `{}` was created twice", spec.name))) };
         }
+        end_of(first, spec.partitions)?;
         if first != self.next_partition() {
             return Err(Contradiction(format!("topic `{}` begins with partition number {}", spec.name, first.0)));
         }
@@ -258,6 +265,14 @@ impl Book {
         self.topics.insert(spec.name.clone(), Topic { spec: spec.clone(), first });
         Ok(())
     }
+}
+
+/// The number behind the last of some partitions. Stored numbers are believed only as far as there may be partitions.
+fn end_of(first: PartitionId, count: u32) -> Result<usize, Contradiction> {
+    let end = first.0.checked_add(count).filter(|end| *end <= PARTITIONS_MAX);
+    let end =
+        end.ok_or_else(|| Contradiction(format!("{count} partitions from number {} on are too many", first.0)))?;
+    Ok(end as usize)
 }
 
 pub(in crate::log) fn no_topic(name: &str) -> LogError {

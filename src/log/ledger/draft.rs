@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition, name_fault};
 
-use super::book::{Book, PartitionId};
+use super::book::{Book, PARTITIONS_MAX, PartitionId};
 use super::change::{Change, Note, NoteOwner, Step};
 use super::staging::BATCH_BYTES;
 use crate::log::{LogError, LogErrorKind, Notes, Progress};
@@ -118,8 +118,9 @@ pub(super) fn check_topic(name: &str, partitions: u32, next: PartitionId) -> Res
             name.chars().take(300).collect::<String>().escape_debug()
         ));
     }
-    if partitions == 0 || next.0.checked_add(partitions).is_none() {
-        return invalid(format!("topic `{name}` cannot have {partitions} partitions: give it at least 1"));
+    let left = PARTITIONS_MAX.saturating_sub(next.0);
+    if !(1..=left).contains(&partitions) {
+        return invalid(format!("topic `{name}` cannot have {partitions} partitions: give it 1 to {left}"));
     }
     Ok(())
 }

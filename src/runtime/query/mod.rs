@@ -285,8 +285,9 @@ impl StoreQuery {
             return Err(Error::new(ErrorKind::Unknown, message));
         };
         // The rows of a global store are all with one task.
-        let tasks = if subtopology.is_global() { 1 } else { shared.tasks[subtopology.id] };
-        let partitions = shared.stores[name];
+        let shape = shared.shape();
+        let tasks = if subtopology.is_global() { 1 } else { shape.tasks[subtopology.id] };
+        let partitions = shape.stores[name];
         Ok(Place { store: spec.name().clone(), subtopology: subtopology.id, tasks, partitions })
     }
 

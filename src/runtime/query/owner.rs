@@ -23,7 +23,7 @@ impl StoreQuery {
         let place = self.place()?;
         let Some(partition) = place.partition_of(key) else { return Ok(None) };
         let all = self.shared().instances();
-        let is_global = self.shared().reads.is_global(place.subtopology);
+        let is_global = self.shared().shape().reads.is_global(place.subtopology);
         // Every process has the rows of global stores for itself.
         let runs = |instance: &&Instance| {
             if is_global { instance.is_here } else { instance.runs(place.subtopology, partition) }
@@ -36,7 +36,7 @@ impl StoreQuery {
     /// The processes that have a part of the store, to run it or on standby.
     pub fn instances(&self) -> Result<Vec<Instance>, Error> {
         let place = self.place()?;
-        let is_global = self.shared().reads.is_global(place.subtopology);
+        let is_global = self.shared().shape().reads.is_global(place.subtopology);
         let has = |instance: &Instance| {
             let part = |partition| {
                 instance.runs(place.subtopology, partition) || instance.standby(place.subtopology, partition).is_some()

@@ -178,17 +178,23 @@ impl<'a> Term<'a> {
             while let Some(change) = self.membership.next()? {
                 self.change(change)?;
             }
-            let every =
-                if self.staff.is_busy() { Some(every.map_or(A_MOMENT, |every| every.min(A_MOMENT))) } else { every };
-            if let Some(event) = self.keeper.event(every) {
+            if let Some(event) = self.keeper.event(self.listen_for(every)) {
                 self.event(event)?;
             }
             self.look_whether_ready();
             self.place_standbys();
             self.look_after_staff();
+            self.look_for_topics();
             self.look_for_stuck(every)?;
         }
         Ok(())
+    }
+
+    /// How long it may be listened for events before something else is due.
+    fn listen_for(&self, every: Option<Duration>) -> Option<Duration> {
+        let moving = self.staff.is_busy().then_some(A_MOMENT);
+        let topics = self.keeper.topics_due().filter(|_| self.leaving.is_none());
+        [every, moving, topics].into_iter().flatten().min()
     }
 
     /// A worker that is too long at one record would keep its partitions from everybody: the process leaves, and others go on.
@@ -229,7 +235,8 @@ impl<'a> Term<'a> {
             Change::Assigned(partitions) => {
                 self.has_share = true;
                 self.owned.extend(partitions.iter().cloned());
-                if self.keeper.is_closing() { Ok(()) } else { self.take_tasks(&partitions) }
+                let is_ending = self.keeper.is_closing() || self.keeper.next_shape.is_some();
+                if is_ending { Ok(()) } else { self.take_tasks(&partitions) }
             }
             Change::Revoked(partitions) => {
                 self.keeper.rebalancing();
@@ -269,12 +276,23 @@ impl<'a> Term<'a> {
                 self.worker_ended(worker);
                 return ended;
             }
-            Event::Close => {
-                self.coming.values().for_each(|restoring| restoring.cancel());
-                self.crew.close();
-            }
+            Event::Close => self.close(),
         }
         Ok(())
+    }
+
+    /// Has the workers make their last commit and end.
+    fn close(&mut self) {
+        self.coming.values().for_each(|restoring| restoring.cancel());
+        self.crew.close();
+    }
+
+    /// Ends the term, in peace, when sources by pattern read other topics than before.
+    fn look_for_topics(&mut self) {
+        if self.leaving.is_none() && self.keeper.finds_topics() {
+            self.keeper.rebalancing();
+            self.close();
+        }
     }
 
     /// Says which tasks of others are to be kept here, when something has changed.
@@ -293,11 +311,12 @@ impl<'a> Term<'a> {
             return;
         }
         let counts = &self.keeper.maker.topics;
-        let all = shared.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
+        let shape = shared.shape();
+        let all = shape.reads.all_tasks(|topic: &TopicName| counts.partitions(topic).unwrap_or(0));
         let all: Vec<(TaskId, u32)> = all
             .into_iter()
             .map(|task| {
-                let partitions = task.subtopologies.first().map_or(0, |sub| shared.tasks[*sub]);
+                let partitions = task.subtopologies.first().map_or(0, |sub| shape.tasks[*sub]);
                 (task, partitions)
             })
             .collect();
@@ -315,7 +334,7 @@ impl<'a> Term<'a> {
         let shared = &self.keeper.shared;
         let counts = &self.keeper.maker.topics;
         let count = |topic: &TopicName| counts.partitions(topic).unwrap_or(0);
-        shared.reads.tasks(&self.owned, count)
+        shared.shape().reads.tasks(&self.owned, count)
     }
 
     /// Has tasks made ready that are new here.
@@ -445,7 +464,8 @@ impl<'a> Term<'a> {
     }
 
     fn look_whether_ready(&mut self) {
-        if self.has_share && self.coming.is_empty() && self.leaving.is_none() {
+        let is_settled = self.coming.is_empty() && self.leaving.is_none() && self.keeper.next_shape.is_none();
+        if self.has_share && is_settled {
             self.keeper.shared.enter(AppState::Running);
             let restored = self.restored;
             self.keeper.tell_first(Ok(restored));

@@ -233,6 +233,21 @@ impl Explorer {
         self
     }
 
+    /// Sends a record as bytes, behind those of its topic that were given before.
+    #[must_use]
+    pub fn input_raw(
+        mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Self {
+        let (to, record) = self.raw(topic, (key, value), timestamp, headers);
+        self.script.entry(to).or_default().push(record);
+        self
+    }
+
     /// Records that lie in a topic before anything starts.
     #[must_use]
     pub fn given<K: Data, V: Data>(
@@ -254,16 +269,26 @@ impl Explorer {
         time: i64,
         (key, value): (&K, &V),
     ) -> (TopicPartition, Arc<tidemill::record::Batch>) {
-        self.time = self.time.max(time) + 1;
         let refused = |error| panic!("a record for topic `{}` cannot be written: {error}", topic.name());
         let key = topic.key_serde().to_nullable_bytes(key).unwrap_or_else(refused);
         let refused = |error| panic!("a record for topic `{}` cannot be written: {error}", topic.name());
         let value = topic.value_serde().to_nullable_bytes(value).unwrap_or_else(refused);
-        let count = self.counts.0.get(topic.name()).copied().unwrap_or(1);
-        let partition = partition_of_record(key.as_deref(), value.as_deref(), count);
+        self.raw(topic.name(), (key.as_deref(), value.as_deref()), Timestamp::from_millis(time), &Headers::NONE)
+    }
+
+    fn raw(
+        &mut self,
+        topic: &str,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        time: Timestamp,
+        headers: &Headers,
+    ) -> (TopicPartition, Arc<tidemill::record::Batch>) {
+        self.time = self.time.max(time.as_millis()) + 1;
+        let count = self.counts.0.get(topic).copied().unwrap_or(1);
+        let partition = partition_of_record(key, value, count);
         let mut builder = BatchBuilder::default();
-        builder.push(Timestamp::from_millis(time), key.as_deref(), value.as_deref(), &Headers::NONE);
-        (TopicPartition::new(topic.name(), partition), Arc::new(builder.finish(Offset::ZERO)))
+        builder.push(time, key, value, headers);
+        (TopicPartition::new(topic, partition), Arc::new(builder.finish(Offset::ZERO)))
     }
 
     fn ask(mut self, name: impl Into<String>, kind: Kind) -> Self {

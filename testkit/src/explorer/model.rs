@@ -153,6 +153,9 @@ impl Model {
             _ => None,
         });
         let mut names: Vec<(TopicName, bool)> = external.map(|name| (name, false)).collect();
+        // Those that the topology reads by a pattern are known by how many partitions they have.
+        let counted = self.counts.0.keys().filter(|name| !internal.contains(name));
+        names.extend(counted.map(|name| (name.clone(), false)));
         names.extend(internal.iter().map(|name| (name.clone(), true)));
         names.sort();
         names.dedup();

@@ -206,6 +206,8 @@ impl Member {
 impl Canonical for Member {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.id.to_le_bytes());
+        // Tasks of different threads may have equal states.
+        out.extend((self.thread as u64).to_le_bytes());
         out.push(u8::from(self.zombie));
         for task in &self.tasks {
             out.extend(task.hash.0.to_le_bytes());

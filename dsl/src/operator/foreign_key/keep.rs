@@ -27,7 +27,7 @@ impl<KO: 'static> Operator<Subscribed<KO>, Subscribed<KO>> for KeepSubscription<
         let mut key = self.keys.prefix(right)?;
         key.extend_from_slice(&message.key);
         let (store, out) = ctx.task().state::<Subscriptions>(self.store.index);
-        let row = store.claim(&key)?;
+        let row = store.rows().claim(&key)?;
         let kept = (!message.instruction.leaves()).then(|| message.clone());
         store.set(row, kept, record.timestamp, &mut out.caused_by(record.into()))?;
         ctx.forward(record)

@@ -30,8 +30,11 @@ fn row_hash<V: 'static>(serde: &SerdeRef<V>, row: &V) -> Result<u128, ProcessErr
     Ok(murmur3(&bytes_of(serde, row)?))
 }
 
+/// Room for a key or a row of the usual size, so that a buffer need not grow.
+const USUAL: usize = 32;
+
 fn bytes_of<T: 'static>(serde: &SerdeRef<T>, value: &T) -> Result<Vec<u8>, ProcessError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL);
     serde.write(value, &mut bytes)?;
     Ok(bytes)
 }

@@ -30,9 +30,11 @@ where
         let Change { key: right, new, timestamp, headers, .. } = change;
         let prefix = self.keys.prefix(right)?;
         let (store, _) = ctx.task().state::<Subscriptions>(self.store.index);
-        let mut subscribers = Vec::new();
+        // Their keys one after another in one buffer.
+        let (mut keys, mut subscribers) = (Vec::new(), Vec::new());
         store.walk(&KeyRange::prefix(&prefix), Direction::Forward, &mut |key, message, _| {
-            subscribers.push((key[prefix.len()..].to_vec(), message.hash, message.partition));
+            keys.extend_from_slice(&key[prefix.len()..]);
+            subscribers.push((keys.len(), message.hash, message.partition));
             ControlFlow::Continue(())
         })?;
         if subscribers.is_empty() {
@@ -40,9 +42,12 @@ where
         }
         let row = new.as_ref().map(|row| bytes_of(&self.row, row)).transpose()?;
         let mut response = Response { hash: None, row, partition: None };
-        for (key, hash, partition) in subscribers {
+        let mut start = 0;
+        for (end, hash, partition) in subscribers {
             (response.hash, response.partition) = (hash, partition);
-            ctx.forward(Record { key: &self.key.read(&key)?, value: &response, timestamp, headers })?;
+            let key = self.key.read(&keys[start..end])?;
+            start = end;
+            ctx.forward(Record { key: &key, value: &response, timestamp, headers })?;
         }
         Ok(())
     }

@@ -84,6 +84,9 @@ impl<K, V, KO, F> Subscribe<K, V, KO, F> {
     /// Whether two keys are different ones on the right side: it finds them by their bytes.
     fn differ(&self, before: &KO, now: Option<&KO>) -> Result<bool, ProcessError> {
         let Some(now) = now else { return Ok(true) };
-        Ok(bytes_of(&self.foreign_key, before)? != bytes_of(&self.foreign_key, now)?)
+        let mut bytes = bytes_of(&self.foreign_key, before)?;
+        let end = bytes.len();
+        self.foreign_key.write(now, &mut bytes)?;
+        Ok(bytes[..end] != bytes[end..])
     }
 }

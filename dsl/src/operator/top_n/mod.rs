@@ -4,6 +4,7 @@
 //! group's row changes, and is handed on, only if the first entries did.
 
 mod candidate;
+mod first;
 mod list_changes;
 mod of_stream;
 mod of_table;
@@ -11,6 +12,7 @@ mod of_table;
 use std::ops::ControlFlow;
 
 pub(crate) use candidate::{Candidate, CandidateSerde};
+use first::First;
 pub(crate) use list_changes::ListChanges;
 pub(crate) use of_stream::TopOfStream;
 pub(crate) use of_table::TopOfTable;
@@ -42,10 +44,15 @@ pub(crate) struct Ranking<K: 'static, V: 'static> {
 /// The context of a ranking.
 type Ctx<'a, K, V> = NodeContext<'a, TableOf<K, Vec<V>>>;
 
+/// Room for a key, in bytes, and for a list, in entries, of the usual size.
+const USUAL: usize = 64;
+
 impl<K: 'static, V: Send + 'static> Ranking<K, V> {
     /// What the keys of a group's entries begin with.
     fn group(&self, key: &K) -> Result<Vec<u8>, ProcessError> {
-        let mut group = vec![0; 4];
+        // Room for an entry of the usual size, so that the key need not grow.
+        let mut group = Vec::with_capacity(USUAL);
+        group.extend_from_slice(&[0; 4]);
         self.keys.write(key, &mut group)?;
         let size = u32::try_from(group.len() - 4)?;
         group[..4].copy_from_slice(&size.to_be_bytes());
@@ -54,7 +61,8 @@ impl<K: 'static, V: Send + 'static> Ranking<K, V> {
 
     /// The key of an entry, and the size of its rank.
     fn entry(&self, group: &[u8], value: &V) -> Result<(Vec<u8>, u32), ProcessError> {
-        let mut key = group.to_vec();
+        let mut key = Vec::with_capacity(group.len() + USUAL);
+        key.extend_from_slice(group);
         (self.rank)(value, &mut key)?;
         let rank = u32::try_from(key.len() - group.len())?;
         crate::serde::turn_over(&mut key[group.len()..]);
@@ -63,11 +71,11 @@ impl<K: 'static, V: Send + 'static> Ranking<K, V> {
     }
 
     /// The first entries of a group, so many that they are `n` or more together if there are.
-    fn first(&self, group: &[u8], ctx: &mut Ctx<'_, K, V>) -> Result<Vec<(Vec<u8>, Candidate)>, ProcessError> {
+    fn first(&self, group: &[u8], ctx: &mut Ctx<'_, K, V>) -> Result<First, ProcessError> {
         let (candidates, _) = ctx.task().state::<Candidates>(self.candidates.index);
-        let (mut first, mut count) = (Vec::new(), 0);
+        let (mut first, mut count) = (First::default(), 0);
         candidates.walk(&KeyRange::prefix(group), Direction::Forward, &mut |key, candidate, _| {
-            first.push((key.to_vec(), *candidate));
+            first.push(&key[group.len()..], *candidate);
             count += candidate.count as usize;
             if count < self.n { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -75,9 +83,9 @@ impl<K: 'static, V: Send + 'static> Ranking<K, V> {
     }
 
     /// Adds an entry to those of a key, or takes one away if there is one.
-    fn count(&self, (key, rank): (&Vec<u8>, u32), adds: bool, at: Timestamp, ctx: &mut Ctx<'_, K, V>) -> Flow {
+    fn count(&self, (key, rank): (&[u8], u32), adds: bool, at: Timestamp, ctx: &mut Ctx<'_, K, V>) -> Flow {
         let (candidates, mut out) = ctx.task().state::<Candidates>(self.candidates.index);
-        let row = candidates.claim(key)?;
+        let row = candidates.rows().claim(key)?;
         let before = candidates.take(row)?.map_or(0, |(candidate, _)| candidate.count);
         // What was never added is not taken away, as in aggregations of groups.
         let count = if adds { before.saturating_add(1) } else { before.saturating_sub(1) };
@@ -87,9 +95,9 @@ impl<K: 'static, V: Send + 'static> Ranking<K, V> {
 
     /// Makes the group's row of its first entries, and hands the change on.
     fn tell<V2>(&self, record: Record<'_, K, V2>, group: &[u8], ctx: &mut Ctx<'_, K, V>) -> Flow {
-        let mut list = Vec::new();
-        for (key, Candidate { rank, count }) in self.first(group, ctx)? {
-            let value = &key[group.len() + rank as usize..];
+        let mut list = Vec::with_capacity(self.n.min(USUAL));
+        for (entry, Candidate { rank, count }) in self.first(group, ctx)?.iter() {
+            let value = &entry[rank as usize..];
             for _ in 0..(count as usize).min(self.n - list.len()) {
                 list.push(self.values.read(value)?);
             }
@@ -99,19 +107,4 @@ impl<K: 'static, V: Send + 'static> Ranking<K, V> {
             Ok(((!list.is_empty()).then_some(list), time))
         })
     }
-}
-
-/// Whether the first `n` of these entries are alike.
-fn are_alike(before: &[(Vec<u8>, Candidate)], after: &[(Vec<u8>, Candidate)], n: usize) -> bool {
-    let cut = |entries: &[(Vec<u8>, Candidate)]| {
-        let mut left = n;
-        let counts = entries.iter().map(|(_, candidate)| {
-            let count = left.min(candidate.count as usize);
-            left -= count;
-            count
-        });
-        counts.collect::<Vec<usize>>()
-    };
-    let keys_are_alike = before.iter().map(|(key, _)| key).eq(after.iter().map(|(key, _)| key));
-    keys_are_alike && cut(before) == cut(after)
 }

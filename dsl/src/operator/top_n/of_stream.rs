@@ -18,8 +18,8 @@ impl<K: Data, V: Data> Operator<StreamOf<K, V>, TableOf<K::Plain, Vec<V::Plain>>
         let group = ranking.group(key)?;
         let (entry, rank) = ranking.entry(&group, value)?;
         let first = ranking.first(&group, ctx)?;
-        let is_full = first.iter().map(|(_, candidate)| candidate.count as usize).sum::<usize>() >= ranking.n;
-        if is_full && first.last().is_some_and(|(last, _)| *last <= entry) {
+        let is_full = first.count() >= ranking.n;
+        if is_full && first.last().is_some_and(|last| *last <= entry[group.len()..]) {
             return Ok(());
         }
         ranking.count((&entry, rank), true, record.timestamp, ctx)?;

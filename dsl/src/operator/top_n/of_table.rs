@@ -1,6 +1,6 @@
 //! The ranking of a table's rows: all of them are kept, because a row that is deleted or falls back lets another one in.
 
-use super::{Ranking, are_alike};
+use super::Ranking;
 use crate::processor::{Flow, NodeContext, Operator, StreamOf, TableOf};
 use crate::record::Record;
 use crate::serde::Changed;
@@ -18,6 +18,6 @@ impl<K: 'static, V: Send + 'static> Operator<StreamOf<K, Changed<V>>, TableOf<K,
             ranking.count((&entry, rank), adds, record.timestamp, ctx)?;
         }
         let after = ranking.first(&group, ctx)?;
-        if are_alike(&before, &after, ranking.n) { Ok(()) } else { ranking.tell(record, &group, ctx) }
+        if before.is_like(&after, ranking.n) { Ok(()) } else { ranking.tell(record, &group, ctx) }
     }
 }

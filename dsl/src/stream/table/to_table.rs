@@ -1,8 +1,10 @@
 //! `to_table`: a stream as a table.
 
+use std::any::Any;
+
 use super::Table;
 use super::source::{plan_source, plan_store};
-use crate::serde::Data;
+use crate::serde::{Data, SerdeRef};
 use crate::stream::repartition::{Repartition, plan_repartition};
 use crate::stream::stream_type::Sources;
 use crate::stream::{IntoMaterialized, Materialized, Stream};
@@ -60,11 +62,21 @@ impl<'b, K: Data, V: Data<Plain: Clone>> Stream<'b, K, V> {
         let (store, spec) = plan_store(&mut plan, store_name, materialized, named);
         let (mut parent, mut sources) = (self.step, self.sources.clone());
         if self.rekeyed {
-            parent = plan_repartition(&mut plan, self.step, Repartition::of(self, name));
+            let of_topic = (same(serdes.0.as_ref()), same(serdes.1.as_ref()));
+            let known = (of_topic.0.or(self.serdes.0.clone()), of_topic.1.or(self.serdes.1.clone()));
+            let topic = Repartition::new(name, &known, self.sides.before_windows());
+            parent = plan_repartition(&mut plan, self.step, topic);
             sources = Sources::one(parent);
         }
         let step = plan_source::<K, V>(&mut plan, parent, name, (store, spec), self.sides.clone());
         drop(plan);
         Table::stored(self.builder, step, sources, store).with_serdes(serdes)
     }
+}
+
+/// A serde of what a table has, as one of what its stream has, where that is the same type: the topic on the way to the table is
+/// written as its rows are, as in Kafka Streams.
+fn same<P: 'static, T: 'static>(plain: Option<&SerdeRef<P>>) -> Option<SerdeRef<T>> {
+    let plain: &dyn Any = plain?;
+    plain.downcast_ref::<SerdeRef<T>>().cloned()
 }
