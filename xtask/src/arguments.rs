@@ -20,11 +20,13 @@ The tasks of this repository. lint and test print a table of their steps and end
   --yes               install what a step needs and is missing, without asking; so does CI=true
   --long              test only: 4,096 cases for each property, where a first run takes 256;
                       60 kills for each program that is killed, where it takes 12; ten million
-                      records through a compacted topic, where it takes one
+                      records through a compacted topic, where it takes one; a million mutations
+                      for each decoder, where it takes 20,000
 
-Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, docs, deny.
-Steps of test: examples, tests, cli, examples-release, release, rocksdb, rocksdb-docs,
-kafka-lib, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
+Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
+clippy-fuzz, clippy-avro-client, docs, deny.
+Steps of test: examples, tests, cli, avro, http, avro-docs, fuzz, avro-client, examples-release,
+release, rocksdb, rocksdb-docs, kafka-lib, fuzz-kafka, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
 Java 17 and Maven.
 
 While working on one thing, cargo itself is quicker:
