@@ -152,6 +152,8 @@ pub use runtime::{
 pub use runtime::QueryServer;
 
 // Describing what it computes.
+#[doc(hidden)]
+pub use tidemill_dsl::mutants;
 pub use tidemill_dsl::{Topic, processor, record, serde, state, stream, topology, window};
 
 /// The guides are programs: what they show compiles and runs.

@@ -32,6 +32,8 @@ pub mod event_sourcing;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[doc(hidden)]
+pub mod mutants;
 mod operator;
 pub mod processor;
 pub mod record;

@@ -23,10 +23,16 @@ use std::time::Duration;
 use clap::Parser;
 use tidemill::{AppBuilder, Settings};
 
+use author::Author;
+use book::Book;
+use entity::Entity;
 use topology::CATALOG;
 use web::cli::Backing;
 use web::failing::{Failure, failed};
 use web::serving::serve;
+
+/// Over how many partitions authors and books are spread, where the topics are new.
+const PARTITIONS: u32 = 4;
 
 /// Books and their authors, over HTTP.
 ///
@@ -64,9 +70,15 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Has the topics of a kind of entity created if they are missing.
+fn with_topics<A: Entity>(app: AppBuilder) -> AppBuilder {
+    app.topic(A::COMMANDS.topic(), PARTITIONS).topic(&A::EVENTS, PARTITIONS)
+}
+
 fn app(backing: Backing, commit_interval: Duration) -> Result<AppBuilder, Failure> {
     let topology = topology::topology()?;
     naming::check(CATALOG, &topology)?;
-    let settings = Settings { partitions: 4, threads: 2, commit_interval, ..Settings::default() };
-    backing.app(CATALOG, topology, "./catalog-data", settings)
+    let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
+    let app = backing.app(CATALOG, topology, "./catalog-data", settings)?;
+    Ok(with_topics::<Book>(with_topics::<Author>(app)))
 }

@@ -19,9 +19,13 @@ use std::time::Duration;
 use clap::Parser;
 use tidemill::{AppBuilder, Settings};
 
+use topology::{COMMANDS, EVENTS};
 use web::cli::Backing;
 use web::failing::{Failure, failed};
 use web::serving::serve;
+
+/// Over how many partitions values are spread, where the topics are new.
+const PARTITIONS: u32 = 4;
 
 /// Values that are created, added to and multiplied, over HTTP.
 ///
@@ -59,6 +63,7 @@ async fn main() -> ExitCode {
 }
 
 fn app(backing: Backing, commit_interval: Duration) -> Result<AppBuilder, Failure> {
-    let settings = Settings { partitions: 4, threads: 2, commit_interval, ..Settings::default() };
-    backing.app("calculator", topology::topology()?, "./calculator-data", settings)
+    let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
+    let app = backing.app("calculator", topology::topology()?, "./calculator-data", settings)?;
+    Ok(app.topic(COMMANDS.topic(), PARTITIONS).topic(&EVENTS, PARTITIONS))
 }

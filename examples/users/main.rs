@@ -21,6 +21,9 @@ use web::cli::Backing;
 use web::failing::failed;
 use web::serving::serve;
 
+/// Over how many partitions users are spread, where the topics are new.
+const PARTITIONS: u32 = 4;
+
 /// Users that are created and changed, over HTTP.
 ///
 /// See `/api` for what programs can ask.
@@ -62,7 +65,10 @@ async fn main() -> ExitCode {
         Err(error) => return failed(&error.into()),
     };
     match backing.app("users", topology, "./users-data", settings) {
-        Ok(app) => serve(app, listen, |running| Ok(routes::routes(writer::Writer::load(running.app, &topics)?))).await,
+        Ok(app) => {
+            let app = app.topic(topics.appends().topic(), PARTITIONS).topic(topics.events(), PARTITIONS);
+            serve(app, listen, |running| Ok(routes::routes(writer::Writer::load(running.app, &topics)?))).await
+        }
         Err(error) => failed(&error),
     }
 }

@@ -86,6 +86,11 @@ impl<A: Aggregate<Event: Clone>> EventTopics<A> {
         }
     }
 
+    /// The commands by which events are added: `save` sends them.
+    pub fn appends(&self) -> &Commands<Appended<A>> {
+        &self.appends
+    }
+
     /// The topic of events, for whoever wants to follow them.
     pub fn events(&self) -> &Topic<A::Key, A::Event> {
         &self.events

@@ -3,6 +3,7 @@
 //! Rule: a store is a checkpoint of its changelog. It is wiped only when the changelog can no longer have made it: when
 //! that was deleted, recreated or cut off behind the checkpoint; and that is said aloud.
 
+use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::record::{Batch, Offset, TopicPartition};
 use tidemill_dsl::state::{StateStore, StoreError};
 
@@ -24,7 +25,10 @@ pub(super) fn restore(
     log: &dyn Log,
     (settings, watched): (&Settings, &Restoring),
 ) -> Result<u64, Error> {
-    let (bounds, from) = (origin.bounds(task, log)?, origin.partition());
+    let (mut bounds, from) = (origin.bounds(task, log)?, origin.partition());
+    if is_planted(Mutant::RestoreStopsEarly) && bounds.start < bounds.end {
+        bounds.end = Offset::new(bounds.end.get() - 1);
+    }
     let complete_from = log.complete_from(from)?;
     let begun = store_of(task, store).map(|store| begin(store, reached, bounds, complete_from, from)).transpose()?;
     let Some(mut next) = begun else { return Ok(0) };

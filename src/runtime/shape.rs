@@ -41,9 +41,9 @@ impl Shape {
         names: Vec<TopicName>,
     ) -> Result<Shape, Error> {
         let plan = topology.plan(application, changelog, &names, topics)?;
-        plan.internal.iter().try_for_each(|need| topics.0.create_own_topic(need))?;
+        plan.internal.iter().try_for_each(|need| topics.log.create_own_topic(need))?;
         let reads = Reads::of(topology, application, &names);
-        if topics.0.is_shared() {
+        if topics.log.is_shared() {
             check_shares(&reads, topics)?;
         }
         let inputs = reads.partitions(|topic| topics.partitions(topic).unwrap_or(0)).into_iter().collect();

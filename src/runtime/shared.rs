@@ -1,9 +1,10 @@
 //! What the handle and the threads of an application share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidemill_dsl::processor::PartitionCounts;
-use tidemill_dsl::record::TopicPartition;
+use tidemill_dsl::record::{TopicName, TopicPartition};
 use tidemill_dsl::state::StoreSpec;
 use tidemill_dsl::topology::Topology;
 use tokio::sync::watch;
@@ -203,12 +204,27 @@ impl Shared {
     }
 }
 
-/// The topics of a log.
-pub(super) struct LogTopics(pub(super) Arc<dyn Log>);
+/// The topics of a log. A log that cannot answer now has those that it had: brokers that are away for a moment are no reason to
+/// end, and what cannot be reached for longer shows at the next call that returns an error.
+pub(super) struct LogTopics {
+    pub(super) log: Arc<dyn Log>,
+    /// What it last said.
+    told: Mutex<BTreeMap<TopicName, u32>>,
+}
+
+impl LogTopics {
+    pub(super) fn new(log: Arc<dyn Log>) -> Self {
+        LogTopics { log, told: Mutex::default() }
+    }
+}
 
 impl PartitionCounts for LogTopics {
     fn partitions(&self, topic: &str) -> Option<u32> {
-        // A log that cannot answer now fails at the next call that returns an error.
-        self.0.topic(topic).ok().flatten().map(|spec| spec.partitions)
+        let now = self.log.topic(topic).ok().flatten().map(|spec| spec.partitions);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = now {
+            told.insert(topic.into(), count);
+        }
+        told.get(topic).copied()
     }
 }

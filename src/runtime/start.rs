@@ -42,7 +42,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let shares = Shares::of(&builder.settings);
     let log = open(&builder, shares)?;
     create_topics(&builder, &*log)?;
-    let topics = Arc::new(LogTopics(log.clone()));
+    let topics = Arc::new(LogTopics::new(log.clone()));
     let changelog = builder.settings.tasks.changelog;
     let shape = Shape::make(&builder.topology, &builder.application, changelog, &topics, shape::names_in(&*log)?)?;
     let home = builder.state_folder.as_deref().map(Home::open).transpose()?;

@@ -37,7 +37,7 @@ impl TaskMaker {
     pub(super) fn make(&self, id: &TaskId, globals: &Arc<GlobalStores>) -> Result<Task, Error> {
         let checkpoints = self.stores.as_ref().map(|stores| Checkpoints {
             stores,
-            log: &*self.topics.0,
+            log: &*self.topics.log,
             application: &self.application,
             changelog: self.settings.changelog,
         });

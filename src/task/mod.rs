@@ -11,6 +11,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::processor::{Answer, CallChanges, CallId, PartitionCounts, ProcessError, PunctuationType, TaskState};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::state::StoreError;
@@ -508,8 +509,13 @@ impl Task {
         self.check_usable()?;
         let state = &mut self.state;
         let prepared = guarded(|| {
-            state.flush_caches()?;
-            Ok(state.log_changes()?)
+            if !is_planted(Mutant::CachesForgotten) {
+                state.flush_caches()?;
+            }
+            if !is_planted(Mutant::ChangesForgotten) {
+                state.log_changes()?;
+            }
+            Ok(())
         });
         prepared.map_err(|error| self.fail(error))
     }
@@ -542,6 +548,9 @@ impl Task {
 
     /// Takes the stream time from what an earlier task of the same number had committed.
     pub fn resume_time(&mut self, progress: &Progress) {
+        if is_planted(Mutant::TimesForgotten) {
+            return;
+        }
         let time = self.noted(STREAM_TIME, progress).and_then(|bytes| bytes.try_into().ok());
         if let Some(time) = time {
             self.state.advance_stream_time(Timestamp::from_millis(i64::from_be_bytes(time)));
@@ -551,6 +560,9 @@ impl Task {
     /// Takes the times of operators and stores from what an earlier task of the same number had committed. Only when the
     /// stores are restored: what one of them does not need any more goes.
     pub fn resume_notes(&mut self, progress: &Progress) -> Result<(), StoreError> {
+        if is_planted(Mutant::TimesForgotten) {
+            return Ok(());
+        }
         self.noted(TIMES, progress).map_or(Ok(()), |times| self.state.resume(times))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::processor::{Address, Attempt, ProcessError, TaskState};
 use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{OffsetReset, Run, SourceQueue, SourceRunner};
@@ -176,7 +177,10 @@ impl Queue {
 
     /// The same if it moved since the last call.
     pub(super) fn take_progress(&mut self) -> Option<InputProgress> {
-        std::mem::take(&mut self.moved).then(|| self.progress())
+        std::mem::take(&mut self.moved).then(|| {
+            let next = if is_planted(Mutant::FetchedCommitted) { self.fetched } else { self.progress().next };
+            InputProgress { next, ..self.progress() }
+        })
     }
 
     /// The waiting batches, each with the offset of its next record.

@@ -16,7 +16,10 @@ use crate::scenarios::{self, Scenario};
 use crate::vector::{self, Piped, Role, Vector};
 
 /// A scenario that has more worlds than this is explored with fewer records.
-const STATES: usize = 6_000;
+const STATES: usize = 60_000;
+
+/// They emit when an interval of the wall clock is over, which a restart begins anew: so a crash shows in when results come.
+const BY_THE_CLOCK: [&str; 2] = ["tumbling_emit_final_throttled", "stream_stream_left_throttled"];
 
 /// One for each kind of operator that keeps something.
 const CHOSEN: [&str; 21] = [
@@ -45,7 +48,7 @@ const CHOSEN: [&str; 21] = [
 
 fn is_chosen(scenario: &str) -> bool {
     match std::env::var("EXPLORE").as_deref() {
-        Ok("all") => true,
+        Ok("all") => !BY_THE_CLOCK.contains(&scenario),
         Ok(part) => scenario.contains(part),
         Err(_) => CHOSEN.contains(&scenario),
     }

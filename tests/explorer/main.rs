@@ -26,6 +26,8 @@ mod counts;
 mod faults;
 mod globals;
 mod golden;
+#[cfg(tidemill_mutants)]
+mod mutants;
 mod properties;
 mod question;
 mod reductions;

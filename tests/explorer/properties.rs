@@ -183,3 +183,25 @@ fn beyond_the_last_world_runs_are_gone_at_random() {
     assert!(report.sampled() > 0, "{report}");
     assert_eq!(report.verdict("nothing is processed").name(), "Fails", "a run at random gets there: {report}");
 }
+
+#[test]
+fn a_story_is_told_with_the_records_that_it_takes() {
+    let explorer = Explorer::new(&last_wins())
+        .input(&IN, [("k", 1), ("other", 2), ("k", 3)])
+        .input(&OTHER, [("k", 4), ("other", 5)])
+        .at_quiescence("a late one is no surprise", |look| {
+            let written = look.output(&OUT);
+            let place = |value| written.iter().position(|(_, written)| *written == value);
+            place(4).is_none() || place(3).is_none() || place(3) < place(4)
+        });
+    let report = explorer.explore();
+    let story = report.verdict("a late one is no surprise").story().unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(story.left_out(), 3, "only 3 and 4 are needed: {story}");
+    assert!(story.token().starts_with("xpl1:~0.1.4~"), "{story}");
+    assert_eq!(&explorer.replay(&story.token()).unwrap(), story);
+
+    // Alone the withdrawal would be refused in every run.
+    let join = Explorer::new(&bank::join()).input(&OPERATIONS, [("alice", 10), ("alice", 10), ("alice", -20)]);
+    let report = join.never_output(&MOVEMENTS, |_, movement| movement.error.is_some()).explore();
+    assert_eq!(report.verdict("never movements").story().map(|story| story.left_out()), Some(0), "{report}");
+}

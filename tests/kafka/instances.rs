@@ -30,7 +30,7 @@ fn open() -> KafkaLog {
     KafkaLog::open(settings()).expect("the broker can be reached")
 }
 
-fn rounds() -> u32 {
+pub(crate) fn rounds() -> u32 {
     std::env::var("TIDEMILL_KAFKA_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
@@ -81,15 +81,8 @@ fn start(names: &Names, folder: &Path) -> Child {
     Child::start(&mut itself("instances::an_instance", INSTANCE, &work))
 }
 
-/// Ends a process in peace.
-fn close(mut process: Child) {
-    process.terminate();
-    let status = process.wait();
-    assert!(status.success(), "an instance ended with {status}");
-}
-
 /// Stops the sender when it is dropped.
-struct StopAtEnd<'a>(&'a AtomicBool);
+pub(crate) struct StopAtEnd<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
@@ -98,10 +91,10 @@ impl Drop for StopAtEnd<'_> {
 }
 
 /// Chance by a seed, so that a run can be repeated.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
@@ -147,7 +140,7 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
                 }
                 _ => {
                     leaves += 1;
-                    close(processes.remove(which));
+                    processes.remove(which).end_in_peace();
                     processes.insert(which, start(&names, &paths[which]));
                 }
             }
@@ -155,7 +148,7 @@ fn killed_stopped_and_restarted_processes_lose_nothing_and_do_nothing_twice() {
         }
         stop.store(true, Ordering::SeqCst);
         wait_for_outputs(&names, &log, &sent, &mut processes);
-        processes.into_iter().for_each(close);
+        processes.iter_mut().for_each(Child::end_in_peace);
     });
     let count = sent.load(Ordering::SeqCst);
     let (expected, found) = (Outputs::expected(count), Outputs::read(&names, &log));

@@ -96,7 +96,7 @@ impl Names {
 }
 
 /// Record number `number` of the input.
-fn record(number: u64) -> (String, i64) {
+pub(crate) fn record(number: u64) -> (String, i64) {
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
     (format!("key-{}", mixed % KEYS), (number % 1_000) as i64)
 }

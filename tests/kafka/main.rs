@@ -2,6 +2,7 @@
 
 mod asks;
 mod conformance;
+mod faults;
 mod instances;
 mod interop;
 mod ledger;
@@ -15,6 +16,7 @@ mod resets;
 #[cfg(feature = "avro")]
 mod schemas;
 mod settings;
+mod soaks;
 mod standbys;
 mod support;
 mod support_tests;

@@ -25,7 +25,7 @@ The tasks of this repository. lint and test print a table of their steps and end
 
 Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
 clippy-fuzz, clippy-avro-client, docs, deny.
-Steps of test: examples, tests, cli, avro, avro-docs, fuzz, avro-client, examples-release,
+Steps of test: examples, tests, cli, avro, http, avro-docs, fuzz, avro-client, examples-release,
 release, rocksdb, rocksdb-docs, kafka-lib, fuzz-kafka, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
 Java 17 and Maven.
 

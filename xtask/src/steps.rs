@@ -40,7 +40,7 @@ pub(crate) fn of_lint() -> Vec<Step> {
             .needing(Tool::Libclang),
         Step::check(
             "clippy-kafka",
-            "clippy --release -p tidemill --features kafka,cli,avro --all-targets -- -D warnings",
+            "clippy --release -p tidemill --features kafka,cli,avro,http --all-targets -- -D warnings",
         )
         .needing(Tool::Clippy)
         .needing(Tool::Compiler),
@@ -72,7 +72,12 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         Step::new("tests", &tests),
         Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
         Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
-        Step::new("avro-docs", "test --no-fail-fast -p tidemill --features avro,http --doc avro"),
+        // Of the tests of applications those that the others do not have, with what the step before has built.
+        Step::new("http", "test --no-fail-fast -p tidemill --features avro,http --lib --test app -- http:: routing::"),
+        Step::new(
+            "avro-docs",
+            "test --no-fail-fast -p tidemill --features avro,http --doc -- avro instances QueryServer",
+        ),
         Step::new("fuzz", "test --no-fail-fast -p tidemill-fuzz-targets --test corpus"),
         Step::new("avro-client", "test --no-fail-fast -p tidemill-avro --features client --test client"),
     ];
@@ -86,9 +91,9 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     ];
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     let kafka = [
-        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka,avro --lib log::kafka"),
+        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka,avro,http --lib log::kafka"),
         Step::new("fuzz-kafka", "test --release --no-fail-fast -p tidemill-fuzz-targets --features kafka --tests"),
-        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka,avro --test kafka")
+        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka,avro,http --test kafka")
             .needing(Tool::Java)
             .needing(Tool::Maven)
             .on_kafka(),

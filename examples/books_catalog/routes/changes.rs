@@ -24,7 +24,7 @@ struct Row<V> {
     value: Option<V>,
 }
 
-/// Follow authors, books and cards of this process: as they are now, and after each commit those that it changed
+/// Follow authors, books and cards, where this process has them all: as they are now, and after each commit those that it changed
 #[utoipa::path(get, path = "/changes",
     responses((status = 200, description = "server-sent events `author`, `book` and `card` with `key` and `value`", content_type = "text/event-stream"),
         (status = 503, body = Problem)))]

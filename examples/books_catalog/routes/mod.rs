@@ -37,7 +37,7 @@ struct Service {
 /// Where to look.
 #[derive(Debug, Deserialize, IntoParams)]
 struct Which {
-    /// Only the rows that this process has
+    /// Ask no other process: where another one has a part of the rows, that is an error
     #[serde(default, rename = "_local")]
     local: bool,
 }

@@ -45,6 +45,7 @@ mod part;
 mod property;
 mod report;
 mod search;
+mod shrink;
 mod step;
 mod story;
 mod token;
@@ -409,7 +410,15 @@ impl Explorer {
             let way = not_refining(self.backend.guarantee(), &found.outcomes, &without.outcomes);
             found.answers[refining].way = way.map(|way| ((0, 0), way));
         }
-        self.report(&model, found)
+        let mut report = self.report(&model, found);
+        for ((_, verdict), property) in report.answers.iter_mut().zip(&self.properties) {
+            if let Verdict::Fails(story) = verdict
+                && let Some(shorter) = self.shrunk(property)
+            {
+                *story = shorter;
+            }
+        }
+        report
     }
 
     /// Goes so many runs at random, each to its end, for what is too big to be explored: many records, several partitions,
@@ -477,7 +486,14 @@ impl Explorer {
     }
 
     fn story(&self, model: &Model, way: &search::Way) -> Story {
-        Story::of(model, |machine| machine.first(no_memory(&self.properties)), way)
+        Story::of(model, |machine| machine.first(no_memory(&self.properties)), Token::of(way))
+    }
+
+    fn story_without(&self, left_out: &[usize], way: &search::Way) -> Story {
+        let smaller = self.without(left_out);
+        let model = smaller.model(smaller.budgets);
+        let token = Token::of(way).without(left_out);
+        Story::of(&model, |machine| machine.first(no_memory(&smaller.properties)), token)
     }
 
     /// Tells a story again: of the same topology, script and backend.
@@ -491,7 +507,6 @@ impl Explorer {
     /// When the token belongs to something else.
     pub fn replay(&self, token: &str) -> Result<Story, TokenError> {
         let token: Token = token.parse()?;
-        let model = self.model(self.budgets);
-        Ok(self.story(&model, token.way()))
+        Ok(self.story_without(token.left_out(), token.way()))
     }
 }

@@ -130,9 +130,49 @@ impl<'s, 'm> Search<'s, 'm> {
     /// Goes on until every world was looked at, or there are too many; then some ways at random, each to its end, to see
     /// something of what lies beyond.
     pub(super) fn run(mut self) -> Found {
+        self.look_around(|_, _| false);
+        if self.found.complete { self.found } else { self.beyond() }
+    }
+
+    /// Goes on until there can be no less surprising way on which the first property fails.
+    pub(super) fn until_first_failure(mut self) -> Found {
+        self.look_around(|found, cost| found.answers[0].way.as_ref().is_some_and(|(known, _)| *known <= cost));
+        self.found
+    }
+
+    /// Goes one way to its end: the one that has no surprises, or, if it commits early, the one that a test driver goes, which
+    /// commits after every record.
+    pub(super) fn one_way(mut self, commits_early: bool) -> Found {
+        let mut world = self.machine.first(super::property::no_memory(self.properties));
+        let mut way = Way::new();
+        loop {
+            let cost = (0, u32::try_from(way.len()).unwrap_or(u32::MAX));
+            self.look((cost, &|_| way.clone()), &world);
+            let steps = self.machine.steps(&world);
+            let ends = |step: &Step| matches!(step, Step::Flush { .. } | Step::Commit { .. });
+            let early = steps.iter().position(ends).filter(|_| commits_early).unwrap_or(0);
+            let Some(step) = steps.get(early).filter(|step| !step.is_fault()) else {
+                self.end((cost, &|_| way.clone()), &world);
+                return self.found;
+            };
+            way.push(u16::try_from(early).expect("fewer steps than 2^16"));
+            let Next { world: mut next, events } = self.machine.take(&world, *step);
+            remember(self.properties, self.machine.model, &events, &mut next.memory);
+            self.look_at_events(&events, (&world, &next), (cost, &|_| way.clone()));
+            if events.iter().any(|event| matches!(event, Event::Failed { .. })) {
+                return self.found;
+            }
+            world = next;
+        }
+    }
+
+    fn look_around(&mut self, is_enough: impl Fn(&Found, Cost) -> bool) {
         let first = self.machine.first(super::property::no_memory(self.properties));
         self.enter(first, ROOT, 0, (0, 0));
         while let Some((cost, node, world)) = self.next_open() {
+            if is_enough(&self.found, cost) {
+                break;
+            }
             if self.found.states >= self.watch.states_max || self.watch.cancel.is_cancelled() {
                 (self.found.complete, self.found.surprises) = (false, cost.0);
                 break;
@@ -143,7 +183,6 @@ impl<'s, 'm> Search<'s, 'm> {
             }
             self.expand(cost, node, &world);
         }
-        if self.found.complete { self.found } else { self.beyond() }
     }
 
     fn beyond(mut self) -> Found {

@@ -1,5 +1,7 @@
 //! What can happen next.
 
+use tidemill::mutants::{Mutant, is_planted};
+
 use super::backend::Guarantee;
 use super::model::Model;
 use super::world::{Member, World};
@@ -94,10 +96,14 @@ impl Model {
         for (place, member) in world.members.iter().enumerate() {
             match self.rules.guarantee {
                 // What a transaction sends is read by nobody before its end, so its parts are one step.
-                Guarantee::ExactlyOnce if member.has_progress() && !member.zombie => {
+                Guarantee::ExactlyOnce
+                    if member.has_progress() && (!member.zombie || is_planted(Mutant::ZombieCommits)) =>
+                {
                     steps.push(Step::Commit { member: place });
                 }
-                Guarantee::AtLeastOnce if member.ending.is_some() && member.sending.is_empty() => {
+                Guarantee::AtLeastOnce
+                    if member.ending.is_some() && (member.sending.is_empty() || is_planted(Mutant::PositionsFirst)) =>
+                {
                     steps.push(Step::Commit { member: place });
                 }
                 Guarantee::AtLeastOnce if member.ending.is_none() && member.has_progress() => {

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::event::Event;
 use super::machine::{Machine, text_of};
 use super::model::Model;
-use super::search::Way;
 use super::token::Token;
 use super::world::World;
 
@@ -46,11 +45,11 @@ impl Story {
     /// # Panics
     ///
     /// When the way does not belong to this model.
-    pub(super) fn of(model: &Model, first: impl FnOnce(&mut Machine<'_>) -> World, way: &Way) -> Story {
+    pub(super) fn of(model: &Model, first: impl FnOnce(&mut Machine<'_>) -> World, token: Token) -> Story {
         let mut machine = Machine::new(model);
         let mut world = first(&mut machine);
         let mut steps = Vec::new();
-        for choice in way {
+        for choice in token.way() {
             let possible = machine.steps(&world);
             let step = possible.get(usize::from(*choice)).unwrap_or_else(|| {
                 panic!(
@@ -61,12 +60,17 @@ impl Story {
             world = next.world;
             steps.push(Teller { model, world: &world }.step(&next.events));
         }
-        Story { steps, token: Token::of(way) }
+        Story { steps, token }
     }
 
     /// The steps.
     pub fn steps(&self) -> &[StoryStep] {
         &self.steps
+    }
+
+    /// How many records of the script it does without.
+    pub fn left_out(&self) -> usize {
+        self.token.left_out().len()
     }
 
     /// What [`Explorer::replay`](super::Explorer::replay) takes to tell the story again.
@@ -113,7 +117,7 @@ impl Story {
                 })
             })
             .collect();
-        json!({ "vars": ["actor", "action", "object", "effects"], "states": states, "token": self.token() })
+        json!({ "vars": ["actor", "action", "object", "effects"], "states": states, "leftOut": self.left_out(), "token": self.token() })
     }
 }
 
@@ -127,6 +131,11 @@ impl fmt::Display for Story {
                 write!(f, " -> {}", step.effects.join("; "))?;
             }
             writeln!(f)?;
+        }
+        match self.left_out() {
+            0 => {}
+            1 => writeln!(f, "      a record of the script is not needed for it, and left out")?,
+            more => writeln!(f, "      {more} records of the script are not needed for it, and left out")?,
         }
         write!(f, "      replay: {}", self.token)
     }

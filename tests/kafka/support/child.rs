@@ -35,6 +35,14 @@ impl Child {
         self.signal("-TERM");
     }
 
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub(crate) fn end_in_peace(&mut self) {
+        self.terminate();
+        let status = self.wait();
+        assert!(status.success(), "a process ended with {status}");
+    }
+
     /// Lets it stand still: its connections stay, and it says nothing.
     pub(crate) fn pause(&self) {
         self.signal("-STOP");

@@ -18,6 +18,11 @@ impl Names {
         Names { prefix: format!("{word}-{time:x}-{process:x}-{}", COUNT.fetch_add(1, Ordering::Relaxed)) }
     }
 
+    /// Those of another process's test.
+    pub(crate) fn again(prefix: &str) -> Self {
+        Names { prefix: prefix.to_owned() }
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }

@@ -16,8 +16,10 @@ fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap()
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+/// Waits on a thread of its own: a test that is asynchronous itself cannot be waited in.
+fn wait<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    let body = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+    std::thread::scope(|scope| scope.spawn(body).join().unwrap())
 }
 
 /// Makes a topic; returns when clients see it.

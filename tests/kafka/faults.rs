@@ -1,0 +1,317 @@
+//! What goes wrong once, each with its outcome: records that cannot be read, topics that do not fit, records that are gone, a
+//! transaction that takes too long, a process that is killed.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use tidemill::log::Log;
+use tidemill::log::kafka::{KafkaLog, KafkaSettings};
+use tidemill::processor::{ERROR_OFFSET, ERROR_TOPIC, ErrorHandler, ErrorSettings};
+use tidemill::record::{Offset, TopicPartition};
+use tidemill::state::Store;
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::{OffsetReset, Topology};
+use tidemill::{App, AppState, Error, ErrorKind, Settings, Topic};
+
+use crate::support::{
+    ByKey, Child, Group, Input, LIMIT, Names, Output, Producer, brokers, by_key, create_topic, ends, exactly_once,
+    itself, pause, read_all, wait_until,
+};
+
+const SUMS: Store<String, i64> = Store::of("sums");
+
+/// Sums by key, of the topic `in` to the topic `out`.
+struct Scene {
+    names: Names,
+    partitions: u32,
+}
+
+impl Scene {
+    fn new(word: &str, partitions: u32) -> Scene {
+        let scene = Scene { names: Names::of(word), partitions };
+        ["in", "out"].iter().for_each(|topic| create_topic(brokers(), &scene.names.topic(topic), partitions, &[]));
+        scene
+    }
+
+    fn topic(&self, name: &str) -> Topic<String, i64> {
+        let serdes = (tidemill::serde::SerdeRef::of(), tidemill::serde::SerdeRef::of());
+        Topic::new(self.names.topic(name), serdes.0, serdes.1)
+    }
+
+    fn sums(&self) -> Topology {
+        let builder = StreamsBuilder::new();
+        let sums = builder.stream(&self.topic("in")).group_by_key();
+        sums.aggregate(&SUMS, || 0, |sum: i64, _, value| sum + value).to_stream().to(&self.topic("out"));
+        builder.build().unwrap()
+    }
+
+    fn settings() -> Settings {
+        Settings { commit_interval: Duration::from_millis(50), flush_rows: 5, ..Settings::default() }
+    }
+
+    async fn start(&self, topology: Topology, settings: Settings, folder: Option<&Path>) -> Result<App, Error> {
+        let kafka = KafkaSettings { session_timeout: Duration::from_secs(6), ..KafkaSettings::new(brokers()) };
+        let app = App::builder(&self.names.application(), topology).kafka(kafka).settings(settings);
+        match folder {
+            Some(folder) => app.state_folder(folder).start().await,
+            None => app.start().await,
+        }
+    }
+
+    fn write(&self, numbers: std::ops::Range<i64>) {
+        let inputs: Vec<Input> =
+            numbers.map(|n| Input::long(&format!("key-{}", n % 20), n, 1_700_000_000_000 + n)).collect();
+        Producer::new(brokers()).write(&self.names.topic("in"), &inputs);
+    }
+
+    /// The sums of records 0 to `count`, in the order of each key.
+    fn expected(count: i64) -> ByKey<i64> {
+        let mut expected: ByKey<i64> = ByKey::new();
+        for n in 0..count {
+            let sums = expected.entry(format!("key-{}", n % 20)).or_default();
+            sums.push(sums.last().copied().unwrap_or(0) + n);
+        }
+        expected
+    }
+
+    fn out(&self) -> Vec<Output> {
+        read_all(brokers(), &self.names.topic("out"))
+    }
+
+    #[track_caller]
+    fn check(&self, count: i64) -> usize {
+        self.check_all(&Scene::expected(count))
+    }
+
+    /// Waits for the outputs. Gives how many were compared.
+    #[track_caller]
+    fn check_all(&self, expected: &ByKey<i64>) -> usize {
+        let enough = expected.values().map(Vec::len).sum();
+        wait_until("all outputs", || self.out().len() >= enough);
+        exactly_once(expected, &by_key(&self.out(), |record| record.long().unwrap()))
+    }
+}
+
+fn with_errors(handler: ErrorHandler) -> Settings {
+    let mut settings = Scene::settings();
+    settings.tasks.errors = ErrorSettings::all(handler);
+    settings
+}
+
+async fn failure(app: &App) -> Error {
+    let mut states = app.states();
+    let over = tokio::time::timeout(LIMIT, states.wait_for(AppState::is_over)).await;
+    match over.expect("it ends within the limit").unwrap().clone() {
+        AppState::Failed(error) => error,
+        other => panic!("it should have failed and is {other}"),
+    }
+}
+
+/// A record whose value is no number, between others of the same partition.
+#[tokio::test]
+async fn a_poison_record_stops_is_skipped_or_becomes_a_dead_letter() {
+    let scene = Scene::new("poison", 1);
+    let (input, dead) = (scene.names.topic("in"), scene.names.topic("dead"));
+    create_topic(brokers(), &dead, 1, &[]);
+    scene.write(0..10);
+    Producer::new(brokers()).write(&input, &[Input::new("key-0", "poison", 1)]);
+    scene.write(10..20);
+    for round in 0..2 {
+        let app = scene.start(scene.sums(), with_errors(ErrorHandler::fail()), None).await.unwrap();
+        let error = failure(&app).await.to_string();
+        assert!(error.contains(&input) && error.contains("10"), "round {round}: {error}");
+        drop(app);
+        assert!(Group::of(brokers(), &scene.names.application()).done(&input, 1) <= 10, "it stays before it");
+    }
+    let app = scene.start(scene.sums(), with_errors(ErrorHandler::dead_letter(&dead)), None).await.unwrap();
+    scene.check(20);
+    app.close().await.unwrap();
+    let letters = read_all(brokers(), &dead);
+    let header =
+        |name: &str| letters[0].headers.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.clone());
+    assert_eq!((letters.len(), letters[0].value.as_deref()), (1, Some(&b"poison"[..])));
+    assert_eq!(header(ERROR_TOPIC).as_deref(), Some(input.as_bytes()));
+    assert_eq!(header(ERROR_OFFSET).as_deref(), Some(&b"10"[..]));
+    Producer::new(brokers()).write(&input, &[Input::new("key-0", "another", 1)]);
+    let app = scene.start(scene.sums(), with_errors(ErrorHandler::skip()), None).await.unwrap();
+    scene.write(20..40);
+    let records = scene.check(40);
+    app.close().await.unwrap();
+    assert_eq!(read_all(brokers(), &dead).len(), 1, "what is skipped is no letter, and the first one came once");
+    println!("poison: 3 policies, 2 poison records, {records} outputs checked");
+}
+
+/// What is joined has equally many partitions, and a topic that is there is taken as it is.
+#[tokio::test]
+async fn a_topic_with_too_few_partitions_is_refused_by_name() {
+    let scene = Scene::new("few", 4);
+    create_topic(brokers(), &scene.names.topic("prices"), 2, &[]);
+    let builder = StreamsBuilder::new();
+    let prices = builder.table(&scene.topic("prices"));
+    builder.stream(&scene.topic("in")).join(&prices, |value, price| value * price).to(&scene.topic("out"));
+    let refused = scene.start(builder.build().unwrap(), Scene::settings(), None).await.err().expect("it is refused");
+    let told = refused.to_string();
+    assert!(told.contains(&scene.names.topic("prices")) && told.contains(&scene.names.topic("in")), "{told}");
+
+    let changelog = format!("{}-sums-changelog", scene.names.application());
+    create_topic(brokers(), &changelog, 1, &[("cleanup.policy", "compact")]);
+    let refused = scene.start(scene.sums(), Scene::settings(), None).await.err().expect("it is refused");
+    let told = refused.to_string();
+    assert!(told.contains(&changelog) && told.contains('4') && told.contains('1'), "{told}");
+}
+
+/// Trap 28: a restore ends at a position, not at a record; the last offsets of a changelog are the ends of transactions.
+#[tokio::test]
+async fn a_changelog_that_ends_in_ends_of_transactions_is_restored() {
+    let scene = Scene::new("markers", 2);
+    let app = scene.start(scene.sums(), Scene::settings(), None).await.unwrap();
+    scene.write(0..100);
+    scene.check(100);
+    app.close().await.unwrap();
+    let changelog = format!("{}-sums-changelog", scene.names.application());
+    let ended_by_commits = ends(brokers(), &changelog, 2);
+    // Somebody dies after records that are never committed.
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers()).set("transactional.id", scene.names.topic("stranger"));
+    let stranger: BaseProducer = config.create().unwrap();
+    stranger.init_transactions(LIMIT).unwrap();
+    stranger.begin_transaction().unwrap();
+    for partition in 0..2 {
+        let value = 7_777_777_i64.to_be_bytes();
+        stranger.send(BaseRecord::to(&changelog).partition(partition).key("key-1").payload(&value[..])).unwrap();
+    }
+    stranger.flush(LIMIT).unwrap();
+    stranger.abort_transaction(LIMIT).unwrap();
+    wait_until("the end of the aborted transaction", || {
+        ends(brokers(), &changelog, 2).iter().zip(&ended_by_commits).all(|(now, then)| *now == then + 2)
+    });
+    let app = tokio::time::timeout(LIMIT, scene.start(scene.sums(), Scene::settings(), None)).await;
+    let app = app.expect("the restore ends").unwrap();
+    let restored = app.restored();
+    assert!(
+        (20..=100).contains(&restored),
+        "{restored} records: at least a row of each key, and nothing that was aborted"
+    );
+    scene.write(100..200);
+    let records = scene.check(200);
+    app.close().await.unwrap();
+    println!(
+        "markers: {restored} records restored, 2 partitions with a marker of each kind, {records} outputs checked"
+    );
+}
+
+/// Trap 30: the offset that was committed is gone.
+#[tokio::test]
+async fn records_that_retention_removed_are_missed_aloud() {
+    let scene = Scene::new("retention", 1);
+    let resetting = |offset_reset| {
+        let mut settings = Scene::settings();
+        settings.tasks.offset_reset = offset_reset;
+        settings
+    };
+    let app = scene.start(scene.sums(), resetting(OffsetReset::Fail), None).await.unwrap();
+    scene.write(0..20);
+    scene.check(20);
+    app.close().await.unwrap();
+    scene.write(20..60);
+    let partition = TopicPartition::new(scene.names.topic("in"), 0);
+    let log = KafkaLog::open(KafkaSettings::new(brokers())).unwrap();
+    log.delete_records(&partition, Offset::new(40)).unwrap();
+    let refused = match scene.start(scene.sums(), resetting(OffsetReset::Fail), None).await {
+        Err(error) => error,
+        Ok(app) => failure(&app).await,
+    };
+    assert_eq!(refused.kind(), ErrorKind::Lagged, "{refused}");
+    assert!(refused.to_string().contains("goes on at 20") && refused.to_string().contains("from 40"), "{refused}");
+    let app = scene.start(scene.sums(), resetting(OffsetReset::Earliest), None).await.unwrap();
+    wait_until("the outputs of what is left", || scene.out().len() == 40);
+    app.close().await.unwrap();
+    let found = by_key(&scene.out(), |record| record.long().unwrap());
+    // Every key had a record before, one that is gone, and one that is left.
+    assert!((0..20).all(|n| found[&format!("key-{n}")] == [n, n + n + 40]), "{found:?}");
+}
+
+/// Trap 20: the brokers end a transaction that is open for too long, and the process goes on where it was.
+#[tokio::test]
+async fn a_record_that_takes_longer_than_a_transaction_may_counts_once() {
+    static HAS_WAITED: AtomicBool = AtomicBool::new(false);
+    let scene = Scene::new("slow", 2);
+    let builder = StreamsBuilder::new();
+    let slowly = |_: &String, value: &i64| {
+        if *value == 50 && !HAS_WAITED.swap(true, Ordering::SeqCst) {
+            pause(Duration::from_secs(6));
+        }
+        *value
+    };
+    // What goes through a repartition topic is sent at once, so the transaction is open when the slow record comes.
+    let input = builder.stream(&scene.topic("in")).map_values_with_key(slowly).select_key(|key, _| key.clone());
+    let sums = input.group_by_key().aggregate(&SUMS, || 0, |sum: i64, _, value| sum + value);
+    sums.to_stream().to(&scene.topic("out"));
+    let kafka = KafkaSettings { transaction_timeout: Duration::from_secs(2), ..KafkaSettings::new(brokers()) };
+    scene.write(0..100);
+    let app =
+        App::builder(&scene.names.application(), builder.build().unwrap()).kafka(kafka).settings(Scene::settings());
+    let app = app.start().await.unwrap();
+    let begins_again = std::thread::spawn({
+        let states = app.states();
+        move || wait_until("a new beginning", || matches!(&*states.borrow(), AppState::Rebalancing))
+    });
+    scene.check(100);
+    begins_again.join().expect("the transaction was lost");
+    scene.write(100..200);
+    let records = scene.check(200);
+    assert!(HAS_WAITED.load(Ordering::SeqCst));
+    app.close().await.unwrap();
+    println!("a slow record: 1 transaction timed out, {records} outputs checked");
+}
+
+/// Which application a process of this test program runs, and where.
+const INSTANCE: &str = "TIDEMILL_KAFKA_KILLED";
+
+/// Does nothing unless it is a process of its own.
+#[tokio::test]
+async fn an_instance() {
+    let Ok(work) = std::env::var(INSTANCE) else { return };
+    let (prefix, folder) = work.split_once(' ').expect("names and a folder");
+    let scene = Scene { names: Names::again(prefix), partitions: 2 };
+    let app = scene.start(scene.sums(), Scene::settings(), Some(Path::new(folder))).await.unwrap();
+    let mut states = app.states();
+    panic!("{}", *states.wait_for(AppState::is_over).await.unwrap());
+}
+
+/// Traps 1, 2, 4 and 11: the store on disk is a checkpoint, and only what lies behind it is read again.
+#[tokio::test]
+async fn a_killed_process_restores_what_lies_behind_its_checkpoint() {
+    const COUNT: i64 = 4_000;
+    let (scene, folder) = (Scene::new("killed", 2), tempfile::tempdir().unwrap());
+    let work = format!("{} {}", scene.names.prefix(), folder.path().display());
+    let mut process = Child::start(&mut itself("faults::an_instance", INSTANCE, &work));
+    for begin in (0..COUNT).step_by(100) {
+        scene.write(begin..begin + 100);
+    }
+    let mut expected = Scene::expected(COUNT);
+    // One row that changes twice is behind the checkpoint, whether or not the first change filled it up.
+    for sum in 1..=2 {
+        scene.check_all(&expected);
+        Producer::new(brokers()).write(&scene.names.topic("in"), &[Input::long("last", 1, 1_700_000_000_000)]);
+        expected.entry("last".to_owned()).or_default().push(sum);
+    }
+    scene.check_all(&expected);
+    process.kill();
+    let changelog = format!("{}-sums-changelog", scene.names.application());
+    let written = read_all(brokers(), &changelog).len() as u64;
+    let app = scene.start(scene.sums(), Scene::settings(), Some(folder.path())).await.unwrap();
+    let restored = app.restored();
+    assert!((1..=10).contains(&restored), "{restored} of {written} records of the changelog were restored");
+    Producer::new(brokers()).write(&scene.names.topic("in"), &[Input::long("last", 1, 1_700_000_000_000)]);
+    expected.entry("last".to_owned()).or_default().push(3);
+    let records = scene.check_all(&expected);
+    app.close().await.unwrap();
+    println!(
+        "killed: {restored} of {written} records restored, {records} outputs checked; {} partitions",
+        scene.partitions
+    );
+}

@@ -1,0 +1,227 @@
+//! Processes of one application while input flows and something dies again and again: the broker, processes, or each process in
+//! turn for a restart. What must come of the input is computed from it alone.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidemill::log::kafka::{Guarantee, KafkaLog, KafkaSettings};
+use tidemill::stream::StreamsBuilder;
+use tidemill::topology::Topology;
+use tidemill::{App, AppState};
+
+use crate::instances::{Chance, StopAtEnd, rounds};
+use crate::ledger::{Names, Outputs, PARTITIONS, record};
+use crate::support::{
+    ByKey, Child, Group, Input, Output, OwnBroker, Producer, at_least_once, brokers, by_key, ends, itself, pause,
+    read_all, wait_until,
+};
+
+/// Which application a process of this test program runs, and where.
+const INSTANCE: &str = "TIDEMILL_KAFKA_SOAK";
+
+/// An application, and the broker that it is on.
+struct Site {
+    names: Names,
+    brokers: String,
+    guarantee: Guarantee,
+}
+
+impl Site {
+    fn new(brokers: &str, guarantee: Guarantee) -> Site {
+        let site = Site { names: Names::new(&crate::prefix()), brokers: brokers.to_owned(), guarantee };
+        site.names.create(&site.log());
+        site
+    }
+
+    fn settings(&self) -> KafkaSettings {
+        KafkaSettings {
+            guarantee: self.guarantee,
+            session_timeout: Duration::from_secs(6),
+            transaction_timeout: Duration::from_secs(10),
+            ..KafkaSettings::new(self.brokers.clone())
+        }
+    }
+
+    fn log(&self) -> KafkaLog {
+        KafkaLog::open(self.settings()).expect("the broker can be reached")
+    }
+
+    /// Sums and counts where each record counts once; copies, also behind a repartition topic, where it may count twice.
+    fn topology(&self) -> Topology {
+        match self.guarantee {
+            Guarantee::ExactlyOnce => self.names.topology(),
+            Guarantee::AtLeastOnce => {
+                let builder = StreamsBuilder::new();
+                let input = builder.stream(&self.names.input());
+                input.to(&self.names.sums());
+                let again = input.select_key(|key, _| key.clone()).repartition().named("again");
+                again.to(&self.names.counts());
+                builder.build().unwrap()
+            }
+        }
+    }
+
+    fn start(&self, folder: &Path) -> Child {
+        let (application, guarantee) = (&self.names.application, self.guarantee == Guarantee::ExactlyOnce);
+        let work = format!("{application} {} {guarantee} {}", self.brokers, folder.display());
+        Child::start(&mut itself("soaks::an_instance", INSTANCE, &work))
+    }
+
+    /// Runs as many processes while input flows, lets `faults` happen to them, and waits until all input is done with. Gives how
+    /// much that was.
+    fn run(&self, processes: usize, faults: impl FnOnce(&mut [(Child, TempDir)])) -> u64 {
+        let (sent, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            // Also when the test fails, or it would wait for the sender for ever.
+            let _stop = StopAtEnd(&stop);
+            let sender = scope.spawn(|| self.send(&sent, &stop));
+            let begin = |_| {
+                let folder = tempfile::tempdir().unwrap();
+                (self.start(folder.path()), folder)
+            };
+            let mut processes: Vec<(Child, TempDir)> = (0..processes).map(begin).collect();
+            pause(Duration::from_secs(4));
+            faults(&mut processes);
+            stop.store(true, Ordering::SeqCst);
+            sender.join().expect("everything was sent");
+            self.wait(sent.load(Ordering::SeqCst), &mut processes);
+            // The folders stay until the processes have ended.
+            let (children, _folders): (Vec<Child>, Vec<TempDir>) = processes.into_iter().unzip();
+            children.into_iter().for_each(|mut process| process.end_in_peace());
+        });
+        sent.into_inner()
+    }
+
+    fn send(&self, sent: &AtomicU64, stop: &AtomicBool) {
+        let (producer, topic) = (Producer::new(&self.brokers), self.names.input());
+        while !stop.load(Ordering::SeqCst) {
+            for number in (0..50).map(|more| sent.load(Ordering::SeqCst) + more) {
+                let (key, value) = record(number);
+                producer.send(topic.name(), &Input::long(&key, value, 1_700_000_000_000 + number as i64));
+            }
+            sent.fetch_add(50, Ordering::SeqCst);
+            pause(Duration::from_millis(20));
+        }
+        producer.flush();
+    }
+
+    /// Waits until the group is through the input, and through what it sent itself.
+    fn wait(&self, sent: u64, processes: &mut [(Child, TempDir)]) {
+        let group = Group::of(&self.brokers, &self.names.application);
+        let own = match self.guarantee {
+            Guarantee::ExactlyOnce => None,
+            Guarantee::AtLeastOnce => Some(format!("{}-again-repartition", self.names.application)),
+        };
+        let wanted = Outputs::expected(sent).len();
+        wait_until("the end of the input", || {
+            assert!(processes.iter_mut().all(|(process, _)| process.is_there()), "an instance ended by itself");
+            group.done(self.names.input().name(), PARTITIONS) == sent.cast_signed()
+                && match &own {
+                    Some(own) => {
+                        let end: i64 = ends(&self.brokers, own, PARTITIONS).into_iter().sum();
+                        group.done(own, PARTITIONS) == end
+                    }
+                    None => Outputs::read(&self.names, &self.log()).len() >= wanted,
+                }
+        });
+    }
+
+    /// Every sum of each key and every count of each group is there once, in order. Gives how many those are.
+    fn exactly_once(&self, sent: u64) -> usize {
+        let (expected, found) = (Outputs::expected(sent), Outputs::read(&self.names, &self.log()));
+        crate::support::exactly_once(&expected.sums, &found.sums)
+            + crate::support::exactly_once(&expected.counts, &found.counts)
+    }
+
+    /// Every record is there, in the order of its key, in both topics. Gives how many were looked for and how many found.
+    fn at_least_once(&self, sent: u64) -> (usize, usize) {
+        let mut expected: ByKey<i64> = ByKey::new();
+        for (key, value) in (0..sent).map(record) {
+            expected.entry(key).or_default().push(value);
+        }
+        let (mut looked_for, mut there) = (0, 0);
+        for topic in [self.names.sums(), self.names.counts()] {
+            let found: Vec<Output> = read_all(&self.brokers, topic.name());
+            there += found.len();
+            looked_for += at_least_once(&expected, &by_key(&found, |record| record.long().unwrap()));
+        }
+        (looked_for, there)
+    }
+}
+
+/// Does nothing unless it is a process of its own.
+#[tokio::test]
+async fn an_instance() {
+    let Ok(work) = std::env::var(INSTANCE) else { return };
+    let words: Vec<&str> = work.splitn(4, ' ').collect();
+    let [application, brokers, guarantee, folder] = words[..] else { panic!("`{work}` says too little") };
+    let guarantee = if guarantee == "true" { Guarantee::ExactlyOnce } else { Guarantee::AtLeastOnce };
+    let names = Names { application: application.to_owned() };
+    let site = Site { names, brokers: brokers.to_owned(), guarantee };
+    // It may be told to end before it has its share.
+    let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+    let app = App::builder(application, site.topology()).kafka(site.settings()).settings(Names::settings());
+    let app = app.state_folder(folder).start().await.unwrap();
+    let mut states = app.states();
+    tokio::select! {
+        _ = told.recv() => app.close().await.unwrap(),
+        state = states.wait_for(AppState::is_over) => panic!("{}", *state.unwrap()),
+    }
+}
+
+#[test]
+fn a_killed_broker_loses_nothing_with_at_least_once() {
+    let broker = OwnBroker::start(&[]);
+    let site = Site::new(broker.address(), Guarantee::AtLeastOnce);
+    let (kills, mut chance) = (rounds().div_ceil(2), Chance(11));
+    let sent = site.run(2, |_| {
+        for _ in 0..kills {
+            pause(Duration::from_millis(500 + chance.below(500)));
+            broker.kill();
+            pause(Duration::from_millis(chance.below(1_000)));
+            broker.resume();
+            pause(Duration::from_secs(2));
+        }
+    });
+    let (records, found) = site.at_least_once(sent);
+    println!("broker killed: {kills} rounds, {kills} kills, {records} records looked for among {found}");
+}
+
+/// Trap 22, as far as Kafka goes: with at-least-once a record may come twice, and is never left out.
+#[test]
+fn killed_processes_lose_nothing_with_at_least_once() {
+    let site = Site::new(brokers(), Guarantee::AtLeastOnce);
+    let (kills, mut chance) = (rounds(), Chance(5));
+    let sent = site.run(2, |processes| {
+        for _ in 0..kills {
+            let which = usize::try_from(chance.below(2)).unwrap();
+            let (process, folder) = &mut processes[which];
+            process.kill();
+            pause(Duration::from_millis(chance.below(500)));
+            *process = site.start(folder.path());
+            pause(Duration::from_secs(2));
+        }
+    });
+    let (records, found) = site.at_least_once(sent);
+    println!("at-least-once: {kills} rounds, {kills} kills, {records} records looked for among {found}");
+}
+
+/// Traps 13 and 25: what is asked back is committed with everything else of its worker, and each process comes back to its place.
+#[test]
+fn a_rolling_restart_loses_nothing_and_does_nothing_twice() {
+    let site = Site::new(brokers(), Guarantee::ExactlyOnce);
+    let (rounds, mut restarts) = (rounds().div_ceil(3), 0);
+    let sent = site.run(3, |processes| {
+        for which in (0..rounds).flat_map(|_| 0..3) {
+            let (process, folder) = &mut processes[which];
+            process.end_in_peace();
+            *process = site.start(folder.path());
+            restarts += 1;
+            pause(Duration::from_secs(2));
+        }
+    });
+    let outputs = site.exactly_once(sent);
+    println!("rolling restart: {rounds} rounds, {restarts} restarts, {sent} records, {outputs} outputs checked");
+}
