@@ -18,21 +18,17 @@ mod web;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
-use tidemill::{AppBuilder, Settings};
+use tidemill::AppBuilder;
 
 use author::Author;
 use book::Book;
 use entity::Entity;
 use topology::CATALOG;
-use web::cli::Backing;
+use web::cli::{Backing, PARTITIONS};
 use web::failing::{Failure, failed};
 use web::serving::serve;
-
-/// Over how many partitions authors and books are spread, where the topics are new.
-const PARTITIONS: u32 = 4;
 
 /// Books and their authors, over HTTP.
 ///
@@ -46,10 +42,6 @@ struct Cli {
 
     #[command(flatten)]
     backing: Backing,
-
-    /// After how many milliseconds at most what was done is committed; who waits for an answer does not wait so long
-    #[arg(long, value_name = "MS", default_value_t = 100)]
-    commit_every: u64,
 }
 
 const AFTER: &str = "\
@@ -63,8 +55,8 @@ Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what 
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { listen, backing, commit_every } = Cli::parse();
-    match app(backing, Duration::from_millis(commit_every)) {
+    let Cli { listen, backing } = Cli::parse();
+    match app(backing) {
         Ok(app) => serve(app, listen, |running| Ok(routes::routes(running))).await,
         Err(error) => failed(&error),
     }
@@ -75,10 +67,9 @@ fn with_topics<A: Entity>(app: AppBuilder) -> AppBuilder {
     app.topic(A::COMMANDS.topic(), PARTITIONS).topic(&A::EVENTS, PARTITIONS)
 }
 
-fn app(backing: Backing, commit_interval: Duration) -> Result<AppBuilder, Failure> {
+fn app(backing: Backing) -> Result<AppBuilder, Failure> {
     let topology = topology::topology()?;
     naming::check(CATALOG, &topology)?;
-    let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
-    let app = backing.app(CATALOG, topology, "./catalog-data", settings)?;
+    let app = backing.app(CATALOG, topology, "./catalog-data")?;
     Ok(with_topics::<Book>(with_topics::<Author>(app)))
 }

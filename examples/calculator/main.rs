@@ -14,18 +14,14 @@ mod web;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
-use tidemill::{AppBuilder, Settings};
+use tidemill::AppBuilder;
 
 use topology::{COMMANDS, EVENTS};
-use web::cli::Backing;
+use web::cli::{Backing, PARTITIONS};
 use web::failing::{Failure, failed};
 use web::serving::serve;
-
-/// Over how many partitions values are spread, where the topics are new.
-const PARTITIONS: u32 = 4;
 
 /// Values that are created, added to and multiplied, over HTTP.
 ///
@@ -39,10 +35,6 @@ struct Cli {
 
     #[command(flatten)]
     backing: Backing,
-
-    /// After how many milliseconds at most what was done is committed; who waits for an answer does not wait so long
-    #[arg(long, value_name = "MS", default_value_t = 100)]
-    commit_every: u64,
 }
 
 const AFTER: &str = "\
@@ -55,15 +47,14 @@ Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what 
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { listen, backing, commit_every } = Cli::parse();
-    match app(backing, Duration::from_millis(commit_every)) {
+    let Cli { listen, backing } = Cli::parse();
+    match app(backing) {
         Ok(app) => serve(app, listen, |running| Ok(routes::routes(running))).await,
         Err(error) => failed(&error),
     }
 }
 
-fn app(backing: Backing, commit_interval: Duration) -> Result<AppBuilder, Failure> {
-    let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
-    let app = backing.app("calculator", topology::topology()?, "./calculator-data", settings)?;
+fn app(backing: Backing) -> Result<AppBuilder, Failure> {
+    let app = backing.app("calculator", topology::topology()?, "./calculator-data")?;
     Ok(app.topic(COMMANDS.topic(), PARTITIONS).topic(&EVENTS, PARTITIONS))
 }

@@ -12,17 +12,11 @@ mod writer;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
-use tidemill::Settings;
-
-use web::cli::Backing;
+use web::cli::{Backing, PARTITIONS};
 use web::failing::failed;
 use web::serving::serve;
-
-/// Over how many partitions users are spread, where the topics are new.
-const PARTITIONS: u32 = 4;
 
 /// Users that are created and changed, over HTTP.
 ///
@@ -36,10 +30,6 @@ struct Cli {
 
     #[command(flatten)]
     backing: Backing,
-
-    /// After how many milliseconds at most what was done is committed; who waits for an answer does not wait so long
-    #[arg(long, value_name = "MS", default_value_t = 100)]
-    commit_every: u64,
 }
 
 const AFTER: &str = "\
@@ -52,19 +42,13 @@ Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what 
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { listen, backing, commit_every } = Cli::parse();
+    let Cli { listen, backing } = Cli::parse();
     let topics = model::topics();
-    let settings = Settings {
-        partitions: 4,
-        threads: 2,
-        commit_interval: Duration::from_millis(commit_every),
-        ..Settings::default()
-    };
     let topology = match topics.topology() {
         Ok(topology) => topology,
         Err(error) => return failed(&error.into()),
     };
-    match backing.app("users", topology, "./users-data", settings) {
+    match backing.app("users", topology, "./users-data") {
         Ok(app) => {
             let app = app.topic(topics.appends().topic(), PARTITIONS).topic(topics.events(), PARTITIONS);
             serve(app, listen, |running| Ok(routes::routes(writer::Writer::load(running.app, &topics)?))).await

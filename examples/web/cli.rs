@@ -1,6 +1,7 @@
-//! The options that services have in common.
+//! The options that services have in common, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tidemill::topology::Topology;
@@ -8,7 +9,10 @@ use tidemill::{App, AppBuilder, Settings};
 
 use super::failing::Failure;
 
-/// Where a service keeps its state.
+/// Over how many partitions a service's topics are spread, where they are new.
+pub(crate) const PARTITIONS: u32 = 4;
+
+/// Where a service keeps its state, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct Backing {
     /// The folder that keeps everything, unless `--kafka` is given
@@ -22,17 +26,17 @@ pub(crate) struct Backing {
     /// Stores on disk are then in the folder of `--data`, or in one beside the process that is restored from the topics.
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
+
+    /// After how many milliseconds at most what was done is committed; who waits for an answer does not wait so long
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    commit_every: u64,
 }
 
 impl Backing {
     /// The application on the log that was chosen; `folder` where no other was named.
-    pub(crate) fn app(
-        self,
-        application: &str,
-        topology: Topology,
-        folder: &str,
-        settings: Settings,
-    ) -> Result<AppBuilder, Failure> {
+    pub(crate) fn app(self, application: &str, topology: Topology, folder: &str) -> Result<AppBuilder, Failure> {
+        let commit_interval = Duration::from_millis(self.commit_every);
+        let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
         let builder = App::builder(application, topology).settings(settings);
         let folder = self.data.unwrap_or_else(|| folder.into());
         match self.kafka {
