@@ -69,7 +69,7 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
         Step::new("examples", &format!("build {PLAIN} --examples")),
-        Step::new("tests", &tests),
+        Step::new("tests", &tests).needing(Tool::Curl),
         Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
         Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
         // Of the tests of applications those that the others do not have, with what the step before has built.

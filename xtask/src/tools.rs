@@ -21,6 +21,8 @@ pub(crate) enum Tool {
     Java,
     /// What fetches a Kafka broker.
     Maven,
+    /// What the walk-throughs of the guide call.
+    Curl,
 }
 
 /// Where systems put libclang, besides `LIBCLANG_PATH`.
@@ -40,7 +42,7 @@ impl Tool {
             Tool::Rustfmt => Some("fmt"),
             Tool::Clippy => Some("clippy"),
             Tool::Deny => Some("deny"),
-            Tool::Libclang | Tool::Compiler | Tool::Java | Tool::Maven => None,
+            Tool::Libclang | Tool::Compiler | Tool::Java | Tool::Maven | Tool::Curl => None,
         }
     }
 
@@ -55,6 +57,7 @@ impl Tool {
             Tool::Compiler => "apt-get install --yes build-essential",
             Tool::Java => "apt-get install --yes openjdk-17-jdk-headless",
             Tool::Maven => "apt-get install --yes maven",
+            Tool::Curl => "apt-get install --yes curl",
         }
     }
 
@@ -66,6 +69,7 @@ impl Tool {
             // The compiler comes with what runs programs, and not the other way round.
             Tool::Java => has_java() && runs(&mut Command::new("javac")),
             Tool::Maven => runs(&mut Command::new("mvn")),
+            Tool::Curl => runs(&mut Command::new("curl")),
         }
     }
 
