@@ -73,7 +73,10 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
         Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
         Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
         // Of the tests of applications those that the others do not have, with what the step before has built.
-        Step::new("http", "test --no-fail-fast -p tidemill --features avro,http --lib --test app -- http:: routing::"),
+        Step::new(
+            "http",
+            "test --no-fail-fast -p tidemill --features avro,http --lib --test app -- http:: routing:: operations::",
+        ),
         Step::new(
             "avro-docs",
             "test --no-fail-fast -p tidemill --features avro,http --doc -- avro instances QueryServer",
