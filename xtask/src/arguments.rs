@@ -11,9 +11,10 @@ The tasks of this repository. lint and test print a table of their steps and end
 `N passed, N failed`.
 
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
-  cargo xtask test    examples, tests and documentation tests: of the default features, which
-                      need no C compiler and no server, of the program `tidemill`, of RocksDB,
-                      and of Kafka, on a broker that it starts unless KAFKA_BROKERS names one
+  cargo xtask test    examples, tests and documentation tests: of all that needs no C compiler and
+                      no server; optimised and on the default features, what replays and crashes
+                      applications; of RocksDB; and of Kafka, on a broker that it starts unless
+                      KAFKA_BROKERS names one
   cargo xtask broker  a real Apache Kafka broker on this machine; says what it can be asked
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
@@ -23,11 +24,9 @@ The tasks of this repository. lint and test print a table of their steps and end
                       records through a compacted topic, where it takes one; a million mutations
                       for each decoder, where it takes 20,000
 
-Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
-clippy-fuzz, clippy-avro-client, docs, deny.
-Steps of test: examples, tests, cli, avro, http, avro-docs, fuzz, avro-client, examples-release,
-release, rocksdb, rocksdb-docs, kafka-lib, fuzz-kafka, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
-Java 17 and Maven.
+Steps of lint: format, clippy, clippy-features, clippy-rocksdb, clippy-kafka, docs, deny.
+Steps of test: examples, tests, examples-release, release, rocksdb, rocksdb-docs, kafka-lib, kafka,
+doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make, Java 17 and Maven.
 
 While working on one thing, cargo itself is quicker:
 
