@@ -11,9 +11,10 @@ The tasks of this repository. lint and test print a table of their steps and end
 `N passed, N failed`.
 
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
-  cargo xtask test    examples, tests and documentation tests: of the default features, which
-                      need no C compiler and no server, of the program `tidemill`, of RocksDB,
-                      and of Kafka, on a broker that it starts unless KAFKA_BROKERS names one
+  cargo xtask test    examples, tests and documentation tests: of all that needs no C compiler and
+                      no server; optimised and on the default features, what replays and crashes
+                      applications; of RocksDB; and of Kafka, on a broker that it starts unless
+                      KAFKA_BROKERS names one
   cargo xtask release-check
                       what a release needs beside that: every feature alone, the oldest Rust,
                       Windows and macOS, and the packages as they would be published
@@ -26,11 +27,10 @@ The tasks of this repository. lint and test print a table of their steps and end
                       records through a compacted topic, where it takes one; a million mutations
                       for each decoder, where it takes 20,000
 
-Steps of lint: format, clippy, clippy-rocksdb, clippy-kafka, clippy-cli, clippy-avro,
-clippy-fuzz, clippy-avro-client, docs, deny, package.
-Steps of test: examples, tests, cli, avro, http, avro-docs, fuzz, avro-client, examples-release,
-release, rocksdb, rocksdb-docs, kafka-lib, fuzz-kafka, kafka, doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make,
-Java 17 and Maven.
+Steps of lint: format, clippy, clippy-features, clippy-rocksdb, clippy-kafka, docs, deny,
+package.
+Steps of test: examples, tests, examples-release, release, rocksdb, rocksdb-docs, kafka-lib, kafka,
+doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make, Java 17 and Maven.
 
 Steps of release-check: oldest-rust, windows, macos, publish; feature-avro, feature-avro-registry,
 feature-avro-registry-tls, feature-calendar, feature-cli, feature-fuzzing, feature-http,
