@@ -4,6 +4,7 @@ mod backups;
 mod copies;
 mod help;
 mod looks;
+mod programs;
 mod resets;
 mod scene;
 mod writes;
