@@ -133,6 +133,7 @@ pub mod http;
 pub mod log;
 pub mod plan;
 pub mod prelude;
+pub mod repartition;
 pub mod reset;
 mod runtime;
 pub mod store;

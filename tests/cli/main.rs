@@ -5,6 +5,7 @@ mod copies;
 mod help;
 mod looks;
 mod programs;
+mod repartitions;
 mod resets;
 mod scene;
 mod writes;

@@ -15,6 +15,7 @@ mod log;
 mod output;
 mod program;
 mod progress;
+mod repartition;
 mod reset;
 mod time;
 
@@ -47,6 +48,9 @@ enum Command {
 
     /// An application's topology: text, Graphviz, Mermaid
     Describe(program::Describe),
+
+    /// Give a topic another number of partitions
+    Repartition(repartition::Repartition),
 
     /// Copy an application's log, also while it runs
     Backup(backup::Backup),
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
         Command::Reset(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Describe(command) => command.run(),
+        Command::Repartition(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
         #[cfg(feature = "kafka")]

@@ -8,7 +8,6 @@ pub(crate) fn bytes(what: &'static str) -> ProgressBar {
 }
 
 /// A bar of records on standard error.
-#[cfg(feature = "kafka")]
 pub(crate) fn records(what: &'static str, total: u64) -> ProgressBar {
     let bar = bar(what, "{msg} {wide_bar} {human_pos}/{human_len} {eta}");
     bar.set_length(total);
