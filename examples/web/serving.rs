@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tidemill::{App, AppBuilder};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::failing::{Failure, failed};
 use super::modules::{Modules, Stop};
@@ -30,11 +31,24 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
 }
 
+/// What requests are answered by.
+pub(crate) struct Routes {
+    pub(crate) router: Router,
+    /// Ends by itself when the router is gone.
+    pub(crate) task: Option<JoinHandle<()>>,
+}
+
+impl From<Router> for Routes {
+    fn from(router: Router) -> Self {
+        Routes { router, task: None }
+    }
+}
+
 /// Starts the application and answers requests until a signal comes, whose exit code is 130 or 143, or the application fails.
 pub(crate) async fn serve(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Running) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Routes, Failure>,
 ) -> ExitCode {
     match served(builder, listen, routes).await {
         Ok(code) => code,
@@ -45,7 +59,7 @@ pub(crate) async fn serve(
 async fn served(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Running) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Routes, Failure>,
 ) -> Result<ExitCode, Failure> {
     // First, because who cannot listen need not restore anything.
     let socket = TcpListener::bind(listen)
@@ -61,11 +75,18 @@ async fn served(
     let (modules, ()) = modules
         .start("http", |stop| async {
             println!("listening on http://{address}");
-            let router = routes(Running { app, stop: stop.clone(), address })?;
+            let Routes { router, task } = routes(Running { app, stop: stop.clone(), address })?;
             let router = router.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES));
             let server = axum::serve(socket, router.into_make_service());
             let server = server.with_graceful_shutdown(stop.clone().told()).into_future();
-            Ok(((), cut_off(server, stop)))
+            let serving = async {
+                cut_off(server, stop).await?;
+                match task {
+                    Some(task) => Ok(task.await?),
+                    None => Ok(()),
+                }
+            };
+            Ok(((), serving))
         })
         .await?;
     let signal = modules.run(told_to_end()).await?;
