@@ -104,6 +104,7 @@ impl Keeper {
                 Ok(()) if self.takes_next_shape() => {}
                 Ok(()) => return,
                 Err(error) if error.kind() == ErrorKind::Lost && !self.is_closing() => {
+                    self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "joining again");
                     self.shared.enter(AppState::Rebalancing);
                     if self.pause(pause) {
@@ -112,6 +113,7 @@ impl Keeper {
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) if self.first.is_none() && error.kind() == ErrorKind::Unavailable && !self.is_closing() => {
+                    self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "the log cannot be reached; trying again");
                     self.shared.enter(AppState::Rebalancing);
                     if self.pause(PAUSE_MAX) {
@@ -132,6 +134,11 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Remembers an error that the application gets over.
+    fn note(&self, error: &Error) {
+        self.shared.numbers.failed(error, self.shared.clock.now());
     }
 
     /// How soon it is to be looked for topics.
