@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
@@ -500,7 +501,10 @@ fn flush_stores_of(
         }
         match origin {
             Some(origin) => {
-                let next = origin.reached(task, session)?;
+                let mut next = origin.reached(task, session)?;
+                if is_planted(Mutant::CheckpointAhead) {
+                    next = next.next();
+                }
                 task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
             }
             None => refill::flush(task, *number)?,
