@@ -108,7 +108,7 @@
 //! | `avro-registry` | a client of Confluent's schema registry; with `avro-registry-tls` over TLS, which needs a C compiler |
 //! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
-//! | `http` | queries of the process that has the key ([`TableQuery`]`::routed`), and a server for them |
+//! | `http` | metrics for Prometheus and health (`http::operations`); queries of the process that has the key ([`TableQuery`]`::routed`) |
 //! | `kafka` | topics of Apache Kafka ([`log`]`::kafka`); needs a C compiler, and builds librdkafka once, a minute or two |
 //! | `kafka-tls` | the same, encrypted and with passwords; needs the headers of OpenSSL |
 //! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
@@ -141,11 +141,12 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    ActiveTask, Answer, App, AppBuilder, AppState, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance, KeyOwner,
-    MemoryUse, NoPosition, Position, Posted, Queryable, ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent,
-    SessionQuery, Settings, SnapshotRows, StandbyStore, StandbyTask, StoreQuery, StoreSnapshot, Subscription,
-    TableChange, TableChanges, TableQuery, TableSnapshot, TaskRestore, VersionedQuery, WatchQuery, WindowQuery,
-    WindowedRows,
+    ActiveTask, Answer, App, AppBuilder, AppState, AppView, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance,
+    KeyOwner, MemoryUse, Metrics, NoPosition, PartitionLag, PastError, Position, Posted, Queryable, ReadRecord,
+    Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StandbyStore, StandbyTask,
+    Status, StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskDoing,
+    TaskMetrics, TaskNow, TaskRestore, TaskStatus, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
+    WorkerMetrics,
 };
 
 #[cfg(feature = "http")]
@@ -190,6 +191,7 @@ mod guides {
     #[cfg(feature = "kafka")]
     page!(kafka, "docs/guide/kafka.md");
     page!(errors, "docs/guide/errors.md");
+    page!(operating, "docs/guide/operating.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");
 }

@@ -21,6 +21,10 @@ pub enum Mutant {
     PositionsFirst,
     /// A former owner of tasks may still commit its transaction (KAFKA-12693).
     ZombieCommits,
+    /// What a store on disk has of a transaction that a crash ended is kept (KAFKA-7192).
+    DirtyStoreKept,
+    /// A store says that it has a record of its changelog more than was written down (KAFKA-10151).
+    CheckpointAhead,
 }
 
 #[cfg(tidemill_mutants)]

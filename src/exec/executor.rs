@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
 
+use super::activity::{Activity, Spending, TaskTimes};
 use super::held::{Early, Held};
 use super::origin::Origin;
 use super::purge::Purge;
@@ -75,12 +77,13 @@ impl Committer for Arc<dyn Session> {
 pub(super) struct Driven {
     pub(super) task: Task,
     /// What calls know it by; unlike its place it never changes.
-    key: usize,
+    pub(super) key: usize,
     /// By queue.
-    ends: Vec<Option<EndWatch>>,
+    pub(super) ends: Vec<Option<EndWatch>>,
     origins: Origins,
     /// Whether it takes no more records, because it is about to be handed over.
-    held: bool,
+    pub(super) held: bool,
+    pub(super) times: TaskTimes,
 }
 
 /// Drives tasks against a log.
@@ -88,13 +91,14 @@ pub struct Executor {
     log: Arc<dyn Log>,
     session: Arc<dyn Session>,
     committer: Arc<dyn Committer>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
     pub(super) tasks: Vec<Driven>,
     /// The key of the next task.
     next_key: usize,
     pub(super) held: Held,
     pub(super) early: Early,
+    pub(super) spending: Spending,
     enabled: Vec<Step>,
     committed_at: Timestamp,
     purge: Purge,
@@ -129,6 +133,7 @@ impl Executor {
             next_key: 0,
             held,
             early,
+            spending: Spending::new(committed_at),
             enabled,
             committed_at,
             purge,
@@ -210,7 +215,8 @@ impl Executor {
         }
         let key = self.next_key;
         self.next_key += 1;
-        self.tasks.push(Driven { task, key, ends, origins, held: false });
+        let times = TaskTimes::default();
+        self.tasks.push(Driven { task, key, ends, origins, held: false, times });
         self.pass_calls(self.tasks.len() - 1);
         self.look_at_rows();
         Ok(())
@@ -282,11 +288,14 @@ impl Executor {
     /// Takes the step that `chooser` picks and says which it was; `None` when there is nothing to do now.
     pub fn step(&mut self, chooser: &mut dyn Chooser) -> Result<Option<Step>, Error> {
         let now = self.clock.now();
+        self.spend_until(now);
         self.enable(now);
-        if self.enabled.is_empty() {
+        let place = if self.enabled.is_empty() { None } else { chooser.choose(&self.enabled) };
+        let Some(step) = place.map(|place| self.enabled[place]) else {
+            self.spending.doing(Activity::Idle, None);
             return Ok(None);
-        }
-        let Some(step) = chooser.choose(&self.enabled).map(|place| self.enabled[place]) else { return Ok(None) };
+        };
+        self.turn_to(step);
         match step {
             Step::Fetch { task, queue } => self.fetch(task, queue)?,
             Step::Process { task } => self.process(task, now)?,
@@ -435,6 +444,7 @@ impl Executor {
 
     /// Commits what all tasks have done: outputs, changelogs, progress.
     pub fn commit(&mut self) -> Result<(), Error> {
+        let begun = self.clock.now();
         let (mut progress, mut globals) = (Progress::default(), BTreeMap::new());
         for number in 0..self.tasks.len() {
             let task = &mut self.tasks[number].task;
@@ -459,6 +469,7 @@ impl Executor {
             trace.event(TraceEvent::Committed { progress });
         }
         self.committed_at = self.clock.now();
+        self.spending.committed(begun, self.committed_at);
         self.purge.purge(&*self.log, self.committed_at)?;
         self.flush_stores(self.settings.flush_rows)?;
         self.keep_to_budget()
@@ -490,7 +501,10 @@ fn flush_stores_of(
         }
         match origin {
             Some(origin) => {
-                let next = origin.reached(task, session)?;
+                let mut next = origin.reached(task, session)?;
+                if is_planted(Mutant::CheckpointAhead) {
+                    next = next.next();
+                }
                 task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
             }
             None => refill::flush(task, *number)?,

@@ -19,6 +19,7 @@ use super::http::Net;
 use super::instances::{Instance, RegistryThread};
 use super::keeper::Event;
 use super::memory::{MemoryUse, Shares};
+use super::metrics::Publisher;
 use super::posted::Posted;
 use super::sender::{Outbox, Parcel};
 use super::shared::Shared;
@@ -44,6 +45,7 @@ pub(super) struct Handle {
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     registry: Mutex<Option<RegistryThread>>,
+    pub(super) publisher: Mutex<Option<Publisher>>,
     #[cfg(feature = "http")]
     net: Mutex<Option<Arc<Net>>>,
     pub(super) timer: Timer,
@@ -75,6 +77,7 @@ impl Handle {
             sender,
             housekeeping,
             registry,
+            publisher: Mutex::default(),
             #[cfg(feature = "http")]
             net: Mutex::default(),
             timer,
@@ -142,6 +145,19 @@ impl Handle {
         if posted { Ok(Posted::new(self.shared.clone(), sent)) } else { Err(self.shared.gone()) }
     }
 
+    /// What is held in memory.
+    pub(super) fn memory(&self) -> MemoryUse {
+        let Handle { shared, room, shares, .. } = self;
+        let held: Vec<Held> = shared.crew().map(|crew| crew.held()).unwrap_or_default();
+        let sending = (shares.sending() as usize).saturating_sub(room.available_permits());
+        MemoryUse {
+            limit: shares.whole,
+            rows: held.iter().map(|held| held.rows).sum(),
+            rows_on_disk: held.iter().map(|held| held.rows_on_disk).sum(),
+            sending: sending as u64,
+        }
+    }
+
     /// Tells the threads to make their last commit and end.
     fn begin_close(&self) {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -168,6 +184,8 @@ impl Handle {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().for_each(RegistryThread::leave);
         #[cfg(feature = "http")]
         drop(self.net.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.publisher.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.publish();
         // The last commit may have answered somebody.
         self.answers.close();
     }
@@ -411,15 +429,7 @@ impl App {
     /// # }
     /// ```
     pub fn memory(&self) -> MemoryUse {
-        let Handle { shared, room, shares, .. } = &*self.handle;
-        let held: Vec<Held> = shared.crew().map(|crew| crew.held()).unwrap_or_default();
-        let sending = (shares.sending() as usize).saturating_sub(room.available_permits());
-        MemoryUse {
-            limit: shares.whole,
-            rows: held.iter().map(|held| held.rows).sum(),
-            rows_on_disk: held.iter().map(|held| held.rows_on_disk).sum(),
-            sending: sending as u64,
-        }
+        self.handle.memory()
     }
 
     /// How many committed records lie in the topology's input topics and are not processed and committed yet; 0 when the

@@ -41,6 +41,12 @@ impl Post {
         self.retired.load(Ordering::Acquire)
     }
 
+    /// How long the worker has been at one thing.
+    fn since(&self, now: Timestamp) -> Duration {
+        let millis = now.as_millis().saturating_sub(self.alive.load(Ordering::Relaxed));
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
     /// The worker begins something.
     pub(super) fn set_alive(&self, now: Timestamp) {
         self.alive.store(now.as_millis(), Ordering::Relaxed);
@@ -138,13 +144,7 @@ impl Crew {
 
     /// The worker that has been at one thing for the longest, and for how long.
     pub(super) fn slowest(&self, now: Timestamp) -> Option<(usize, Duration)> {
-        let since = |post: &Post| {
-            let millis = now.as_millis().saturating_sub(post.alive.load(Ordering::Relaxed));
-            Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-        };
-        let posts = self.posts();
-        let working = posts.iter().enumerate().filter(|(_, post)| !post.inbox.has_ended());
-        working.map(|(number, post)| (number, since(post))).max_by_key(|(_, since)| *since)
+        self.alive(now).into_iter().max_by_key(|(_, since)| *since)
     }
 
     /// The worker with the fewest tasks.
@@ -205,6 +205,13 @@ impl Crew {
     /// Why the crew has to end at once.
     pub(super) fn over(&self) -> Option<&Error> {
         self.over.get()
+    }
+
+    /// Which workers run, and since when each has been at one thing.
+    pub(super) fn alive(&self, now: Timestamp) -> BTreeMap<usize, Duration> {
+        let posts = self.posts();
+        let running = posts.iter().enumerate().filter(|(_, post)| !post.inbox.has_ended());
+        running.map(|(number, post)| (number, post.since(now))).collect()
     }
 
     /// What the tasks of all workers hold.

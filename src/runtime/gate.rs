@@ -71,7 +71,8 @@ impl Gate {
     /// Commits for all, and lets them go on.
     fn turn(&self, mut round: MutexGuard<'_, Round>, readers: &Committed) -> Result<(), Error> {
         let progress = std::mem::take(&mut round.progress);
-        let committed = self.session.commit(&progress).map_err(Error::from);
+        let committed = tracing::debug_span!("commit", gate = self.number, inputs = progress.inputs.len())
+            .in_scope(|| self.session.commit(&progress).map_err(Error::from));
         if committed.is_ok() {
             readers.commit(self.number, &progress);
         }

@@ -104,6 +104,7 @@ impl Keeper {
                 Ok(()) if self.takes_next_shape() => {}
                 Ok(()) => return,
                 Err(error) if self.goes_on_after(&error) => {
+                    self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "joining again");
                     if matches!(*self.shared.state.borrow(), AppState::Running) {
                         pause = PAUSE;
@@ -135,6 +136,11 @@ impl Keeper {
     pub(super) fn goes_on_after(&self, error: &Error) -> bool {
         let is_away = || error.is_of_an_unavailable_log() && self.shared.log.is_shared() && self.first.is_none();
         (error.kind() == ErrorKind::Lost || is_away()) && !self.is_closing()
+    }
+
+    /// Remembers an error that the application gets over.
+    fn note(&self, error: &Error) {
+        self.shared.numbers.failed(error, self.shared.clock.now());
     }
 
     /// How soon it is to be looked for topics.

@@ -18,8 +18,10 @@ mod housekeeping;
 mod http;
 mod instances;
 mod keeper;
+mod lag;
 mod memory;
 mod message;
+mod metrics;
 mod position;
 mod posted;
 mod query;
@@ -33,11 +35,13 @@ mod shared;
 mod standbys;
 mod start;
 mod state;
+mod status;
 mod subscription;
 mod task_maker;
 mod term;
 mod timer;
 mod topic_watch;
+mod view;
 mod waiting;
 mod worker;
 
@@ -48,7 +52,9 @@ pub use feed::{Feed, FeedBatch};
 #[cfg(feature = "http")]
 pub use http::QueryServer;
 pub use instances::{ActiveTask, Instance, StandbyStore, StandbyTask};
+pub use lag::PartitionLag;
 pub use memory::MemoryUse;
+pub use metrics::{Metrics, PastError, TaskMetrics, TaskNow, WorkerMetrics};
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
 pub use query::{
@@ -59,4 +65,6 @@ pub use query::{
 pub use restores::{Restores, TaskRestore};
 pub use settings::Settings;
 pub use state::AppState;
+pub use status::{Status, TaskDoing, TaskStatus};
 pub use subscription::{ReadRecord, Subscription};
+pub use view::AppView;

@@ -46,10 +46,15 @@ impl Restorers {
             let (restorer, done, standbys) = (restorer.clone(), done.clone(), standbys.clone());
             let body = move || {
                 while let Some(Job { task, progress, watched }) = next(&waiting) {
+                    let span = tracing::info_span!("restore", %task, records = tracing::field::Empty);
+                    let _entered = span.enter();
                     let made = caught(|| match standbys.take(&task) {
                         Some(standby) => restorer.promote(standby, &progress, &watched),
                         None => restorer.restore(maker.make(&task, &globals)?, &progress, &watched),
                     });
+                    if let Ok(ready) = &made {
+                        span.record("records", ready.restored());
+                    }
                     let made = made.map(Box::new);
                     done(task, made);
                 }

@@ -13,6 +13,7 @@ use super::committed::Committed;
 use super::crew::Crew;
 use super::instances::{ActiveTask, Instance, Registry};
 use super::message::Query;
+use super::metrics::Numbers;
 use super::shape::Shape;
 use super::standbys::Standbys;
 use super::{AppState, Position, Restores};
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     /// What it reads.
     pub(super) shape: RwLock<Arc<Shape>>,
     pub(super) restores: Restores,
+    /// What workers have reported.
+    pub(super) numbers: Numbers,
     pub(super) state: watch::Sender<AppState>,
     /// The async runtime that the application was started in.
     pub(super) runtime: Option<tokio::runtime::Handle>,
@@ -56,6 +59,11 @@ impl Shared {
             let is_other = std::mem::discriminant(current) != std::mem::discriminant(&state);
             let moves = is_other && !current.is_over() && (state.is_over() || !matches!(current, AppState::Closing));
             if moves {
+                match &state {
+                    AppState::Rebalancing => self.numbers.rebalanced(),
+                    AppState::Failed(error) => self.numbers.failed(error, self.clock.now()),
+                    _ => {}
+                }
                 *current = state;
             }
             moves

@@ -15,6 +15,7 @@ use super::housekeeping::Housekeeping;
 use super::instances::{Registry, RegistryThread};
 use super::keeper::Keeper;
 use super::memory::Shares;
+use super::metrics::Numbers;
 use super::sender::Outbox;
 use super::shape::{self, Shape};
 use super::shared::{LogTopics, Shared};
@@ -90,6 +91,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         standbys: Mutex::default(),
         shape: RwLock::new(Arc::new(shape)),
         restores: builder.restores,
+        numbers: Numbers::default(),
         state: builder.state,
         runtime: builder.runtime,
     });
@@ -112,6 +114,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let handle = Handle::new(shared, outbox, (sender, shares), (thread, keeper), (housekeeping, registry));
     // If the rest fails, it is closed with what is dropped.
     let app = App::new(handle, restored);
+    app.handle.start_publishing()?;
     #[cfg(feature = "http")]
     if let Some((listener, _)) = server {
         app.handle.net()?.serve(listener, Arc::downgrade(&app.handle))?;

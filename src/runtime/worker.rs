@@ -10,6 +10,7 @@ use tidemill_dsl::record::{Offset, TopicPartition};
 use super::calls::Spawner;
 use super::crew::{Crew, Post};
 use super::gate::Gate;
+use super::metrics::{Reporter, report};
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::exec::{Answers, Committer, EagerChooser, Executor, Settings};
@@ -50,7 +51,9 @@ pub(super) fn run(shared: &Arc<Shared>, crew: &Crew, number: usize, settings: Se
     let answers = Answers::default();
     let spawner = Spawner::new(shared.runtime.clone(), post.session.clone(), answers.clone());
     executor.calls(spawner, answers);
-    let result = caught(|| work(shared, crew, post, &mut executor));
+    let result = caught(|| work(shared, crew, (number, post), &mut executor));
+    report(shared, number, &mut executor);
+    shared.numbers.ended(number);
     if let Err(error) = &result {
         crew.end(error);
         // Sends may wait behind what the epoch has staged; every worker that leaves sees to it that nothing stays there.
@@ -73,12 +76,15 @@ pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Err
 }
 
 /// Runs the tasks until the crew is closed or ends.
-fn work(shared: &Shared, crew: &Crew, post: &Post, executor: &mut Executor) -> Result<(), Error> {
+fn work(shared: &Shared, crew: &Crew, (number, post): (usize, &Post), executor: &mut Executor) -> Result<(), Error> {
     let (mut chooser, mut seen, mut wanted) = (EagerChooser::default(), 0, BTreeSet::new());
+    let mut reporter = Reporter::new(number, shared.clock.now());
     loop {
+        let now = shared.clock.now();
         post.held.set(executor.held());
-        post.set_alive(shared.clock.now());
+        post.set_alive(now);
         let messages = post.inbox.take();
+        reporter.asked(!messages.queries.is_empty());
         messages.queries.into_iter().try_for_each(|query| query(executor))?;
         wanted.extend(messages.wanted);
         commit_wanted(executor, &mut wanted)?;
@@ -88,10 +94,13 @@ fn work(shared: &Shared, crew: &Crew, post: &Post, executor: &mut Executor) -> R
         if let Some(error) = crew.over() {
             return Err(error.clone());
         }
-        if executor.step(&mut chooser)?.is_none() {
+        if executor.step(&mut chooser)?.is_some() {
+            reporter.worked(shared, executor, now);
+        } else {
             // Whoever has nothing to write would not hear of a log that broke, and go on as if it ran.
             shared.log.check()?;
-            let due = [executor.commit_due_in(), executor.timer_due_in()];
+            let report_due = reporter.idles(shared, executor, now);
+            let due = [executor.commit_due_in(), executor.timer_due_in(), report_due];
             let limit = due.into_iter().flatten().fold(SLEEP_MAX, Duration::min);
             seen = post.session.wait(seen, limit);
         }

@@ -3,6 +3,7 @@
 //! Invariant: no clock, no socket, no thread. Times, records and knowledge of ends are handed in; outputs and progress are
 //! taken out. The runtime, the test driver and the explorer drive this same code.
 
+mod counts;
 mod error;
 mod queue;
 mod snapshot;
@@ -17,10 +18,12 @@ use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, Top
 use tidemill_dsl::state::StoreError;
 use tidemill_dsl::topology::{InstantiateError, OffsetReset, TaskSpec, Topology};
 
+pub use counts::TaskCounts;
 pub use error::{TaskError, TaskErrorKind};
 pub use snapshot::Fingerprint;
 
 use crate::log::{InputProgress, Progress, note_name};
+use counts::Counted;
 use queue::Queue;
 
 /// Which task of an application: the parts of the topology that it runs, and the partition.
@@ -82,6 +85,7 @@ pub struct Task {
     punctuated: bool,
     /// Since when, by the wall clock, no record was processed; `None` where nobody wants to know.
     quiet_since: Option<Timestamp>,
+    counted: Counted,
     failed: bool,
 }
 
@@ -111,6 +115,7 @@ impl Task {
             addressed: None,
             punctuated: false,
             quiet_since: None,
+            counted: Counted::default(),
             failed: false,
         })
     }
@@ -225,8 +230,7 @@ impl Task {
         if !self.state.takes_records() {
             return Readiness::Full;
         }
-        let lagging = |queue: &Queue| queue.is_empty() && queue.fetched < queue.end_known;
-        if self.queues.iter().any(lagging) { Readiness::Lagging } else { Readiness::Ready }
+        if self.awaited().next().is_some() { Readiness::Lagging } else { Readiness::Ready }
     }
 
     /// Lets the processors begin, if they have not: stores are restored and the time was told. Processing does it too.
@@ -257,7 +261,9 @@ impl Task {
         if !self.state.has_begun() {
             self.begin()?;
         }
-        self.take_record()
+        let processed = self.take_record()?;
+        self.counted.processed += u64::from(processed.is_some());
+        Ok(processed)
     }
 
     /// The inputs are not quiet now.
@@ -384,6 +390,7 @@ impl Task {
             queue.load_head(number, state)
         });
         *left -= ran;
+        self.counted.processed += u64::from(ran);
         self.note_activity();
         self.enter(number, next)?;
         Ok(self.punctuate_stream_time()? || stopped || self.queues[number].is_empty())

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidemill_dsl::mutants::{Mutant, is_planted};
-use tidemill_dsl::processor::{Address, Attempt, ProcessError, TaskState};
+use tidemill_dsl::processor::{Address, Attempt, ProcessError, TaskState, Transferred};
 use tidemill_dsl::record::{Batch, Offset, Records, Timestamp, TopicPartition};
 use tidemill_dsl::topology::{OffsetReset, Run, SourceQueue, SourceRunner};
 
@@ -32,6 +32,8 @@ pub(super) struct Queue {
     pub(super) partition_time: Option<Timestamp>,
     /// Whether a record was taken since the last commit.
     pub(super) moved: bool,
+    /// What came since somebody asked for it.
+    pub(super) came: Transferred,
 }
 
 impl Queue {
@@ -50,6 +52,7 @@ impl Queue {
             end_known: Offset::ZERO,
             partition_time: None,
             moved: false,
+            came: Transferred::default(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Queue {
             return;
         }
         self.end_known = self.end_known.max(self.fetched);
+        self.came += Transferred { records: records.remaining(), bytes: batch.bytes().len() as u64 };
         if self.head.is_none() {
             self.head = Some(records);
         } else {

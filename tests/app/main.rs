@@ -12,7 +12,10 @@ mod identity;
 mod loops;
 mod membership;
 mod memory;
+mod metrics;
 mod offset_resets;
+#[cfg(feature = "http")]
+mod operations;
 mod patterns;
 mod positions;
 mod processes;

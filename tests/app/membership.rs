@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidemill::log::{Append, Change, Log, LogError, LogErrorKind, Member, Membership, MemoryLog, Notes, Session, TopicSpec};
+use tidemill::log::{
+    Append, Change, Log, LogError, LogErrorKind, Member, Membership, MemoryLog, Notes, Session, TopicSpec,
+};
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;

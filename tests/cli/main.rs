@@ -1,5 +1,6 @@
 //! The program `tidemill` as its users meet it: what it prints, what it changes, and how it ends.
 
+mod backups;
 mod copies;
 mod help;
 mod looks;

@@ -56,7 +56,7 @@ fn copying(kafka: Kafka) -> Explorer {
     Explorer::new(&builder.build().unwrap()).on(kafka).input(&WORDS, [("a", "x"), ("a", "y")]).refines_crash_free()
 }
 
-fn controls() -> [(Mutant, Explorer); 8] {
+fn controls() -> [(Mutant, Explorer); 10] {
     let cached = TaskSettings { cache_bytes: 1 << 20, ..TaskSettings::default() };
     [
         (Mutant::RestoreStopsEarly, counting()),
@@ -72,6 +72,8 @@ fn controls() -> [(Mutant, Explorer); 8] {
         (Mutant::OldAnswerTaken, foreign_key()),
         (Mutant::PositionsFirst, copying(Kafka::at_least_once()).crashes(1)),
         (Mutant::ZombieCommits, copying(Kafka::exactly_once()).rebalances(1)),
+        (Mutant::DirtyStoreKept, counting()),
+        (Mutant::CheckpointAhead, counting()),
     ]
 }
 

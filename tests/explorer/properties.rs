@@ -205,3 +205,32 @@ fn a_story_is_told_with_the_records_that_it_takes() {
     let report = join.never_output(&MOVEMENTS, |_, movement| movement.error.is_some()).explore();
     assert_eq!(report.verdict("never movements").story().map(|story| story.left_out()), Some(0), "{report}");
 }
+
+#[test]
+fn quiet_inputs_may_let_time_move_on_between_any_two_records() {
+    use tidemill::stream::{Buffer, Suppressed};
+    use tidemill::topology::TaskSettings;
+    use tidemill::window::Tumbling;
+
+    // Windows of 100 ms, each counted once it is over; an input that is quiet for as long closes them.
+    let builder = StreamsBuilder::new();
+    let hundred = Duration::from_millis(100);
+    let counts = builder.stream(&IN).group_by_key().windowed_by(Tumbling::of(hundred)).count();
+    let last = counts.suppress(Suppressed::until_window_closes(Buffer::unbounded()));
+    last.to_stream().map(|window, n| (window.key.clone(), n.unwrap_or(0))).to(&OUT);
+    let topology = builder.build().unwrap();
+    let counted = |idle_advance, ticks| {
+        let settings = TaskSettings { idle_advance, ..TaskSettings::default() };
+        let explorer = Explorer::new(&topology).settings(settings).ticks(ticks);
+        let report = explorer.input_at(&IN, 1_010, "a", 1).input_at(&IN, 1_020, "a", 1).explore();
+        let mut ends: Vec<Vec<String>> = report.ends().iter().map(|end| end.records["out-0"].clone()).collect();
+        ends.sort();
+        ends
+    };
+    let (nothing, of): (Vec<String>, _) = (Vec::new(), |n: i64| vec![format!("a = {n} (1010 ms)")]);
+    assert_eq!(counted(None, 1), std::slice::from_ref(&nothing));
+    assert_eq!(counted(Some(hundred), 0), std::slice::from_ref(&nothing));
+    let late = vec!["a = 2 (1020 ms)".to_owned()];
+    // Before the first record there is no time that could move; between the two the second one is late by it.
+    assert_eq!(counted(Some(hundred), 1), [nothing, of(1), late]);
+}

@@ -91,15 +91,12 @@ fn the_story_is_the_one_that_a_person_would_tell() {
     let expected = r#"
    1  task 0_0  fetches operations-0@0
    2  task 0_0  processes operations-0@0: alice = 10 (1 ms) -> movements-0: alice = {"amount":10,"error":null} (1 ms)
-   3  task 0_0  has sent, and there is movements-0@0: alice = {"amount":10,"error":null} (1 ms)
-   4  task 0_0  fetches operations-0@1
-   5  task 0_0  processes operations-0@1: alice = 10 (2 ms) -> movements-0: alice = {"amount":10,"error":null} (2 ms)
-   6  task 0_0  has sent, and there is movements-0@1: alice = {"amount":10,"error":null} (2 ms)
-   7  task 0_0  fetches operations-0@2
-   8  task 0_0  processes operations-0@2: alice = -20 (3 ms) -> movements-0: alice = {"amount":-20,"error":"insufficient funds"} (3 ms)
-   9  task 0_0  has sent, and there is movements-0@2: alice = {"amount":-20,"error":"insufficient funds"} (3 ms)
-  10  task 0_0  commits -> movements-0@0 can be read; movements-0@1 can be read; movements-0@2 can be read
-      replay: xpl1:0000000000"#;
+   3  task 0_0  fetches operations-0@1
+   4  task 0_0  processes operations-0@1: alice = 10 (2 ms) -> movements-0: alice = {"amount":10,"error":null} (2 ms)
+   5  task 0_0  fetches operations-0@2
+   6  task 0_0  processes operations-0@2: alice = -20 (3 ms) -> movements-0: alice = {"amount":-20,"error":"insufficient funds"} (3 ms)
+   7  task 0_0  commits -> movements-0@0 can be read; movements-0@1 can be read; movements-0@2 can be read
+      replay: xpl1:0000000"#;
     assert_eq!(format!("\n{story}"), expected);
 }
 

@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use tidemill::log::Progress;
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, TopicName};
 use tidemill::serde::Data;
-use tidemill::state::{Changelog, Direction, KeyRange, VersionedStore};
-use tidemill::stream::{Buffer, Joined, StreamsBuilder, Suppressed, Table};
+use tidemill::state::{Changelog, Direction, KeyRange, Store, VersionedStore, WindowStore};
+use tidemill::stream::{Buffer, Deduplicated, Joined, StreamsBuilder, Suppressed, Table};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, Topology};
-use tidemill::window::{JoinWindows, Session, Sliding, Tumbling};
+use tidemill::window::{Hopping, JoinWindows, Session, Sliding, Tumbling};
 use tidemill::{Topic, record::Timestamp};
 
 use crate::input::{LEFT, RIGHT, Sent, records};
@@ -22,16 +22,24 @@ use crate::tasks::{queue, task_with};
 
 const VERSIONS: VersionedStore<String, i64> = VersionedStore::of("versions", Duration::from_secs(1));
 
+const BOTH: Store<String, i64> = Store::of("both");
+const BOTH_WINDOWS: WindowStore<String, i64> = WindowStore::of("both-windows");
+
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+fn out<K: Data<Plain = K> + std::fmt::Display>(table: &Table<'_, K, i64>, topic: &'static str) {
+    let topic = Topic::<String, Option<i64>>::of(topic);
+    table.to_stream().map(|row, count| (row.to_string(), *count)).to(&topic);
+}
+
+fn texts(topic: &'static str) -> Topic<Option<String>, String> {
+    Topic::of(topic)
+}
+
 /// A store of every kind that there is: rows, versions, windows, sessions, buffers, and those of joins.
-fn topology() -> Topology {
-    fn out<K: Data<Plain = K> + std::fmt::Display>(table: &Table<'_, K, i64>, topic: &'static str) {
-        let topic = Topic::<String, Option<i64>>::of(topic);
-        table.to_stream().map(|row, count| (row.to_string(), *count)).to(&topic);
-    }
+fn kinds() -> Topology {
     let b = StreamsBuilder::new();
     let (left, right) = (b.stream(&LEFT), b.stream(&RIGHT));
     let grouped = left.group_by_key();
@@ -42,7 +50,6 @@ fn topology() -> Topology {
     out(&grouped.windowed_by(Sliding::of(ms(30)).with_grace(ms(60))).count(), "sliding");
     out(&grouped.windowed_by(Session::gap(ms(20)).with_grace(ms(60))).count(), "sessions");
     let versions = right.to_table_with(&VERSIONS);
-    let texts = |topic| Topic::<Option<String>, String>::of(topic);
     left.join_with(&versions, Joined::grace(ms(40)), |l, r| format!("{l} {r}")).named("patient").to(&texts("as-of"));
     let near = JoinWindows::of(ms(40)).after(ms(60)).with_grace(ms(20));
     left.outer_join_stream(&right, near, |l, r| format!("{l:?} {r:?}")).to(&texts("pairs"));
@@ -53,6 +60,33 @@ fn topology() -> Topology {
         |l, r| format!("{l} {r:?}"),
     );
     by_value.to_stream().to(&Topic::<String, Option<String>>::of("pointed"));
+    b.build().unwrap()
+}
+
+/// What several operators keep in stores of those kinds, each in its own way.
+fn operators() -> Topology {
+    let b = StreamsBuilder::new();
+    let (left, right) = (b.stream(&LEFT), b.stream(&RIGHT));
+    let (grouped, taken) = (left.group_by_key(), right.group_by_key());
+    let (add, take) = (|sum: i64, _: &String, v: &i64| sum + v, |sum: i64, _: &String, v: &i64| sum - v);
+    out(&grouped.cogroup(add).and(&taken, take).aggregate(&BOTH, || 0), "both");
+    let hopping = grouped.windowed_by(Hopping::of(ms(40), ms(15)).with_grace(ms(60)));
+    let add = |sum: i64, _: &String, v: &Option<i64>| sum + v.unwrap_or(0);
+    let take = |sum: i64, _: &String, v: &Option<i64>| sum - v.unwrap_or(0);
+    out(&hopping.cogroup(add).and(&taken, take).aggregate(&BOTH_WINDOWS, || 0), "both-windows");
+    let once = left.deduplicate_by(Deduplicated::within(ms(50)).grace(ms(100)), |_, value| value.map(|v| v % 4));
+    once.map_values(|value| format!("{value:?}")).to(&texts("once"));
+    let (rows, others) = (left.to_table(), right.to_table());
+    out(&rows.join(&others, |l, r| l * 1_000 + r), "inner");
+    out(&rows.left_join(&others, |l, r| l * 1_000 + r.unwrap_or(&0)), "left-joined");
+    out(&rows.outer_join(&others, |l, r| l.unwrap_or(&0) * 1_000 + r.unwrap_or(&0)), "outer");
+    let by_digit = rows.group_by(|_, value| ((value % 3).to_string(), *value));
+    out(&by_digit.reduce(|sum, value| sum + value, |sum, value| sum - value), "by-digit");
+    let best = by_digit.top_n(2, |value| (value % 10, *value));
+    best.to_stream().map_values(|best| format!("{best:?}")).to(&Topic::<String, String>::of("best"));
+    let counts = left.group_by_key().count();
+    out(&counts.suppress(Suppressed::until_time_limit(ms(70), Buffer::unbounded())), "slowly");
+    out(&right.group_by_key().count().expire_after(ms(160)), "forgetful");
     b.build().unwrap()
 }
 
@@ -162,14 +196,14 @@ impl Running {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn a_restored_task_is_the_one_that_went_on(
-        every_update: bool, before in records(60, 120), after in records(30, 120)
+        of_kinds: bool, every_update: bool, before in records(60, 120), after in records(30, 120)
     ) {
         let changelog = if every_update { Changelog::EveryUpdate } else { Changelog::LastPerCommit };
-        let topology = topology();
+        let topology = if of_kinds { kinds() } else { operators() };
         let mut live = Running::new(&topology, changelog);
         live.process(&before);
         let mut restored = live.restored(&topology, changelog);

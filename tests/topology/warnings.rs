@@ -24,7 +24,7 @@ fn a_join_with_a_table_of_its_own_results_is_warned_of() {
         warnings[0].to_string(),
         "join `decide` looks up store `accounts-store`, which is made of its own results by way of topic `movements`: a record \
          may find the row as it was before the records ahead of it were decided; decide with `event_sourced`, or let one processor \
-         read the row, decide and write it"
+         read the row, decide and write it (the guide tells why: docs/guide/explorer.md)"
     );
     assert_eq!(self::warnings(&bank::single_step()), []);
 }

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use crate::arguments::Options;
+use crate::release::PUBLISHED;
 use crate::step::{Step, root};
 use crate::tools::Tool;
 
-/// Test programs that are too slow without optimisation: they replay or crash whole applications.
+/// Test programs that are too slow without optimisation: they replay or crash whole applications. They run on the default features.
 const OPTIMISED: [&str; 2] = ["crash", "golden"];
-/// Test programs of a feature, with the programs that they test.
-const OF_CLI: &str = "cli";
+/// The test program that needs a C compiler, and a broker.
 const OF_KAFKA: &str = "kafka";
-const OF_AVRO: &str = "schemas";
-const OF_CLIENT: &str = "client";
-/// It turns features of tidemill on, which other tests shall do without: a package apart.
-const OF_FUZZ: &str = "corpus";
-const OF_FEATURES: [&str; 5] = [OF_CLI, OF_KAFKA, OF_AVRO, OF_CLIENT, OF_FUZZ];
-/// All packages but that one.
+/// All that needs no C compiler, built once for every test: with other features, each of them would be another build.
+const ALL: &str = "--workspace --features tidemill/cli,tidemill/http,tidemill/avro-registry";
+/// The same with Kafka, for the packages that know of it.
+const ALL_ON_KAFKA: &str = "--release -p tidemill -p tidemill-fuzz-targets \
+                            --features tidemill/cli,tidemill/http,tidemill/avro-registry,tidemill-fuzz-targets/kafka";
+/// All packages but the one that turns features of tidemill on.
 const PLAIN: &str = "--workspace --exclude tidemill-fuzz-targets";
 /// The folders of the packages whose tests run.
 const PACKAGES: [&str; 7] = [".", "dsl", "dsl/derive", "avro", "testkit", "xtask", "fuzz/targets"];
@@ -33,53 +33,32 @@ pub(crate) fn of_lint() -> Vec<Step> {
     vec![
         Step::check("format", "fmt --all --check").needing(Tool::Rustfmt),
         Step::check("clippy", &format!("clippy {PLAIN} --all-targets -- -D warnings")).needing(Tool::Clippy),
+        Step::check("clippy-features", &format!("clippy {ALL} --all-targets -- -D warnings")).needing(Tool::Clippy),
         // Always this one package, in one profile: with the tests of tidemill-derive, which run where the compiler runs, RocksDB
         // would be built a second time, and that is a quarter of an hour of C++.
         Step::check("clippy-rocksdb", "clippy --release -p tidemill --features rocksdb --all-targets -- -D warnings")
             .needing(Tool::Clippy)
             .needing(Tool::Libclang),
-        Step::check(
-            "clippy-kafka",
-            "clippy --release -p tidemill --features kafka,cli,avro,http --all-targets -- -D warnings",
-        )
-        .needing(Tool::Clippy)
-        .needing(Tool::Compiler),
-        Step::check("clippy-cli", "clippy --features cli --bin tidemill --test cli -- -D warnings")
-            .needing(Tool::Clippy),
-        Step::check(
-            "clippy-avro",
-            "clippy -p tidemill --features avro-registry,http --lib --test schemas -- -D warnings",
-        )
-        .needing(Tool::Clippy),
-        Step::check("clippy-fuzz", "clippy -p tidemill-fuzz-targets --all-targets -- -D warnings")
-            .needing(Tool::Clippy),
-        Step::check("clippy-avro-client", "clippy -p tidemill-avro --features client --all-targets -- -D warnings")
-            .needing(Tool::Clippy),
+        Step::check("clippy-kafka", &format!("clippy {ALL_ON_KAFKA} --all-targets -- -D warnings"))
+            .needing(Tool::Clippy)
+            .needing(Tool::Compiler),
         Step::check("docs", &format!("doc {PLAIN} --no-deps")).with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
         Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
+        // That each package has what it is published with; `release-check` builds them too.
+        Step::check("package", &format!("package --no-verify --allow-dirty {PUBLISHED}")),
     ]
 }
 
 pub(crate) fn of_test(options: &Options) -> Vec<Step> {
-    let of_default = test_programs(root()).into_iter().filter(|name| !OF_FEATURES.contains(&&**name));
-    let (optimised, plain): (Vec<_>, Vec<_>) = of_default.partition(|name| OPTIMISED.contains(&name.as_str()));
+    let all = test_programs(root()).into_iter().filter(|name| name != OF_KAFKA);
+    let (optimised, plain): (Vec<_>, Vec<_>) = all.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
-    let tests = format!("test {PLAIN} --no-fail-fast --lib --bins --examples{}", chosen(&plain));
+    let tests = format!("test {ALL} --no-fail-fast --lib --bins --examples{}", chosen(&plain));
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
-        Step::new("examples", &format!("build {PLAIN} --examples")),
+        Step::new("examples", &format!("build {ALL} --examples")),
         Step::new("tests", &tests).needing(Tool::Curl),
-        Step::new("cli", "test --no-fail-fast --features cli --bin tidemill --test cli"),
-        Step::new("avro", "test --no-fail-fast -p tidemill --features avro,http --test schemas"),
-        // Of the tests of applications those that the others do not have, with what the step before has built.
-        Step::new("http", "test --no-fail-fast -p tidemill --features avro,http --lib --test app -- http:: routing::"),
-        Step::new(
-            "avro-docs",
-            "test --no-fail-fast -p tidemill --features avro,http --doc -- avro instances QueryServer",
-        ),
-        Step::new("fuzz", "test --no-fail-fast -p tidemill-fuzz-targets --test corpus"),
-        Step::new("avro-client", "test --no-fail-fast -p tidemill-avro --features client --test client"),
     ];
     if !optimised.is_empty() {
         steps.push(Step::new("examples-release", &format!("build --release {PLAIN} --examples")));
@@ -91,15 +70,17 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     ];
     steps.extend(rocksdb.map(|(name, arguments)| Step::new(name, arguments).needing(Tool::Libclang)));
     let kafka = [
-        Step::new("kafka-lib", "test --release --no-fail-fast -p tidemill --features kafka,avro,http --lib log::kafka"),
-        Step::new("fuzz-kafka", "test --release --no-fail-fast -p tidemill-fuzz-targets --features kafka --tests"),
-        Step::new("kafka", "test --release --no-fail-fast -p tidemill --features kafka,avro,http --test kafka")
+        Step::new(
+            "kafka-lib",
+            &format!("test {ALL_ON_KAFKA} --no-fail-fast --lib --test corpus -- log::kafka decoders every_target"),
+        ),
+        Step::new("kafka", &format!("test {ALL_ON_KAFKA} --no-fail-fast --test {OF_KAFKA}"))
             .needing(Tool::Java)
             .needing(Tool::Maven)
             .on_kafka(),
     ];
     steps.extend(kafka.map(|step| step.needing(Tool::Compiler)));
-    steps.push(Step::new("doctests", &format!("test {PLAIN} --no-fail-fast --doc")));
+    steps.push(Step::new("doctests", &format!("test {ALL} --no-fail-fast --doc")));
     if !options.long {
         return steps;
     }
@@ -132,11 +113,10 @@ mod tests {
         assert!(programs.contains(&"tidy".to_string()), "{programs:?}");
         let steps = of_test(&Options::default());
         for name in programs {
-            // What has a feature comes on top of those that have none.
+            // Some run once more on what needs a C compiler.
+            let again = ["rocksdb", "kafka-lib"];
             let runs = steps.iter().filter(|step| {
-                step.arguments.windows(2).any(|pair| pair == ["--test", &name])
-                    && (OF_FEATURES.contains(&&*name)
-                        || !step.arguments.iter().any(|argument| argument == "--features"))
+                !again.contains(&step.name) && step.arguments.windows(2).any(|pair| pair == ["--test", &name])
             });
             let runs = runs.count();
             assert_eq!(runs, 1, "`{name}` must run once");

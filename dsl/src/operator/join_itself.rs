@@ -2,7 +2,8 @@
 //!
 //! Rule: the results are those that two stores would give. A record meets the earlier ones as the left side, then as the right
 //! side, then itself; where the second round comes to a later record it meets itself before. A record that is no longer kept
-//! does not meet itself. Unlike in a join of two stores, a record that is dropped moves no time.
+//! does not meet itself. Unlike in a join of two stores, a record that is dropped moves no time, and one that is exactly as old as
+//! records are kept is met still.
 
 use std::ops::ControlFlow;
 

@@ -88,7 +88,19 @@ impl DropCounts {
         self.0.iter().sum()
     }
 
+    /// What came on top of an earlier count of the same task.
+    #[must_use]
+    pub fn since(&self, earlier: &DropCounts) -> DropCounts {
+        DropCounts(std::array::from_fn(|reason| self.0[reason].saturating_sub(earlier.0[reason])))
+    }
+
     pub(crate) fn add(&mut self, reason: DropReason) {
         self.0[reason as usize] += 1;
+    }
+}
+
+impl std::ops::AddAssign for DropCounts {
+    fn add_assign(&mut self, more: DropCounts) {
+        self.0.iter_mut().zip(more.0).for_each(|(count, more)| *count += more);
     }
 }

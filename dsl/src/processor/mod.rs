@@ -48,7 +48,7 @@ pub(crate) use operator::OperatorNode;
 pub(crate) use operator_time::OperatorTime;
 pub use outlet::{Outlet, Push};
 pub(crate) use outputs::PlacedBy;
-pub use outputs::{Outputs, PartitionCounts};
+pub use outputs::{Outputs, PartitionCounts, Transferred};
 pub use row_context::RowContext;
 pub(crate) use side::{SideOutputs, Takes};
 pub use task_state::{Address, SnapshotError, TaskState};

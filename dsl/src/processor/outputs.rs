@@ -57,6 +57,31 @@ struct OutputTopic {
     name: TopicName,
     own_input: bool,
     partitions: Vec<BatchBuilder>,
+    /// What was taken since somebody asked for it.
+    taken: Transferred,
+}
+
+/// How much went from one place to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// Records.
+    pub records: u64,
+    /// Their bytes, as they are stored.
+    pub bytes: u64,
+}
+
+impl Transferred {
+    /// A batch more.
+    pub fn add(&mut self, batch: &Batch) {
+        *self += Transferred { records: batch.count().into(), bytes: batch.bytes().len() as u64 };
+    }
+}
+
+impl std::ops::AddAssign for Transferred {
+    fn add_assign(&mut self, more: Transferred) {
+        self.records += more.records;
+        self.bytes += more.bytes;
+    }
 }
 
 impl Outputs {
@@ -90,7 +115,8 @@ impl Outputs {
         let partitions = (0..partitions).map(|_| BatchBuilder::default()).collect();
         let own_input = (self.reads)(&name);
         self.numbers.insert(name.clone(), self.topics.len());
-        self.topics.push(OutputTopic { name, own_input, partitions });
+        let taken = Transferred::default();
+        self.topics.push(OutputTopic { name, own_input, partitions, taken });
         Ok(self.topics.len() - 1)
     }
 
@@ -311,11 +337,21 @@ impl Outputs {
 
     fn finish(&mut self, written: Vec<(usize, u32)>) -> Vec<(TopicPartition, Batch)> {
         let take = |(topic, partition): (usize, u32)| {
-            let OutputTopic { name, partitions, .. } = &mut self.topics[topic];
+            let OutputTopic { name, partitions, taken, .. } = &mut self.topics[topic];
             let batch = partitions[partition as usize].finish(Offset::ZERO);
+            taken.add(&batch);
             (TopicPartition { topic: name.clone(), partition }, batch)
         };
         written.into_iter().map(take).collect()
+    }
+
+    /// How much was taken for each topic since this was asked the last time; topics that got nothing are left out.
+    pub fn take_transferred(&mut self) -> Vec<(TopicName, Transferred)> {
+        let of = |topic: &mut OutputTopic| {
+            let taken = std::mem::take(&mut topic.taken);
+            (taken.records > 0).then(|| (topic.name.clone(), taken))
+        };
+        self.topics.iter_mut().filter_map(of).collect()
     }
 
     /// Drops everything that waits.

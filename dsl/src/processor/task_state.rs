@@ -102,6 +102,8 @@ pub struct TaskState {
     now: Timestamp,
     pub(super) dropped: DropCounts,
     pub(super) timers: Timers,
+    /// Timers that fired since somebody asked for it.
+    fired: u64,
     pub(super) calls: Calls,
     begun: Begun,
     pub(super) commit_requested: bool,
@@ -121,6 +123,7 @@ impl TaskState {
             now: Timestamp::ZERO,
             dropped: DropCounts::default(),
             timers: Timers::default(),
+            fired: 0,
             calls: Calls::default(),
             begun: Begun::None,
             commit_requested: false,
@@ -241,9 +244,15 @@ impl TaskState {
             let origin = Origin { record: None, timestamp: time };
             self.attempt(origin, |task| processor.punctuate(&firing.name, time, task))?;
             self.timers.ended();
+            self.fired += 1;
             fired = true;
         }
         Ok(fired)
+    }
+
+    /// How many timers have fired since this was asked the last time.
+    pub fn take_fired(&mut self) -> u64 {
+        std::mem::take(&mut self.fired)
     }
 
     /// The timer that is firing, or whose processor failed.

@@ -43,7 +43,8 @@ impl fmt::Display for Warning {
                 f,
                 "join `{join}` looks up store `{store}`, which is made of its own results by way of topic `{topic}`: a record \
                  may find the row as it was before the records ahead of it were decided; decide with \
-                 `event_sourced`, or let one processor read the row, decide and write it"
+                 `event_sourced`, or let one processor read the row, decide and write it (the guide tells why: \
+                 docs/guide/explorer.md)"
             ),
             Warning::UnkeyedCommands { node } => write!(
                 f,

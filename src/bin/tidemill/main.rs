@@ -3,11 +3,13 @@
 //! Rule: what only looks takes no lock and changes nothing, so it works while the application runs; what writes takes the
 //! folder as an application does.
 
+mod backup;
 mod bytes;
 mod failure;
 mod folder;
 mod log;
 mod output;
+mod progress;
 mod reset;
 mod time;
 
@@ -35,6 +37,12 @@ enum Command {
     /// Let an application begin again: its places, its own topics, its stores
     Reset(reset::Reset),
 
+    /// Copy an application's log, also while it runs
+    Backup(backup::Backup),
+
+    /// Make a folder of a backup, to start the application in
+    Restore(backup::Restore),
+
     /// Print the script that completes this program's words in a shell
     #[command(
         after_help = "Example:\n  tidemill completions bash > ~/.local/share/bash-completion/completions/tidemill"
@@ -51,6 +59,7 @@ Examples:
   tidemill log lag ./bank-data                           how far the applications are
   tidemill log dump ./bank-data movements --value json   the records of a topic
   tidemill reset ./bank-data bank                        what letting it begin again would do
+  tidemill backup ./bank-data /backups/bank-monday       copy what is there, while the application runs
   tidemill log dump --help                               everything about one command
 
 Exit codes:
@@ -63,6 +72,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Log(command) => command.run(),
         Command::Reset(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidemill", &mut std::io::stdout());
             Ok(())

@@ -106,9 +106,16 @@ impl Place {
 
 impl StoreQuery {
     /// A store of the topology, of whatever kind and types.
-    #[cfg(feature = "http")]
     pub(super) fn of_bytes(handle: Arc<Handle>, store: &str) -> Self {
-        StoreQuery { handle, store: store.into(), fits: |_| true, bound: None, mode: Mode::Committed, routed: None }
+        StoreQuery {
+            handle,
+            store: store.into(),
+            fits: |_| true,
+            bound: None,
+            mode: Mode::Committed,
+            #[cfg(feature = "http")]
+            routed: None,
+        }
     }
 
     pub(super) fn new<D: Descriptor>(handle: Arc<Handle>, store: &D) -> Self {

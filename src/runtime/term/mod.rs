@@ -14,6 +14,7 @@ use super::AppState;
 use super::crew::Crew;
 use super::instances::standbys_of;
 use super::keeper::{Event, Keeper};
+use super::metrics::report;
 use super::restorers::{Done, Job, Restorers};
 use super::standbys::{StandbyThread, Standbys};
 use super::worker;
@@ -55,6 +56,8 @@ pub(super) struct Term<'a> {
     warned: Option<usize>,
     /// Whether a worker is not waited for at the end, because it may never end.
     stuck: bool,
+    /// Open while tasks are on their way.
+    rebalance: Option<tracing::Span>,
 }
 
 /// A revocation that is not answered yet.
@@ -129,6 +132,7 @@ impl<'a> Term<'a> {
             restored: 0,
             warned: None,
             stuck: false,
+            rebalance: None,
         }
     }
 
@@ -239,7 +243,7 @@ impl<'a> Term<'a> {
                 if is_ending { Ok(()) } else { self.take_tasks(&partitions) }
             }
             Change::Revoked(partitions) => {
-                self.keeper.rebalancing();
+                self.rebalancing();
                 self.owned.retain(|partition| !partitions.contains(partition));
                 self.give_up_tasks();
                 self.answer_revocation()
@@ -281,6 +285,13 @@ impl<'a> Term<'a> {
         Ok(())
     }
 
+    /// Tasks are on their way.
+    fn rebalancing(&mut self) {
+        let application = &*self.keeper.shared.application;
+        self.rebalance.get_or_insert_with(|| tracing::info_span!("rebalance", application));
+        self.keeper.rebalancing();
+    }
+
     /// Has the workers make their last commit and end.
     fn close(&mut self) {
         self.coming.values().for_each(|restoring| restoring.cancel());
@@ -290,7 +301,7 @@ impl<'a> Term<'a> {
     /// Ends the term, in peace, when sources by pattern read other topics than before.
     fn look_for_topics(&mut self) {
         if self.leaving.is_none() && self.keeper.finds_topics() {
-            self.keeper.rebalancing();
+            self.rebalancing();
             self.close();
         }
     }
@@ -348,7 +359,7 @@ impl<'a> Term<'a> {
         if new.is_empty() {
             return Ok(());
         }
-        self.keeper.rebalancing();
+        self.rebalancing();
         // Read now: whoever had the partitions before has committed by now.
         let shared = &self.keeper.shared;
         let now = shared.clock.now();
@@ -432,6 +443,7 @@ impl<'a> Term<'a> {
             let (tell, shared) = (self.keeper.tell.clone(), self.keeper.shared.clone());
             let release = move |executor: &mut Executor| {
                 executor.commit()?;
+                report(&shared, worker, executor);
                 tasks.iter().for_each(|task| shared.committed.remove(&shared.stores_of(task), task.partition));
                 executor.release(|task| tasks.contains(task))?;
                 let _ = tell.send(Event::Released(worker));
@@ -466,6 +478,7 @@ impl<'a> Term<'a> {
     fn look_whether_ready(&mut self) {
         let is_settled = self.coming.is_empty() && self.leaving.is_none() && self.keeper.next_shape.is_none();
         if self.has_share && is_settled {
+            self.rebalance = None;
             self.keeper.shared.enter(AppState::Running);
             let restored = self.restored;
             self.keeper.tell_first(Ok(restored));

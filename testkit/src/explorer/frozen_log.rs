@@ -26,6 +26,28 @@ fn only_read<T>() -> Result<T, LogError> {
 }
 
 impl FrozenLog {
+    /// The records of a partition; none of one that it does not have.
+    pub(super) fn records_of(&self, partition: &TopicPartition) -> &[Arc<Batch>] {
+        self.partitions.get(partition).map_or(&[], |(_, records)| records)
+    }
+
+    /// The offset after the last record.
+    pub(super) fn end_of(&self, partition: &TopicPartition) -> Offset {
+        self.partitions.get(partition).map_or(Offset::ZERO, |(end, _)| *end)
+    }
+
+    /// The same with only so many records in these partitions.
+    pub(super) fn up_to(&self, lengths: &BTreeMap<TopicPartition, usize>) -> FrozenLog {
+        let mut partitions = BTreeMap::clone(&self.partitions);
+        for (partition, length) in lengths {
+            if let Some((end, records)) = partitions.get_mut(partition) {
+                records.truncate(*length);
+                *end = records.last().map_or(Offset::ZERO, |last| last.end());
+            }
+        }
+        FrozenLog { partitions: Arc::new(partitions) }
+    }
+
     fn partition(&self, partition: &TopicPartition) -> Result<&FrozenPartition, LogError> {
         self.partitions.get(partition).ok_or_else(|| {
             LogError::new(LogErrorKind::UnknownTopic, format!("the explored world has no partition `{partition}`"))

@@ -5,11 +5,11 @@
 //! imagined.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use tidemill::ManualClock;
-use tidemill::exec::{Executor, Settings};
-use tidemill::log::{Progress, Session};
+use tidemill::log::Progress;
+use tidemill::mutants::{Mutant, is_planted};
 use tidemill::processor::GlobalStores;
 use tidemill::record::{Batch, BatchBuilder, Offset, StoredRecord, Timestamp, TopicPartition};
 use tidemill::task::{Fingerprint, Readiness, Task};
@@ -17,7 +17,8 @@ use tidemill::task::{Fingerprint, Readiness, Task};
 use super::backend::Guarantee;
 use super::event::{Event, RecordText};
 use super::frozen_log::FrozenLog;
-use super::model::{APPLICATION, Model, TaskPlace};
+use super::images::{Committed, Images, snapshot_of};
+use super::model::{Model, TaskPlace};
 use super::part::Part;
 use super::step::Step;
 use super::world::{Member, MemberTask, PartitionLog, QueueView, RecordState, World};
@@ -30,6 +31,7 @@ pub(super) struct Machine<'m> {
     globals: Vec<Arc<GlobalStores>>,
     /// By thread: the task of its global stores, as it is before anything happens.
     first_globals: Vec<Option<MemberTask>>,
+    images: Images<'m>,
 }
 
 struct Scratch {
@@ -47,7 +49,8 @@ pub(super) struct Next {
 impl<'m> Machine<'m> {
     pub(super) fn new(model: &'m Model) -> Self {
         let globals = model.global_tasks.iter().map(|_| model.global_stores()).collect();
-        let mut machine = Machine { model, tasks: Vec::new(), globals, first_globals: Vec::new() };
+        let mut machine =
+            Machine { model, tasks: Vec::new(), globals, first_globals: Vec::new(), images: Images::new(model) };
         machine.tasks = (0..model.tasks.len()).map(|number| machine.make_scratch(number)).collect();
         machine
     }
@@ -75,7 +78,7 @@ impl<'m> Machine<'m> {
             memory,
         };
         for thread in 0..self.model.threads.len() {
-            let member = self.start_member(&mut world, thread);
+            let (member, _) = self.start_member(&mut world, thread, None);
             let global = member.tasks.iter().find(|held| self.model.tasks[held.task].is_global);
             self.first_globals.push(global.cloned());
             world.members.push(Part::new(member));
@@ -313,11 +316,15 @@ impl<'m> Machine<'m> {
 
     fn commit(&mut self, next: &mut Next, member: usize) {
         match self.model.rules.guarantee {
-            Guarantee::AtLeastOnce => self.commit_positions(next, member),
-            Guarantee::ExactlyOnce if self.model.rules.one_epoch => {
-                (0..next.world.members.len()).for_each(|member| self.commit_transaction(next, member));
+            Guarantee::AtLeastOnce => {
+                self.commit_positions(next, member);
+                self.compare_flushed(next, member..member + 1);
             }
-            Guarantee::ExactlyOnce => self.commit_transaction(next, member),
+            Guarantee::ExactlyOnce => {
+                let members = if self.model.rules.one_epoch { 0..next.world.members.len() } else { member..member + 1 };
+                members.clone().for_each(|member| self.commit_transaction(next, member));
+                self.compare_flushed(next, members);
+            }
         }
     }
 
@@ -359,8 +366,9 @@ impl<'m> Machine<'m> {
         }
         for member in members {
             let thread = next.world.members[member].thread;
-            let begun = self.start_member(&mut next.world, thread);
+            let (begun, failed) = self.start_member(&mut next.world, thread, Some(member));
             next.world.members[member] = Part::new(begun);
+            next.events.extend(failed);
         }
     }
 
@@ -368,7 +376,8 @@ impl<'m> Machine<'m> {
         next.world.budgets.rebalances -= 1;
         next.events.push(Event::Moved { tasks: tasks_of(&next.world.members[member]) });
         let thread = next.world.members[member].thread;
-        let mut begun = self.start_member(&mut next.world, thread);
+        let (mut begun, failed) = self.start_member(&mut next.world, thread, None);
+        next.events.extend(failed);
         // The other process was there before, and may have read nothing of its global stores' topics since.
         if let Some(global) = &self.first_globals[thread] {
             begun.tasks.iter_mut().filter(|held| held.task == global.task).for_each(|held| held.clone_from(global));
@@ -395,39 +404,61 @@ impl<'m> Machine<'m> {
         }
     }
 
-    /// A member whose tasks are restored from what is committed, by the code that restores them in an application.
-    fn start_member(&mut self, world: &mut World, thread: usize) -> Member {
+    /// A member whose tasks are restored from what is committed, by the code that restores them in an application. Gives the
+    /// tasks too that would be others with stores that lag. One that takes the place of a member has its disk.
+    fn start_member(&mut self, world: &mut World, thread: usize, former: Option<usize>) -> (Member, Vec<Event>) {
         let id = world.next_member;
         world.next_member += 1;
         let log = self.frozen(world);
-        let session: Arc<dyn Session> = Arc::new(log.clone());
-        let clock = Arc::new(ManualClock::default());
-        let mut executor = Executor::new(Arc::new(log), session.clone(), Arc::new(session), clock, Settings::default());
+        let committed = Committed { log: &log, progress: &world.committed, world };
         let globals = self.model.global_stores();
         let others = self.model.threads[thread].iter().copied().filter(|number| !self.model.tasks[*number].is_global);
-        let mut tasks = Vec::new();
+        let (mut tasks, mut failed) = (Vec::new(), Vec::new());
         for number in self.model.global_task(thread).into_iter().chain(others) {
-            let place = &self.model.tasks[number];
-            let task = self.model.make_task((&place.subtopologies, place.partition), &globals);
-            let restored = executor.add_task(task, APPLICATION, &world.committed);
-            restored.unwrap_or_else(|error| panic!("{error}"));
-            let task = executor.task(place.subtopologies[0], place.partition).expect("it was just added");
-            if self.model.rules.idling && !self.model.rules.exact_ends {
-                // It does not run before the first fetch of each input was answered.
-                let ends = place.inputs.iter();
-                ends.for_each(|(queue, log)| task.learn_end(*queue, world.logs[*log].readable_end(self.model.rules)));
-            }
+            let kept =
+                is_planted(Mutant::DirtyStoreKept).then(|| former.map(|former| &world.members[former])).flatten();
+            let kept = kept.and_then(|former| former.tasks.iter().find(|held| held.task == number)).map(|held| {
+                self.images.dirty((number, &held.state), &globals, committed).unwrap_or_else(|error| panic!("{error}"))
+            });
+            let restored = self.images.started(number, (&globals, kept.as_ref()), committed);
+            let bytes = restored.map_err(|error| error.to_string()).and_then(|mut executor| snapshot_of(&mut executor));
+            let bytes = bytes.unwrap_or_else(|error| panic!("{error}"));
             if !self.model.threads[thread].contains(&number) {
                 continue;
             }
-            let mut bytes = Vec::new();
-            task.snapshot(&mut bytes).unwrap_or_else(|error| panic!("{error}"));
+            if self.model.restores()
+                && let Err(error) = self.images.compare(number, &globals, committed, &bytes)
+            {
+                failed.push(Event::Failed { task: number, error });
+            }
             let scratch = &mut self.tasks[number].task;
             scratch.state().set_now(Timestamp::ZERO);
             scratch.restore(&bytes).unwrap_or_else(|error| panic!("{error}"));
             tasks.push(self.write_down(number, Timestamp::ZERO));
         }
-        Member { id, thread, zombie: false, tasks, sending: Default::default(), ending: None }
+        (Member { id, thread, zombie: false, tasks, sending: Default::default(), ending: None }, failed)
+    }
+
+    /// After a commit of members: what their tasks may write to their disks now is what a restored one would.
+    fn compare_flushed(&mut self, next: &mut Next, members: Range<usize>) {
+        // What former owners send to changelogs, with at-least-once, is in no running task.
+        let is_exact = self.model.rules.guarantee == Guarantee::ExactlyOnce || self.model.budgets.rebalances == 0;
+        if !self.model.restores() || !is_exact {
+            return;
+        }
+        let log = self.frozen(&next.world);
+        for member in members {
+            self.set_globals(&next.world, member);
+            let committed = Committed { log: &log, progress: &next.world.committed, world: &next.world };
+            // Global stores are as far as their process has read: a restored one reads on.
+            let of_tasks = |held: &&MemberTask| !self.model.tasks[held.task].is_global;
+            for held in next.world.members[member].tasks.iter().filter(of_tasks) {
+                let globals = &self.globals[self.model.tasks[held.task].process];
+                if let Err(error) = self.images.compare_flushed(held.task, globals, committed, &held.state) {
+                    next.events.push(Event::Failed { task: held.task, error });
+                }
+            }
+        }
     }
 
     fn frozen(&self, world: &World) -> FrozenLog {

@@ -35,8 +35,10 @@
 mod backend;
 mod cancel;
 mod chance;
+mod disk;
 mod event;
 mod frozen_log;
+mod images;
 mod look;
 mod machine;
 mod model;

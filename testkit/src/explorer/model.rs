@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill::processor::{GlobalStores, PartitionCounts};
 use tidemill::record::{Batch, TopicName, TopicPartition};
-use tidemill::state::{Changelog, StateStore};
+use tidemill::state::{ByteStore, Changelog, StateStore};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, TopicRef, Topology, changelog_topic};
 
@@ -215,20 +215,23 @@ impl Model {
         self.reduces && !is_known && !self.topology.sink_topics().iter().any(own)
     }
 
-    /// Whether nobody can see how long a partition's records were on their way: no task reads them, no other producer's come
-    /// between, and nobody looks, or they are part of a transaction that shows them at its end.
+    /// Whether nobody can see how long a partition's records were on their way: no other producer's come between, and they
+    /// are part of a transaction that shows them at its end, or nobody looks, and a reader may come as late as it likes.
     fn may_arrive_at_once(&self, log: usize, looks_on_the_way: bool) -> bool {
         if self.rules.instant_appends {
             return true;
         }
         let unread = !self.tasks.iter().any(|task| task.inputs.values().any(|input| *input == log));
         let unseen = match self.rules.guarantee {
-            Guarantee::ExactlyOnce => true,
-            // A crash loses what is on its way.
-            Guarantee::AtLeastOnce => !looks_on_the_way && !self.budgets.has_faults(),
+            // What a former owner has sent holds up readers until it is taken back.
+            Guarantee::ExactlyOnce => unread || self.budgets.rebalances == 0,
+            // A crash loses what is on its way, and whoever knows the end of the partition waits for what has arrived.
+            Guarantee::AtLeastOnce => {
+                !looks_on_the_way && !self.budgets.has_faults() && (unread || !self.rules.exact_ends)
+            }
         };
         let writers = self.tasks.iter().filter(|task| !task.is_global).count();
-        self.reduces && unread && unseen && (self.changelogs[log] || writers == 1)
+        self.reduces && unseen && (self.changelogs[log] || writers == 1)
     }
 
     fn scripts_of(&self, records: &Records) -> Vec<Script> {
@@ -259,8 +262,18 @@ impl Model {
         self.topology.global_stores()
     }
 
-    /// A task as it is before it has done anything, of a process with these global stores.
-    pub(super) fn make_task(&self, (subtopologies, partition): (&[usize], u32), globals: &Arc<GlobalStores>) -> Task {
+    /// A task as it is before it has done anything, of a process with these global stores. Its rows lie in memory.
+    pub(super) fn make_task(&self, of: (&[usize], u32), globals: &Arc<GlobalStores>) -> Task {
+        self.make_task_on(of, globals, &mut |_| None)
+    }
+
+    /// The same with stores that lie where `open` says.
+    pub(super) fn make_task_on(
+        &self,
+        (subtopologies, partition): (&[usize], u32),
+        globals: &Arc<GlobalStores>,
+        open: &mut dyn FnMut(&str) -> Option<Box<dyn ByteStore>>,
+    ) -> Task {
         let topics: Vec<TopicName> = self.counts.0.keys().cloned().collect();
         let spec = TaskSpec {
             subtopologies,
@@ -270,9 +283,14 @@ impl Model {
             counts: Arc::new(self.counts.clone()),
             settings: self.settings.clone(),
             globals: globals.clone(),
-            open_store: &mut |_| Ok(None),
+            open_store: &mut |store| Ok(open(store.name())),
         };
         Task::new(&self.topology, spec).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Whether there is such a partition.
+    pub(super) fn knows(&self, partition: &TopicPartition) -> bool {
+        self.numbers.contains_key(partition)
     }
 
     /// The number of a partition.

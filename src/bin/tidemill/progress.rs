@@ -1,0 +1,13 @@
+//! Shows on a terminal how far something is. Without one nothing is shown.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of bytes on standard error.
+pub(crate) fn bytes(what: &'static str) -> ProgressBar {
+    bar(what, "{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+}
+
+fn bar(what: impl Into<String>, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("the template is sound");
+    ProgressBar::new(0).with_style(style).with_message(what.into())
+}
