@@ -9,6 +9,8 @@ mod failures;
 mod globals;
 mod housekeeping;
 mod identity;
+#[cfg(feature = "http")]
+mod live_view;
 mod loops;
 mod membership;
 mod memory;
