@@ -9,6 +9,7 @@ mod failures;
 mod globals;
 mod housekeeping;
 mod identity;
+mod local_rows;
 mod loops;
 mod membership;
 mod memory;
