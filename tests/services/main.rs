@@ -5,7 +5,13 @@ mod calculator;
 mod catalog;
 #[path = "../common/examples.rs"]
 mod examples;
+#[path = "../../examples/support/failing.rs"]
+#[allow(dead_code, reason = "the services' own; only its type of errors is needed here")]
+mod failing;
+mod modules;
 mod pages;
+#[path = "../../examples/web/modules.rs"]
+mod parts;
 mod service;
 mod users;
 mod walk;

@@ -21,8 +21,9 @@ use crate::book::{Book, BookCommand, BookEvent};
 use crate::everywhere::everywhere;
 use crate::topology::Card;
 use crate::web::api;
+use crate::web::modules::Stop;
 use crate::web::problem::Problem;
-use crate::web::serving::{Running, Stop};
+use crate::web::serving::Running;
 
 /// How long a command's events are waited for, by who sent it or asks for them.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
