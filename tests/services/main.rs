@@ -1,5 +1,6 @@
 //! The services among the examples, as processes: asked over HTTP, killed, asked again.
 
+#[allow(clippy::disallowed_methods, reason = "another process is waited for, which tells nobody")]
 mod browser;
 mod calculator;
 mod catalog;
