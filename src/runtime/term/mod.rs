@@ -90,7 +90,7 @@ impl<'a> Term<'a> {
         let outcome = term.start(&globals, global).and_then(|()| term.run());
         if let Err(error) = &outcome {
             // Users see at once that it is over, however long the threads take to end.
-            if error.kind() != ErrorKind::Lost {
+            if error.kind() != ErrorKind::Lost && !term.keeper.goes_on_after(error) {
                 term.keeper.shared.fail(error);
             }
             term.crew.end(error);
