@@ -26,7 +26,7 @@ impl Claims {
             return Ok(());
         }
         let message = "what lies here has graduated already, and what applications have done since then is on the new log: start \
-                       them there; to move this state once more, make a backup and a restore of the folder as it is, and move that";
+                       them there; to move it once more, restore a backup that was made before and move that";
         Err(Error::new(ErrorKind::Invalid, message.to_owned()))
     }
 
