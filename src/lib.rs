@@ -108,7 +108,7 @@
 //! | `avro-registry` | a client of Confluent's schema registry; with `avro-registry-tls` over TLS, which needs a C compiler |
 //! | `calendar` | windows of the days, weeks and months of a time zone |
 //! | `cli` | the program `tidemill`, which looks into an application's folder: `cargo install tidemill --features cli` |
-//! | `http` | metrics for Prometheus and health (`http::operations`); queries of the process that has the key ([`TableQuery`]`::routed`) |
+//! | `http` | metrics for Prometheus and health (`http::operations`), a page that shows the application (`http::live_view`); queries of the process that has the key ([`TableQuery`]`::routed`) |
 //! | `kafka` | topics of Apache Kafka ([`log`]`::kafka`); needs a C compiler, and builds librdkafka once, a minute or two |
 //! | `kafka-tls` | the same, encrypted and with passwords; needs the headers of OpenSSL |
 //! | `rocksdb` | stores in RocksDB ([`StoreEngine`](store::StoreEngine)); needs libclang, and builds half an hour of C++ once |
@@ -127,11 +127,13 @@ pub mod exec;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod graduate;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;
 pub mod plan;
 pub mod prelude;
+pub mod repartition;
 pub mod reset;
 mod runtime;
 pub mod store;
@@ -184,6 +186,7 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    page!(log_tool, "docs/guide/log-tool.md");
     #[cfg(feature = "http")]
     page!(instances, "docs/guide/instances.md");
     #[cfg(feature = "avro")]

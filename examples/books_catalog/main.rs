@@ -57,7 +57,7 @@ Exit codes: 130 and 143 ended by Ctrl-C or SIGTERM; 1 an error, which says what 
 async fn main() -> ExitCode {
     let Cli { listen, backing } = Cli::parse();
     match app(backing) {
-        Ok(app) => serve(app, listen, |running| Ok(routes::routes(running))).await,
+        Ok(app) => serve(app, listen, |running| Ok(routes::routes(running).into())).await,
         Err(error) => failed(&error),
     }
 }

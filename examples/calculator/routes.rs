@@ -23,8 +23,9 @@ use crate::everywhere::everywhere;
 use crate::model::{Calculation, Command, Operation, Reason};
 use crate::topology::{COMMANDS, VALUES};
 use crate::web::api;
+use crate::web::modules::Stop;
 use crate::web::problem::Problem;
-use crate::web::serving::{Running, Stop};
+use crate::web::serving::Running;
 
 /// How long an operation may take until its client is told to ask again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);

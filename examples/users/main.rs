@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use web::cli::{Backing, PARTITIONS};
 use web::failing::failed;
-use web::serving::serve;
+use web::serving::{Routes, Running, serve};
+use writer::Writer;
 
 /// Users that are created and changed, over HTTP.
 ///
@@ -51,7 +52,11 @@ async fn main() -> ExitCode {
     match backing.app("users", topology, "./users-data") {
         Ok(app) => {
             let app = app.topic(topics.appends().topic(), PARTITIONS).topic(topics.events(), PARTITIONS);
-            serve(app, listen, |running| Ok(routes::routes(writer::Writer::load(running.app, &topics)?))).await
+            let routes = |running: Running| {
+                let (writer, task) = Writer::load(running.app, &topics)?;
+                Ok(Routes { router: routes::routes(writer), task: Some(task) })
+            };
+            serve(app, listen, routes).await
         }
         Err(error) => failed(&error),
     }

@@ -68,7 +68,7 @@ async fn command(
         Asked::CreateUserCommand { user } => (Uuid::new_v4(), Command::Create(user)),
         Asked::UpdateUserCommand { id, user } => (id, Command::Update(user)),
     };
-    let version = writer.write(&id.to_string(), &command).await?;
+    let version = writer.write(id.to_string(), command).await?;
     Ok(Json(Written { id, version }))
 }
 
@@ -78,7 +78,7 @@ async fn command(
 async fn one(State(writer): State<Arc<Writer>>, Path(id): Path<String>) -> Result<Json<User>, Problem> {
     let unknown = || Problem::not_found(Reason::Unknown.to_string());
     let id: Uuid = id.parse().map_err(|_| unknown())?;
-    writer.get(&id.to_string()).await.map(Json).ok_or_else(unknown)
+    writer.get(id.to_string()).await.map(Json).ok_or_else(unknown)
 }
 
 impl From<Unwritten> for Problem {

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod cli;
 #[path = "../support/failing.rs"]
 pub(crate) mod failing;
+pub(crate) mod modules;
 pub(crate) mod problem;
 pub(crate) mod serving;
 #[path = "../support/signals.rs"]

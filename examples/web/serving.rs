@@ -1,6 +1,6 @@
-//! Runs a service: its application, then its socket, and on a signal both in the other order.
+//! A service's modules: its application, and then its socket.
 
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tidemill::{App, AppBuilder};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::failing::{Failure, failed};
+use super::modules::{Modules, Stop};
 use super::problem::nothing_here;
 use super::signals::told_to_end;
 
@@ -20,18 +21,6 @@ use super::signals::told_to_end;
 const BODY_BYTES: usize = 64 << 10;
 /// How long requests under way, and then the last commit, may take at the end.
 const END_LIMIT: Duration = Duration::from_secs(10);
-
-/// Tells those who go on for as long as the service runs, such as streams of events, that it ends.
-#[derive(Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    /// Returns when the service ends.
-    pub(crate) async fn told(mut self) {
-        // Nobody there to tell it is an end too.
-        drop(self.0.wait_for(|stops| *stops).await);
-    }
-}
 
 /// What routes are made of.
 #[allow(dead_code, reason = "not every service that includes this file needs all of it")]
@@ -42,11 +31,24 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
 }
 
+/// What requests are answered by.
+pub(crate) struct Routes {
+    pub(crate) router: Router,
+    /// Ends by itself when the router is gone.
+    pub(crate) task: Option<JoinHandle<()>>,
+}
+
+impl From<Router> for Routes {
+    fn from(router: Router) -> Self {
+        Routes { router, task: None }
+    }
+}
+
 /// Starts the application and answers requests until a signal comes, whose exit code is 130 or 143, or the application fails.
 pub(crate) async fn serve(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Running) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Routes, Failure>,
 ) -> ExitCode {
     match served(builder, listen, routes).await {
         Ok(code) => code,
@@ -57,30 +59,64 @@ pub(crate) async fn serve(
 async fn served(
     builder: AppBuilder,
     listen: SocketAddr,
-    routes: impl FnOnce(Running) -> Result<Router, Failure>,
+    routes: impl FnOnce(Running) -> Result<Routes, Failure>,
 ) -> Result<ExitCode, Failure> {
     // First, because who cannot listen need not restore anything.
     let socket = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on `{listen}`: {error}; choose another address with `--listen`"))?;
-    let app = Arc::new(builder.start().await?);
-    let (stop, stops) = watch::channel(false);
-    let running = Running { app: app.clone(), stop: Stop(stops.clone()), address: socket.local_addr()? };
-    println!("listening on http://{}", running.address);
-    let router = routes(running)?.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES));
-    let server = axum::serve(socket, router.into_make_service());
-    let server = tokio::spawn(server.with_graceful_shutdown(Stop(stops).told()).into_future());
-    let ended = tokio::select! {
-        ended = app.ended() => ended.map(|()| ExitCode::SUCCESS),
-        signal = told_to_end() => Ok(ExitCode::from(signal.0)),
-    };
-    stop.send_replace(true);
-    if tokio::time::timeout(END_LIMIT, server).await.is_err() {
-        eprintln!("some requests did not end in time and were cut off");
+    let address = socket.local_addr()?;
+    let (modules, app) = Modules::new()
+        .start("application", |stop| async {
+            let app = Arc::new(builder.start().await?);
+            Ok((app.clone(), application(app, stop)))
+        })
+        .await?;
+    let (modules, ()) = modules
+        .start("http", |stop| async {
+            println!("listening on http://{address}");
+            let Routes { router, task } = routes(Running { app, stop: stop.clone(), address })?;
+            let router = router.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES));
+            let server = axum::serve(socket, router.into_make_service());
+            let server = server.with_graceful_shutdown(stop.clone().told()).into_future();
+            let serving = async {
+                cut_off(server, stop).await?;
+                match task {
+                    Some(task) => Ok(task.await?),
+                    None => Ok(()),
+                }
+            };
+            Ok(((), serving))
+        })
+        .await?;
+    let signal = modules.run(told_to_end()).await?;
+    Ok(signal.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signal.0)))
+}
+
+/// Until the application ends, or is told to.
+async fn application(app: Arc<App>, stop: Stop) -> Result<(), Failure> {
+    tokio::select! {
+        ended = app.ended() => return Ok(ended?),
+        () = stop.told() => {}
     }
     // A request that was cut off may hold it still: an end without a last commit is as safe as a crash.
-    if let Some(app) = Arc::into_inner(app) {
-        app.close_within(END_LIMIT).await?;
+    match Arc::into_inner(app) {
+        Some(app) => Ok(app.close_within(END_LIMIT).await?),
+        None => Ok(()),
     }
-    Ok(ended?)
+}
+
+/// Until the server has answered what was asked before it was told to end, or the time for that is over.
+async fn cut_off(server: impl Future<Output = std::io::Result<()>>, stop: Stop) -> Result<(), Failure> {
+    let late = async {
+        stop.told().await;
+        tokio::time::sleep(END_LIMIT).await;
+    };
+    tokio::select! {
+        served = server => Ok(served?),
+        () = late => {
+            eprintln!("some requests did not end in time and were cut off");
+            Ok(())
+        }
+    }
 }

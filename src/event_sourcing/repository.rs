@@ -1,7 +1,8 @@
 //! Aggregates in memory, made of all their events; what is added to them is saved with the version that it was added to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use tidemill_dsl::event_sourcing::{Aggregate, CommandContext};
 use tidemill_dsl::record::Timestamp;
 
@@ -156,23 +157,80 @@ where
     /// `Conflict` when others have added events meanwhile: nothing is stored, and [`load`](Self::load) begins anew. After `Unknown` save
     /// again. What was added is kept in any case.
     pub async fn save(&mut self, key: &A::Key) -> Result<u64, SaveError> {
-        let Some(entity) = self.entities.get_mut(key) else { return Ok(0) };
-        while !entity.added.is_empty() {
-            // What is in doubt goes first, and alone: it has an id of its own.
-            let (id, count) = match &entity.in_doubt {
-                Some((id, count)) => (Some(id.clone()), *count),
-                None => (None, entity.added.len()),
-            };
-            match self.provider.send(key.clone(), entity.version, entity.added[..count].to_vec(), id).await {
-                Ok(_) => entity.keep(count),
-                Err(SaveError::Unknown { id, cause }) => {
-                    entity.in_doubt = Some((id.clone(), count));
-                    return Err(SaveError::Unknown { id, cause });
+        let saved = self.save_all([key.clone()]).await.into_values().next();
+        saved.expect("a key that is saved has a result")
+    }
+
+    /// Stores what was added to several keys, all at the same time: it takes no longer than the slowest of them. Gives what
+    /// [`save`](Self::save) gives, by key.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidemill::event_sourcing::{MemoryEvents, Repository};
+    /// # use tidemill::prelude::*;
+    /// # #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Data)]
+    /// # #[data(json)]
+    /// # struct Account(i64);
+    /// # impl Aggregate for Account {
+    /// #     type Key = String;
+    /// #     type Command = i64;
+    /// #     type Event = i64;
+    /// #     type Refusal = String;
+    /// #     fn decide(&self, amount: &i64, _: &CommandContext<'_, String>) -> Result<Vec<i64>, String> {
+    /// #         Ok(vec![*amount])
+    /// #     }
+    /// #     fn evolve(&mut self, amount: &i64) {
+    /// #         self.0 += amount;
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut accounts = Repository::<Account, _>::new(MemoryEvents::default());
+    /// for (key, amount) in [("alice", 10), ("bob", 20), ("alice", 30)] {
+    ///     accounts.decide(&key.to_owned(), &amount, 0.into())?;
+    /// }
+    /// let saved = accounts.save_all(["alice".to_owned(), "bob".to_owned()]).await;
+    /// assert_eq!((saved["alice"].clone()?, saved["bob"].clone()?), (2, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn save_all(
+        &mut self,
+        keys: impl IntoIterator<Item = A::Key>,
+    ) -> BTreeMap<A::Key, Result<u64, SaveError>> {
+        let mut open: BTreeSet<A::Key> = keys.into_iter().collect();
+        let mut results = BTreeMap::new();
+        while !open.is_empty() {
+            let sent = join_all(std::mem::take(&mut open).into_iter().map(|key| self.send_next(key))).await;
+            for (key, sent) in sent {
+                match sent.map(|count| self.entities.get_mut(&key).into_iter().for_each(|entity| entity.keep(count))) {
+                    Ok(()) if !self.uncommitted(&key).is_empty() => drop(open.insert(key)),
+                    Ok(()) => drop(results.insert(key.clone(), Ok(self.version(&key)))),
+                    Err((error, count)) => {
+                        if let SaveError::Unknown { id, .. } = &error {
+                            self.entity(&key).in_doubt = Some((id.clone(), count));
+                        }
+                        results.insert(key, Err(error));
+                    }
                 }
-                Err(error) => return Err(error),
             }
         }
-        Ok(entity.version)
+        results
+    }
+
+    /// Sends what is to be stored next of a key, and gives how many events that was. What is in doubt goes first, and alone: it has an
+    /// id of its own.
+    async fn send_next(&self, key: A::Key) -> (A::Key, Result<usize, (SaveError, usize)>) {
+        let Some(entity) = self.entities.get(&key).filter(|entity| !entity.added.is_empty()) else {
+            return (key, Ok(0));
+        };
+        let (id, count) = match &entity.in_doubt {
+            Some((id, count)) => (Some(id.clone()), *count),
+            None => (None, entity.added.len()),
+        };
+        let events = entity.added[..count].to_vec();
+        let sent = self.provider.send(key.clone(), entity.version, events, id).await;
+        (key, sent.map(|_| count).map_err(|error| (error, count)))
     }
 
     /// Closes the provider. What was not saved is gone.

@@ -29,16 +29,25 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// # }
 /// ```
 pub fn operations(app: &App) -> Router {
-    of_view(app.view())
+    of_view(app.view()).merge(health_of(app.view(), Says::Why))
 }
 
+/// What tells of the application.
 pub(super) fn of_view(view: AppView) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
-        .route("/status", get(status))
-        .with_state(view)
+    Router::new().route("/metrics", get(metrics)).route("/status", get(status)).with_state(view)
+}
+
+/// How much an answer says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    Why,
+    /// For those who have not shown a token: yes or no.
+    Whether,
+}
+
+/// Whether it lives and is ready.
+pub(super) fn health_of(view: AppView, says: Says) -> Router {
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready)).with_state((view, says))
 }
 
 async fn metrics(State(view): State<AppView>) -> Response {
@@ -55,24 +64,27 @@ fn as_text(metrics: &Metrics) -> String {
     recorder.handle().render()
 }
 
-async fn live(State(view): State<AppView>) -> Response {
-    health(&view, |state| !state.is_over())
+async fn live(State((view, says)): State<(AppView, Says)>) -> Response {
+    health(&view, says, |state| !state.is_over())
 }
 
-async fn ready(State(view): State<AppView>) -> Response {
-    health(&view, |state| matches!(state, AppState::Running))
+async fn ready(State((view, says)): State<(AppView, Says)>) -> Response {
+    health(&view, says, |state| matches!(state, AppState::Running))
 }
 
-fn health(view: &AppView, is_well: impl Fn(&AppState) -> bool) -> Response {
-    match view.status() {
-        Ok(status) if is_well(&status.state) => format!("{status}\n").into_response(),
-        Ok(status) => (StatusCode::SERVICE_UNAVAILABLE, format!("{status}\n")).into_response(),
-        Err(error) => gone(&error),
-    }
+fn health(view: &AppView, says: Says, is_well: impl Fn(&AppState) -> bool) -> Response {
+    let status = match view.status() {
+        Ok(status) => status,
+        Err(error) => return gone(&error),
+    };
+    let (code, word) =
+        if is_well(&status.state) { (StatusCode::OK, "yes") } else { (StatusCode::SERVICE_UNAVAILABLE, "no") };
+    let text = if says == Says::Why { format!("{status}\n") } else { format!("{word}\n") };
+    (code, text).into_response()
 }
 
 async fn status(State(view): State<AppView>) -> Response {
-    health(&view, |_| true)
+    health(&view, Says::Why, |_| true)
 }
 
 /// The answer when there is no application any more.

@@ -25,7 +25,7 @@ use tidemill_dsl::topology::TopicNeed;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use embedded::fuzzing as embedded_fuzzing;
-pub use embedded::{Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
+pub use embedded::{Copied, Durability, EmbeddedLog, Files, FolderLock, LogFile, Settings as LogSettings, StdFiles};
 pub use error::{LogError, LogErrorKind};
 pub use membership::{Change, Member, Membership};
 pub use memory::MemoryLog;

@@ -22,21 +22,15 @@ pub struct TaskCounts {
     pub written: Vec<(TopicName, Transferred)>,
 }
 
-/// What is counted, and what of it was asked for.
-#[derive(Debug, Default)]
-pub(super) struct Counted {
-    pub(super) processed: u64,
-    dropped_before: DropCounts,
-}
-
 impl Task {
     /// What it has done since this was asked the last time.
     pub fn take_counts(&mut self) -> TaskCounts {
         let dropped = self.state.dropped();
-        let before = std::mem::replace(&mut self.counted.dropped_before, dropped);
+        let before = std::mem::replace(&mut self.dropped_before, dropped);
+        let processed = self.queues.iter_mut().map(|queue| std::mem::take(&mut queue.done)).sum();
         let queues = self.queues.iter_mut().filter(|queue| queue.read);
         TaskCounts {
-            processed: std::mem::take(&mut self.counted.processed),
+            processed,
             punctuated: self.state.take_fired(),
             dropped: dropped.since(&before),
             read: queues.map(|queue| (queue.partition.clone(), std::mem::take(&mut queue.came))).collect(),

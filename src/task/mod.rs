@@ -13,7 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemill_dsl::mutants::{Mutant, is_planted};
-use tidemill_dsl::processor::{Answer, CallChanges, CallId, PartitionCounts, ProcessError, PunctuationType, TaskState};
+use tidemill_dsl::processor::{
+    Answer, CallChanges, CallId, DropCounts, PartitionCounts, ProcessError, PunctuationType, TaskState,
+};
 use tidemill_dsl::record::{Batch, Offset, StoredRecord, TimeHeap, Timestamp, TopicPartition};
 use tidemill_dsl::state::StoreError;
 use tidemill_dsl::topology::{InstantiateError, OffsetReset, TaskSpec, Topology};
@@ -23,7 +25,6 @@ pub use error::{TaskError, TaskErrorKind};
 pub use snapshot::Fingerprint;
 
 use crate::log::{InputProgress, Progress, note_name};
-use counts::Counted;
 use queue::Queue;
 
 /// Which task of an application: the parts of the topology that it runs, and the partition.
@@ -85,7 +86,8 @@ pub struct Task {
     punctuated: bool,
     /// Since when, by the wall clock, no record was processed; `None` where nobody wants to know.
     quiet_since: Option<Timestamp>,
-    counted: Counted,
+    /// Those that were asked for.
+    dropped_before: DropCounts,
     failed: bool,
 }
 
@@ -115,7 +117,7 @@ impl Task {
             addressed: None,
             punctuated: false,
             quiet_since: None,
-            counted: Counted::default(),
+            dropped_before: DropCounts::default(),
             failed: false,
         })
     }
@@ -261,9 +263,7 @@ impl Task {
         if !self.state.has_begun() {
             self.begin()?;
         }
-        let processed = self.take_record()?;
-        self.counted.processed += u64::from(processed.is_some());
-        Ok(processed)
+        self.take_record()
     }
 
     /// The inputs are not quiet now.
@@ -312,7 +312,10 @@ impl Task {
         self.with_stores(|task| {
             let state = &mut task.state;
             guarded(|| state.begin_filling()).map_err(|error| task.fail(error))?;
-            task.take_record()
+            let processed = task.take_record()?;
+            // It is no work of the application's.
+            processed.iter().for_each(|processed| task.queues[processed.queue].done = 0);
+            Ok(processed)
         })
     }
 
@@ -390,7 +393,6 @@ impl Task {
             queue.load_head(number, state)
         });
         *left -= ran;
-        self.counted.processed += u64::from(ran);
         self.note_activity();
         self.enter(number, next)?;
         Ok(self.punctuate_stream_time()? || stopped || self.queues[number].is_empty())

@@ -34,6 +34,8 @@ pub(super) struct Queue {
     pub(super) moved: bool,
     /// What came since somebody asked for it.
     pub(super) came: Transferred,
+    /// The records that were done with since somebody asked for it.
+    pub(super) done: u64,
 }
 
 impl Queue {
@@ -53,6 +55,7 @@ impl Queue {
             partition_time: None,
             moved: false,
             came: Transferred::default(),
+            done: 0,
         }
     }
 
@@ -142,6 +145,7 @@ impl Queue {
     pub(super) fn advance(&mut self) {
         let Some(head) = &mut self.head else { return };
         head.advance();
+        self.done += 1;
         self.moved = true;
         if head.remaining() == 0 {
             self.next_batch();
@@ -162,10 +166,13 @@ impl Queue {
         state: &mut TaskState,
     ) -> Result<u32, ProcessError> {
         let Some(head) = &mut self.head else { return Ok(0) };
+        let waited = head.remaining();
         let mut run = Run { records: head, partition_time: self.partition_time, left: limit, stop };
         let flow = self.runner.run_on(number, &mut run, state);
         let (left, partition_time) = (run.left, run.partition_time);
         self.partition_time = partition_time;
+        // Whoever stops a run leaves nothing of the limit, so that says not how many there were.
+        self.done += waited - head.remaining();
         self.moved = true;
         if head.remaining() == 0 {
             self.next_batch();

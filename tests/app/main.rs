@@ -9,6 +9,9 @@ mod failures;
 mod globals;
 mod housekeeping;
 mod identity;
+#[cfg(feature = "http")]
+mod live_view;
+mod local_rows;
 mod loops;
 mod membership;
 mod memory;

@@ -97,6 +97,23 @@ async fn counts_stay_when_tasks_move_between_workers() {
 }
 
 #[tokio::test]
+async fn records_are_counted_once_where_each_is_followed_by_one_that_the_application_reads_itself() {
+    let builder = StreamsBuilder::new();
+    let other_key = |key: &String, _: &i64| format!("other {key}");
+    builder.stream(&IN).group_by(other_key).named("by-other").count().to_stream().to(&OUT);
+    let app = App::builder("app", builder.build().unwrap()).memory().settings(soon()).start().await.unwrap();
+    let feed = app.feed("all");
+    let mut batch = feed.batch();
+    (0..500).for_each(|value| batch.add(&IN, "a", value).unwrap());
+    batch.send(Vec::new()).await.unwrap();
+    app.settled().await.unwrap();
+    wait_until("a report", || processed(&app) >= 1_000).await;
+    let counts: Vec<u64> = app.metrics().tasks.values().map(|task| task.processed).collect();
+    assert_eq!(counts, [500, 500]);
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn lag_is_what_is_left_of_each_partition() {
     let app = App::builder("app", sums()).memory().topic(&IN, 2).settings(soon()).start().await.unwrap();
     send(&app, 30).await;

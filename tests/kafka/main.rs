@@ -4,6 +4,7 @@ mod asks;
 mod conformance;
 mod explored;
 mod faults;
+mod graduations;
 mod instances;
 mod interop;
 mod ledger;

@@ -143,6 +143,51 @@ async fn of_two_repositories_one_saves_and_the_other_hears_of_it() {
 }
 
 #[tokio::test]
+async fn several_keys_are_saved_at_once_each_with_its_own_outcome() {
+    let mut users = Repository::<User, _>::new(MemoryEvents::default());
+    for id in ["7", "8", "9"] {
+        users.add_event(&id.to_owned(), created("Ada", id));
+    }
+    users.add_event(&"7".to_owned(), modified("Ada", "Lovelace"));
+    // The events of `8` are meant for a version that there is not.
+    users.add_or_modify("8".into(), user("Grace", "Murray"), 5);
+    users.add_event(&"8".to_owned(), modified("Grace", "Hopper"));
+    let saved = users.save_all(["9", "8", "7", "9", "none"].map(str::to_owned)).await;
+    assert_eq!(saved.keys().collect::<Vec<_>>(), ["7", "8", "9", "none"]);
+    assert!(matches!((&saved["7"], &saved["9"], &saved["none"]), (Ok(2), Ok(1), Ok(0))), "{saved:?}");
+    assert!(matches!(&saved["8"], Err(SaveError::Conflict { expected: 5, actual: 0 })), "{saved:?}");
+    assert_eq!(users.uncommitted(&"8".to_owned()), [modified("Grace", "Hopper")]);
+    assert!(users.uncommitted(&"7".to_owned()).is_empty());
+    assert!(!users.keys().any(|key| key == "none"), "asking for a key does not make it");
+}
+
+#[tokio::test]
+async fn saves_of_several_keys_are_under_way_together() {
+    struct Together(tokio::sync::Barrier);
+    impl Provider<User> for &Together {
+        fn fetch_all(&self, _: usize) -> Result<Batches<'_, User>, Error> {
+            Ok(Box::new(std::iter::empty()))
+        }
+
+        async fn send(&self, _: String, version: u64, _: Vec<UserEvent>, _: Option<String>) -> Result<u64, SaveError> {
+            // Each waits for all the others.
+            self.0.wait().await;
+            Ok(version + 1)
+        }
+
+        async fn close(self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    let provider = Together(tokio::sync::Barrier::new(40));
+    let mut users = Repository::<User, _>::new(&provider);
+    let keys: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    keys.iter().for_each(|key| users.add_event(key, created("Ada", key)));
+    let saved = tokio::time::timeout(std::time::Duration::from_secs(30), users.save_all(keys)).await;
+    assert!(saved.expect("none waits for another to end").into_values().all(|saved| matches!(saved, Ok(1))));
+}
+
+#[tokio::test]
 async fn what_is_in_doubt_is_sent_again_with_its_id_before_anything_else() {
     let mock = Mock::default();
     let cause = tidemill::log::LogError::new(tidemill::log::LogErrorKind::Unavailable, "gone").into();

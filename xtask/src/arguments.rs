@@ -15,6 +15,9 @@ The tasks of this repository. lint and test print a table of their steps and end
                       no server; optimised and on the default features, what replays and crashes
                       applications; of RocksDB; and of Kafka, on a broker that it starts unless
                       KAFKA_BROKERS names one
+  cargo xtask release-check
+                      what a release needs beside that: every feature alone, the oldest Rust,
+                      Windows and macOS, and the packages as they would be published
   cargo xtask broker  a real Apache Kafka broker on this machine; says what it can be asked
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
@@ -24,9 +27,15 @@ The tasks of this repository. lint and test print a table of their steps and end
                       records through a compacted topic, where it takes one; a million mutations
                       for each decoder, where it takes 20,000
 
-Steps of lint: format, clippy, clippy-features, clippy-rocksdb, clippy-kafka, docs, deny.
+Steps of lint: format, clippy, clippy-features, clippy-rocksdb, clippy-kafka, docs, deny,
+package.
 Steps of test: examples, tests, examples-release, release, rocksdb, rocksdb-docs, kafka-lib, kafka,
 doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make, Java 17 and Maven.
+
+Steps of release-check: oldest-rust, windows, macos, publish; feature-avro, feature-avro-registry,
+feature-avro-registry-tls, feature-calendar, feature-cli, feature-fuzzing, feature-http,
+feature-kafka, feature-kafka-tls, feature-rocksdb, feature-dsl-calendar, feature-dsl-fuzzing,
+feature-avro-client, feature-avro-client-tls.
 
 While working on one thing, cargo itself is quicker:
 
@@ -41,6 +50,7 @@ pub(crate) enum Asked {
     Help,
     Test(Options),
     Lint(Options),
+    ReleaseCheck(Options),
     Broker(broker::Asked),
 }
 
@@ -84,8 +94,9 @@ fn read(parser: &mut Parser) -> Result<Asked, lexopt::Error> {
     match command.as_deref() {
         None | Some("help") => Ok(Asked::Help),
         Some("test") => Ok(Asked::Test(options)),
-        Some("lint") if options.long => Err("`--long` belongs to `test`".into()),
+        Some("lint" | "release-check") if options.long => Err("`--long` belongs to `test`".into()),
         Some("lint") => Ok(Asked::Lint(options)),
+        Some("release-check") => Ok(Asked::ReleaseCheck(options)),
         Some(other) => Err(format!("there is no task `{other}`").into()),
     }
 }
@@ -112,6 +123,7 @@ mod tests {
     #[test]
     fn the_help_names_every_step() {
         let steps = crate::steps::of_lint().into_iter().chain(crate::steps::of_test(&Options::default()));
+        let steps = steps.chain(crate::release::of_release_check());
         let words: Vec<&str> = HELP.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
         for step in steps {
             assert!(words.contains(&step.name), "`{}`", step.name);

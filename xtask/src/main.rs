@@ -4,6 +4,7 @@ mod arguments;
 mod broker;
 mod counts;
 mod kafka;
+mod release;
 mod report;
 mod step;
 mod steps;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Ok(Asked::Broker(asked)) => broker::run(&asked),
         Ok(Asked::Test(options)) => carry_out(steps::of_test(&options), &options),
         Ok(Asked::Lint(options)) => carry_out(steps::of_lint(), &options),
+        Ok(Asked::ReleaseCheck(options)) => carry_out(release::of_release_check(), &options),
         Err(reason) => Err(reason),
     };
     match done {

@@ -24,12 +24,15 @@ pub(crate) struct Step {
     pub(crate) is_check: bool,
     /// Whether it needs a Kafka broker.
     pub(crate) on_kafka: bool,
+    /// The toolchain whose cargo is called, if not the one that runs this program.
+    pub(crate) toolchain: Option<&'static str>,
 }
 
 impl Step {
     pub(crate) fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split_whitespace().map(str::to_string).collect();
-        Step { name, arguments, environment: Vec::new(), tools: Vec::new(), is_check: false, on_kafka: false }
+        let (environment, tools) = (Vec::new(), Vec::new());
+        Step { name, arguments, environment, tools, is_check: false, on_kafka: false, toolchain: None }
     }
 
     /// A step that is a test by itself.
@@ -45,6 +48,11 @@ impl Step {
     /// Gives it a broker of its own, unless there is one already.
     pub(crate) fn on_kafka(self) -> Self {
         Step { on_kafka: true, ..self }
+    }
+
+    /// Calls the cargo of another toolchain.
+    pub(crate) fn on_toolchain(self, name: &'static str) -> Self {
+        Step { toolchain: Some(name), ..self }
     }
 
     pub(crate) fn with_env(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -92,7 +100,7 @@ fn of_itself(step: &Step, passed: bool, tests: Counts) -> Counts {
 fn call(step: &Step, mut line: impl FnMut(&str)) -> Result<bool, String> {
     // Gone when this returns, whatever became of the step.
     let broker = if step.on_kafka { Some(Given::provide()?) } else { None };
-    let mut command = cargo();
+    let mut command = step.toolchain.map_or_else(cargo, cargo_of);
     command.envs(broker.iter().flat_map(|given| given.environment.iter().map(|(name, value)| (name, value))));
     command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));
     let failed = |error: std::io::Error| format!("cannot run cargo: {error}");
@@ -109,6 +117,14 @@ pub(crate) fn root() -> &'static Path {
 /// The cargo that runs this program.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The cargo of another toolchain.
+fn cargo_of(toolchain: &str) -> Command {
+    let mut command = Command::new("rustup");
+    // What the cargo that runs this program tells it is of its own toolchain.
+    command.args(["run", toolchain, "cargo"]).env_remove("RUSTC").env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command
 }
 
 #[expect(

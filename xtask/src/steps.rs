@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::arguments::Options;
+use crate::release::PUBLISHED;
 use crate::step::{Step, root};
 use crate::tools::Tool;
 
@@ -44,6 +45,8 @@ pub(crate) fn of_lint() -> Vec<Step> {
         Step::check("docs", &format!("doc {PLAIN} --no-deps")).with_env("RUSTDOCFLAGS", "-D warnings"),
         // Advisories are left to the workflow: their database has to be fetched, the rest works without a network.
         Step::check("deny", "deny check licenses bans sources").needing(Tool::Deny),
+        // That each package has what it is published with; `release-check` builds them too.
+        Step::check("package", &format!("package --no-verify --allow-dirty {PUBLISHED}")),
     ]
 }
 
@@ -55,7 +58,7 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
         Step::new("examples", &format!("build {ALL} --examples")),
-        Step::new("tests", &tests).needing(Tool::Curl),
+        Step::new("tests", &tests).needing(Tool::Curl).needing(Tool::Chromium),
     ];
     if !optimised.is_empty() {
         steps.push(Step::new("examples-release", &format!("build --release {PLAIN} --examples")));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::broker::has_java;
+use crate::release::OLDEST_RUST;
 use crate::step::{Step, cargo};
 
 /// A program that a step calls.
@@ -23,6 +24,15 @@ pub(crate) enum Tool {
     Maven,
     /// What the walk-throughs of the guide call.
     Curl,
+    /// What shows the examples' pages.
+    Chromium,
+    /// The oldest Rust that is promised.
+    OldestRust,
+    /// Rust's own libraries for other systems.
+    WindowsTarget,
+    MacTarget,
+    /// The headers of OpenSSL.
+    OpenSsl,
 }
 
 /// Where systems put libclang, besides `LIBCLANG_PATH`.
@@ -42,7 +52,7 @@ impl Tool {
             Tool::Rustfmt => Some("fmt"),
             Tool::Clippy => Some("clippy"),
             Tool::Deny => Some("deny"),
-            Tool::Libclang | Tool::Compiler | Tool::Java | Tool::Maven | Tool::Curl => None,
+            _ => None,
         }
     }
 
@@ -58,6 +68,11 @@ impl Tool {
             Tool::Java => "apt-get install --yes openjdk-17-jdk-headless",
             Tool::Maven => "apt-get install --yes maven",
             Tool::Curl => "apt-get install --yes curl",
+            Tool::Chromium => "apt-get install --yes chromium",
+            Tool::OldestRust => "rustup toolchain install 1.90 --profile minimal",
+            Tool::WindowsTarget => "rustup target add x86_64-pc-windows-gnu",
+            Tool::MacTarget => "rustup target add aarch64-apple-darwin",
+            Tool::OpenSsl => "apt-get install --yes libssl-dev pkg-config",
         }
     }
 
@@ -70,6 +85,14 @@ impl Tool {
             Tool::Java => has_java() && runs(&mut Command::new("javac")),
             Tool::Maven => runs(&mut Command::new("mvn")),
             Tool::Curl => runs(&mut Command::new("curl")),
+            // The names that `tests/services/browser.rs` tries.
+            Tool::Chromium => {
+                ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| runs(&mut Command::new(name)))
+            }
+            Tool::OldestRust => runs(Command::new("rustup").args(["run", OLDEST_RUST, "rustc"])),
+            Tool::WindowsTarget => has_target("x86_64-pc-windows-gnu"),
+            Tool::MacTarget => has_target("aarch64-apple-darwin"),
+            Tool::OpenSsl => succeeds(Command::new("pkg-config").args(["--exists", "openssl"])),
         }
     }
 
@@ -101,8 +124,20 @@ fn call(command: &str) -> std::io::Result<ExitStatus> {
 
 /// Whether a program is there and says its version.
 fn runs(program: &mut Command) -> bool {
-    program.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    succeeds(program.arg("--version"))
+}
+
+fn succeeds(program: &mut Command) -> bool {
+    program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     program.status().is_ok_and(|status| status.success())
+}
+
+/// Whether the toolchain that runs this program has the libraries for another system.
+fn has_target(target: &str) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", target]).stdin(Stdio::null()).stderr(Stdio::null());
+    let printed = rustc.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    printed.is_ok_and(|folder| !folder.is_empty() && Path::new(&folder).is_dir())
 }
 
 fn has_libclang() -> bool {

@@ -21,8 +21,9 @@ use crate::book::{Book, BookCommand, BookEvent};
 use crate::everywhere::everywhere;
 use crate::topology::Card;
 use crate::web::api;
+use crate::web::modules::Stop;
 use crate::web::problem::Problem;
-use crate::web::serving::{Running, Stop};
+use crate::web::serving::Running;
 
 /// How long a command's events are waited for, by who sent it or asks for them.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -37,14 +38,14 @@ struct Service {
 /// Where to look.
 #[derive(Debug, Deserialize, IntoParams)]
 struct Which {
-    /// Ask no other process: where another one has a part of the rows, that is an error
+    /// Ask no other process: only rows that this one has
     #[serde(default, rename = "_local")]
     local: bool,
 }
 
 impl Which {
     fn of<K: 'static, V: Send + 'static>(&self, table: TableQuery<K, V>) -> TableQuery<K, V> {
-        if self.local { table } else { everywhere(table, ANSWER_LIMIT) }
+        if self.local { table.local() } else { everywhere(table, ANSWER_LIMIT) }
     }
 }
 

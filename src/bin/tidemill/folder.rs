@@ -8,8 +8,9 @@ use tidemill::record::TopicPartition;
 use crate::failure::Failure;
 
 /// A log is made by an application; a wrong path must not make one.
-fn check(folder: &Path) -> Result<(), Failure> {
-    if folder.join("tidemill-log").exists() {
+pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
+    // The log itself says of a copy that is not finished what it is.
+    if ["tidemill-log", "copy.unfinished"].iter().any(|name| folder.join(name).exists()) {
         return Ok(());
     }
     let shown = folder.display();

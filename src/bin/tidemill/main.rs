@@ -3,11 +3,19 @@
 //! Rule: what only looks takes no lock and changes nothing, so it works while the application runs; what writes takes the
 //! folder as an application does.
 
+mod backup;
 mod bytes;
 mod failure;
 mod folder;
+#[cfg(feature = "kafka")]
+mod graduate;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod log;
 mod output;
+mod program;
+mod progress;
+mod repartition;
 mod reset;
 mod time;
 
@@ -35,6 +43,25 @@ enum Command {
     /// Let an application begin again: its places, its own topics, its stores
     Reset(reset::Reset),
 
+    /// What an application needs: topics, partitions, permissions
+    Plan(program::Plan),
+
+    /// An application's topology: text, Graphviz, Mermaid
+    Describe(program::Describe),
+
+    /// Give a topic another number of partitions
+    Repartition(repartition::Repartition),
+
+    /// Copy an application's log, also while it runs
+    Backup(backup::Backup),
+
+    /// Make a folder of a backup, to start the application in
+    Restore(backup::Restore),
+
+    /// Move an application's folder to Kafka
+    #[cfg(feature = "kafka")]
+    Graduate(graduate::Graduate),
+
     /// Print the script that completes this program's words in a shell
     #[command(
         after_help = "Example:\n  tidemill completions bash > ~/.local/share/bash-completion/completions/tidemill"
@@ -51,6 +78,7 @@ Examples:
   tidemill log lag ./bank-data                           how far the applications are
   tidemill log dump ./bank-data movements --value json   the records of a topic
   tidemill reset ./bank-data bank                        what letting it begin again would do
+  tidemill backup ./bank-data /backups/bank-monday       copy what is there, while the application runs
   tidemill log dump --help                               everything about one command
 
 Exit codes:
@@ -63,6 +91,13 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Log(command) => command.run(),
         Command::Reset(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Describe(command) => command.run(),
+        Command::Repartition(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
+        #[cfg(feature = "kafka")]
+        Command::Graduate(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidemill", &mut std::io::stdout());
             Ok(())

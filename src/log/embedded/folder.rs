@@ -4,6 +4,7 @@
 //! log.lock            empty; locked as long as the log is open
 //! tidemill-log        "tidemill log, format 3\n": the folder is a log's
 //! *.segment           the log (see `segment`)
+//! copy.unfinished     this is no log but a copy of one that did not come to its end (see `copy`)
 //! *.rewriting         a segment that did not get its place yet (see `rewrite`); removed when the log is opened
 //! ```
 
@@ -20,6 +21,9 @@ const MARKER_TEXT: &str = "tidemill log, format ";
 /// No marker is longer; other files are not read to their end.
 const MARKER_LEN_MAX: u64 = 64;
 
+/// What says that a folder is a copy that is not whole.
+pub(super) const UNFINISHED_COPY: &str = "copy.unfinished";
+
 /// A folder that is this process's.
 pub(super) struct Folder {
     pub(super) lock: FolderLock,
@@ -30,6 +34,7 @@ pub(super) struct Folder {
 /// Locks the folder and makes sure that it is a log's, or makes it one.
 pub(super) fn take(files: &dyn Files) -> Result<Folder, LogError> {
     let names = files.list().map_err(|cause| cannot(files, "read the folder", cause))?;
+    check_finished(files)?;
     // Before anything is created: somebody else's folder stays as it is.
     if !names.is_empty() && !names.iter().any(|name| name == MARKER || name == LOCK) {
         let message = format!(
@@ -59,6 +64,19 @@ pub(super) fn take(files: &dyn Files) -> Result<Folder, LogError> {
         }
     }
     Ok(Folder { lock, segments })
+}
+
+/// An error for a folder in which a backup, or a log that is made of one, did not come to its end.
+pub(super) fn check_finished(files: &dyn Files) -> Result<(), LogError> {
+    let names = files.list().map_err(|cause| cannot(files, "read the folder", cause))?;
+    if !names.iter().any(|name| name == UNFINISHED_COPY) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is a copy of a log that did not come to its end (there is `{UNFINISHED_COPY}`): remove the folder, and make the copy again",
+        files.place()
+    );
+    Err(LogError::new(LogErrorKind::Invalid, message))
 }
 
 /// Whether a folder holds a log.
@@ -115,7 +133,7 @@ fn read_marker(files: &dyn Files) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn write_marker(files: &dyn Files) -> io::Result<()> {
+pub(super) fn write_marker(files: &dyn Files) -> io::Result<()> {
     let file = files.create(MARKER)?;
     file.append(marker().as_bytes())?;
     file.sync()?;

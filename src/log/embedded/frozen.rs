@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::files::{Files, FolderLock, LogFile, StdFile, StdFiles};
+use super::segment;
 
 /// The files of a folder, frozen.
 pub(super) struct FrozenFiles {
@@ -26,6 +27,16 @@ enum Entry {
 impl FrozenFiles {
     pub(super) fn new(folder: &Path) -> Self {
         FrozenFiles { folder: folder.to_owned(), files: Mutex::default() }
+    }
+
+    /// The segments as they were when the log was opened.
+    pub(super) fn segments(&self) -> Vec<(String, Arc<dyn LogFile>)> {
+        let files = self.files();
+        let there = files.iter().filter_map(|(name, entry)| match entry {
+            Entry::There(file) => segment::first_of(name).map(|_| (name.clone(), file.clone())),
+            Entry::Removed => None,
+        });
+        there.collect()
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {

@@ -5,6 +5,7 @@
 
 mod body;
 mod clean;
+mod copy;
 mod files;
 mod folder;
 mod frame;
@@ -30,6 +31,7 @@ use super::{Append, Bounds, Cleaned, LogError, LogErrorKind, Notes, Progress, Se
 use frozen::FrozenFiles;
 use journal::Journal;
 
+pub use copy::Copied;
 pub use files::{Files, FolderLock, LogFile, StdFiles};
 pub use sync::Durability;
 
@@ -134,25 +136,78 @@ impl EmbeddedLog {
     /// `Invalid` for a folder that holds no log, or one of another version; `Unavailable` when it cannot be read; `Corrupt`
     /// when stored bytes were damaged.
     pub fn open_read_only(folder: impl AsRef<Path>, settings: Settings) -> Result<Self, LogError> {
-        let folder = folder.as_ref();
-        if !folder::is_log(&StdFiles::new(folder)) {
-            let message = format!("there is no log in `{}`: name the folder of one", folder.display());
-            return Err(LogError::new(LogErrorKind::Invalid, message));
-        }
-        let settings = Settings { durability: Durability::Never, ..settings };
-        let mut tries = 0;
-        loop {
-            // Segments may go between the look at the folder and the look at them; the next look finds what took their place.
-            match EmbeddedLog::open_on(Arc::new(FrozenFiles::new(folder)), settings) {
-                Err(changed) if changed.kind() != LogErrorKind::Invalid && tries < FROZEN_TRIES => tries += 1,
-                opened => return opened,
-            }
-        }
+        freeze(folder.as_ref(), settings).map(|(_, log)| log)
+    }
+
+    /// Copies the log in `folder` to the new folder `to`, whether or not somebody has it open, and calls `progress` every now and
+    /// then. The copy is the log at one moment: everything that was committed before this was called, and of what is committed
+    /// meanwhile the beginning; an epoch is in it as a whole or not at all. It is durable when this returns. The stores of
+    /// applications are not copied: a start makes them of their changelogs.
+    ///
+    /// The copy can be read as a log; [`EmbeddedLog::restore`] makes one of it that can be written.
+    ///
+    /// ```
+    /// use tidemill::log::{EmbeddedLog, Log, LogSettings, TopicSpec};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let (data, backup, restored) = (folder.path().join("d"), folder.path().join("b"), folder.path().join("r"));
+    /// let running = EmbeddedLog::open(&data, LogSettings::default())?;
+    /// running.create_topic(&TopicSpec::new("orders", 2))?;
+    /// EmbeddedLog::back_up(&data, &backup, &mut |copied| println!("{} of {}", copied.bytes, copied.bytes_total))?;
+    /// EmbeddedLog::restore(&backup, &restored, &mut |_| ())?;
+    /// assert_eq!(EmbeddedLog::open(&restored, LogSettings::default())?.topics()?, running.topics()?);
+    /// # Ok::<(), tidemill::log::LogError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`EmbeddedLog::open_read_only`], and `Invalid` when `to` is not empty. A copy that did not come to its end, whatever
+    /// ended it, is refused by everything that opens logs.
+    pub fn back_up(
+        folder: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        progress: &mut dyn FnMut(Copied),
+    ) -> Result<Copied, LogError> {
+        let (files, _log) = freeze(folder.as_ref(), Settings { recent_bytes: 0, ..Settings::default() })?;
+        copy::back_up(&files.segments(), to.as_ref(), progress)
+    }
+
+    /// Makes a log in the new folder `to` of a backup.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a folder without a backup, an unfinished backup, and when `to` is not empty; `Corrupt` when the backup is not
+    /// as it was made, also because an application was started on it.
+    pub fn restore(
+        backup: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        progress: &mut dyn FnMut(Copied),
+    ) -> Result<Copied, LogError> {
+        copy::restore(backup.as_ref(), to.as_ref(), progress)
     }
 
     /// Waits until everything that was written is durable, whatever the durability setting.
     pub fn sync(&self) -> Result<(), LogError> {
         self.0.keep().syncer.sync_all()
+    }
+}
+
+/// Opens a log as it is now, with the files that it consists of.
+fn freeze(folder: &Path, settings: Settings) -> Result<(Arc<FrozenFiles>, EmbeddedLog), LogError> {
+    folder::check_finished(&StdFiles::new(folder))?;
+    if !folder::is_log(&StdFiles::new(folder)) {
+        let message = format!("there is no log in `{}`: name the folder of one", folder.display());
+        return Err(LogError::new(LogErrorKind::Invalid, message));
+    }
+    let settings = Settings { durability: Durability::Never, ..settings };
+    let mut tries = 0;
+    loop {
+        let files = Arc::new(FrozenFiles::new(folder));
+        // Segments may go between the look at the folder and the look at them; the next look finds what took their place.
+        match EmbeddedLog::open_on(files.clone(), settings) {
+            Err(changed) if changed.kind() != LogErrorKind::Invalid && tries < FROZEN_TRIES => tries += 1,
+            opened => return opened.map(|log| (files, log)),
+        }
     }
 }
 
