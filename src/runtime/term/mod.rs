@@ -398,6 +398,8 @@ impl<'a> Term<'a> {
     fn adopt(&mut self, ready: ReadyTask, worker: usize) {
         let (task, tell) = (ready.id().clone(), self.keeper.tell.clone());
         self.crew.place(task.clone(), worker);
+        // Whoever watches what is here has more to watch.
+        self.keeper.shared.committed.stir();
         let adopt = move |executor: &mut Executor| {
             executor.adopt(ready)?;
             // The keeper ends after the workers.
