@@ -127,11 +127,13 @@ pub mod exec;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod graduate;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;
 pub mod plan;
 pub mod prelude;
+pub mod repartition;
 pub mod reset;
 mod runtime;
 pub mod store;
@@ -184,6 +186,7 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    page!(log_tool, "docs/guide/log-tool.md");
     #[cfg(feature = "http")]
     page!(instances, "docs/guide/instances.md");
     #[cfg(feature = "avro")]

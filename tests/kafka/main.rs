@@ -3,6 +3,7 @@
 mod asks;
 mod conformance;
 mod faults;
+mod graduations;
 mod instances;
 mod interop;
 mod ledger;
