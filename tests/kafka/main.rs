@@ -2,6 +2,7 @@
 
 mod asks;
 mod conformance;
+mod explored;
 mod faults;
 mod graduations;
 mod instances;
