@@ -167,7 +167,8 @@ fn read_list(backup: &StdFiles) -> Result<Vec<Listed>, LogError> {
 }
 
 fn parse(text: &str) -> Option<Vec<Listed>> {
-    let lines = text.strip_suffix('\n')?.strip_prefix(LIST_TITLE)?.split('\n').skip(1);
+    let mut lines = text.strip_suffix('\n')?.split('\n');
+    lines.next().filter(|title| *title == LIST_TITLE)?;
     let listed = |line: &str| {
         let mut words = line.split(' ');
         let (name, length, crc) = (words.next()?, words.next()?, words.next()?);
