@@ -30,7 +30,8 @@ pub enum ErrorKind {
     Elsewhere,
     /// A record cannot be read or user code failed. The application has stopped; nothing behind that record was committed.
     Processing,
-    /// The log or a store cannot be reached or written now. Remove the cause and start again: nothing committed is lost.
+    /// The log or a store cannot be reached or written now. Remove the cause and start again: nothing committed is lost. A running
+    /// application waits for brokers by itself.
     Unavailable,
     /// Stored bytes are wrong.
     Corrupt,
@@ -67,6 +68,12 @@ impl Error {
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether it is the log that cannot be reached, and not a store or a thread.
+    pub(crate) fn is_of_an_unavailable_log(&self) -> bool {
+        let of_log = self.0.source.as_ref().is_some_and(|source| source.is::<LogError>());
+        of_log && self.0.kind == ErrorKind::Unavailable
     }
 }
 

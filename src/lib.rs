@@ -127,12 +127,14 @@ pub mod exec;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod graduate;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;
 mod nearest;
 pub mod plan;
 pub mod prelude;
+pub mod repartition;
 pub mod reset;
 mod runtime;
 pub mod store;
@@ -185,6 +187,7 @@ mod guides {
     page!(processors, "docs/guide/processors.md");
     page!(testing, "docs/guide/testing.md");
     page!(explorer, "docs/guide/explorer.md");
+    page!(log_tool, "docs/guide/log-tool.md");
     #[cfg(feature = "http")]
     page!(instances, "docs/guide/instances.md");
     #[cfg(feature = "avro")]

@@ -4,6 +4,7 @@
 //! Rule: a plan is made of the topology and of numbers of partitions alone, so it can be made where there is no log yet; the topics in it
 //! are those that a start creates and asks for.
 
+mod answer;
 mod permission;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use tidemill_dsl::record::TopicName;
 use tidemill_dsl::state::Changelog;
 use tidemill_dsl::topology::{NodeKind, SinkTopic, SourceTopics, TopicNeed, TopicRef, Topology, TopologyErrors};
 
+pub use answer::QUESTION;
 pub use permission::{Permission, Resource};
 
 /// What `Plan` is made of: an application and the topics that exist, or will.

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::answers::Answers;
 use super::ask::AskNames;
+use super::feed::feed_scope;
 use super::housekeeping::Housekeeping;
 #[cfg(feature = "http")]
 use super::http::Net;
@@ -100,11 +101,7 @@ impl Handle {
 
     /// Where the positions of an application's feeds are stored.
     pub(super) fn scope(&self) -> String {
-        Handle::scope_of(&self.shared.application)
-    }
-
-    pub(super) fn scope_of(application: &str) -> String {
-        format!("feed/{application}")
+        feed_scope(&self.shared.application)
     }
 
     /// A record as bytes, with its place.

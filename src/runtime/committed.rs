@@ -38,7 +38,14 @@ pub(super) struct Snapshot {
 }
 
 /// Rows of several partitions, all as one commit left them, and who follows what comes after.
-type Watched = Vec<(CommittedRows, Watcher)>;
+pub(super) struct Watched {
+    pub(super) rows: Vec<CommittedRows>,
+    pub(super) watchers: Vec<Watcher>,
+    pub(super) parts: Parts,
+}
+
+/// Which parts were there: those of a partition that left and came back are others.
+pub(super) struct Parts(Vec<Arc<PublishedRows>>);
 
 impl Committed {
     /// Begins where the application was at its last commit.
@@ -74,10 +81,8 @@ impl Committed {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let position = Arc::make_mut(&mut state.position);
         inputs.iter().for_each(|(input, at)| position.reach(input, at.next));
-        let number = state.commit;
         drop(state);
-        // Whoever waits for a position looks again.
-        self.news.send_replace(number);
+        self.stir();
     }
 
     /// Adds the rows of one task, whose worker commits at `gate`. They are those of the last commit: the worker has made none
@@ -108,6 +113,13 @@ impl Committed {
             let part = state.parts.get_mut(store).and_then(|parts| parts.get_mut(partition as usize));
             part.into_iter().for_each(|part| drop(part.take()));
         }
+        drop(state);
+        self.stir();
+    }
+
+    /// Lets everybody look again who waits for a commit.
+    pub(super) fn stir(&self) {
+        self.news.send_modify(|_| {});
     }
 
     /// No rows are here any more.
@@ -116,14 +128,10 @@ impl Committed {
     }
 
     /// The rows of these partitions of a store; `None` when not all are published.
-    pub(super) fn snapshot(
-        &self,
-        store: &str,
-        partitions: std::ops::Range<u32>,
-    ) -> Result<Option<Snapshot>, StoreError> {
+    pub(super) fn snapshot(&self, store: &str, partitions: &[u32]) -> Result<Option<Snapshot>, StoreError> {
         let state = self.read();
         let Some(parts) = state.parts_of(store, partitions) else { return Ok(None) };
-        let parts = parts.into_iter().map(|part| part.rows()).collect::<Result<_, _>>()?;
+        let parts = parts.into_iter().map(|part| part.rows.rows()).collect::<Result<_, _>>()?;
         Ok(Some(Snapshot { parts, position: state.position.clone() }))
     }
 
@@ -131,12 +139,22 @@ impl Committed {
     pub(super) fn watch(
         &self,
         store: &str,
-        partitions: std::ops::Range<u32>,
+        partitions: &[u32],
         bytes_max: usize,
     ) -> Result<Option<Watched>, StoreError> {
         let state = self.read();
-        let Some(parts) = state.parts_of(store, partitions) else { return Ok(None) };
-        parts.into_iter().map(|part| part.watch(bytes_max)).collect::<Result<_, _>>().map(Some)
+        let Some(found) = state.parts_of(store, partitions) else { return Ok(None) };
+        let parts = Parts(found.iter().map(|part| part.rows.clone()).collect());
+        let watched = found.into_iter().map(|part| part.rows.watch(bytes_max));
+        let (rows, watchers) = watched.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        Ok(Some(Watched { rows, watchers, parts }))
+    }
+
+    /// Whether the parts of these partitions are still those that were there.
+    pub(super) fn still_has(&self, store: &str, partitions: &[u32], parts: &Parts) -> bool {
+        let state = self.read();
+        let found = state.parts_of(store, partitions);
+        found.is_some_and(|found| found.iter().zip(&parts.0).all(|(part, known)| Arc::ptr_eq(&part.rows, known)))
     }
 
     /// Does something while no commit comes in between.
@@ -157,8 +175,8 @@ impl Committed {
 }
 
 impl State {
-    fn parts_of(&self, store: &str, partitions: std::ops::Range<u32>) -> Option<Vec<&Arc<PublishedRows>>> {
+    fn parts_of(&self, store: &str, partitions: &[u32]) -> Option<Vec<&Part>> {
         let known = self.parts.get(store);
-        partitions.map(|partition| Some(&known?.get(partition as usize)?.as_ref()?.rows)).collect()
+        partitions.iter().map(|partition| known?.get(*partition as usize)?.as_ref()).collect()
     }
 }

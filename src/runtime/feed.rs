@@ -42,6 +42,11 @@ pub struct Feed {
     name: String,
 }
 
+/// Where the positions of an application's feeds are stored.
+pub(crate) fn feed_scope(application: &str) -> String {
+    format!("feed/{application}")
+}
+
 impl Feed {
     pub(super) fn new(handle: Arc<Handle>, name: &str) -> Self {
         Feed { handle, name: name.into() }

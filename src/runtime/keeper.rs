@@ -21,9 +21,9 @@ use crate::exec::{self, ReadyTask, Restorer};
 use crate::log::Member;
 use crate::task::TaskId;
 
-/// How long the first pause before joining again is; each next one is twice as long.
+/// How long the first pause before joining again is; each next one is twice as long, until the application runs again.
 const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What the keeper hears of.
 pub(super) enum Event {
@@ -103,22 +103,17 @@ impl Keeper {
             match caught(|| Term::serve(&mut self)) {
                 Ok(()) if self.takes_next_shape() => {}
                 Ok(()) => return,
-                Err(error) if error.kind() == ErrorKind::Lost && !self.is_closing() => {
+                Err(error) if self.goes_on_after(&error) => {
                     self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "joining again");
+                    if matches!(*self.shared.state.borrow(), AppState::Running) {
+                        pause = PAUSE;
+                    }
                     self.shared.enter(AppState::Rebalancing);
                     if self.pause(pause) {
                         return;
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
-                }
-                Err(error) if self.first.is_none() && error.kind() == ErrorKind::Unavailable && !self.is_closing() => {
-                    self.note(&error);
-                    tracing::warn!(application = self.shared.application, %error, "the log cannot be reached; trying again");
-                    self.shared.enter(AppState::Rebalancing);
-                    if self.pause(PAUSE_MAX) {
-                        return;
-                    }
                 }
                 Err(error)
                     if error.kind() == ErrorKind::Lost && matches!(*self.shared.state.borrow(), AppState::Closing) =>
@@ -134,6 +129,13 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Whether another term can do what this one could not: its share is elsewhere, or brokers are away for a while. What cannot
+    /// be reached at the start is an error there.
+    pub(super) fn goes_on_after(&self, error: &Error) -> bool {
+        let is_away = || error.is_of_an_unavailable_log() && self.shared.log.is_shared() && self.first.is_none();
+        (error.kind() == ErrorKind::Lost || is_away()) && !self.is_closing()
     }
 
     /// Remembers an error that the application gets over.

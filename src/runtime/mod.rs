@@ -48,6 +48,7 @@ mod worker;
 pub use app::App;
 pub use ask::{Answer, Ask, AskError};
 pub use builder::AppBuilder;
+pub(crate) use feed::feed_scope;
 pub use feed::{Feed, FeedBatch};
 #[cfg(feature = "http")]
 pub use http::QueryServer;

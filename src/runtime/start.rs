@@ -10,6 +10,7 @@ use tidemill_dsl::topology::TopicRef;
 use super::app::Handle;
 use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
+use super::feed::feed_scope;
 use super::home::{self, Home};
 use super::housekeeping::Housekeeping;
 use super::instances::{Registry, RegistryThread};
@@ -103,7 +104,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let housekeeping = Housekeeping::start(log.clone(), builder.clock, builder.settings.clean_interval)?;
     let registry = registry.zip(told).map(|(registry, told)| RegistryThread::start(registry, told, shared.clone()));
     let registry = registry.transpose()?;
-    let (outbox, sender) = Outbox::start(log, Handle::scope_of(&shared.application))?;
+    let (outbox, sender) = Outbox::start(log, feed_scope(&shared.application))?;
     let watch = TopicWatch::of(&shared, builder.settings.topics_interval);
     let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after, watch));
     let (thread, keeper, restored) = match started {

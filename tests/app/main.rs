@@ -11,6 +11,7 @@ mod housekeeping;
 mod identity;
 #[cfg(feature = "http")]
 mod live_view;
+mod local_rows;
 mod loops;
 mod membership;
 mod memory;

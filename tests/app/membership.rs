@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidemill::log::{Append, Change, Log, LogError, Member, Membership, MemoryLog, Notes, Session, TopicSpec};
+use tidemill::log::{
+    Append, Change, Log, LogError, LogErrorKind, Member, Membership, MemoryLog, Notes, Session, TopicSpec,
+};
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
@@ -18,6 +20,8 @@ use crate::support::{IN, OUT, SUMS, soon, sums, wait_until};
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) changes: Mutex<VecDeque<Change>>,
+    /// How often the group cannot be asked next, and why.
+    pub(crate) trouble: Mutex<VecDeque<LogErrorKind>>,
     pub(crate) joined: AtomicUsize,
     pub(crate) released: AtomicUsize,
     pub(crate) left: AtomicUsize,
@@ -62,6 +66,9 @@ impl Membership for Scripted {
     }
 
     fn next(&mut self) -> Result<Option<Change>, LogError> {
+        if let Some(kind) = self.script.trouble.lock().unwrap().pop_front() {
+            return Err(LogError::new(kind, "the group cannot be asked"));
+        }
         Ok(self.script.changes.lock().unwrap().pop_front())
     }
 
@@ -194,6 +201,31 @@ async fn a_lost_share_is_joined_again_and_nothing_counts_twice() {
         (0..3).flat_map(|partition| (1..=5).map(move |sum| (format!("key-{partition}"), sum))).collect();
     assert_eq!(out_of(&app), each);
     app.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn brokers_that_are_away_are_waited_for_once_it_runs() {
+    let (log, script) = grouped();
+    let trouble = |kind, times| script.trouble.lock().unwrap().extend(std::iter::repeat_n(kind, times));
+    trouble(LogErrorKind::Unavailable, 1);
+    let refused = App::builder("app", sums()).log(log.clone()).start().await.err().expect("a start does not wait");
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
+    script.assign(&[0, 1, 2]);
+    let app = started(sums(), &log, soon()).await;
+    for round in 1..=2 {
+        trouble(LogErrorKind::Unavailable, 3);
+        wait_until("a new beginning", || script.trouble.lock().unwrap().is_empty()).await;
+        script.assign(&[0, 1, 2]);
+        (0..3).for_each(|partition| put(&*log, partition, 1));
+        wait_until("the work", || committed(&*log) == [round; 3]).await;
+    }
+    let each: Vec<(String, i64)> =
+        (0..3).flat_map(|partition| (1..=2).map(move |sum| (format!("key-{partition}"), sum))).collect();
+    assert_eq!(out_of(&app), each, "what was done counts once");
+    trouble(LogErrorKind::Corrupt, 1);
+    let mut states = app.states();
+    let over = states.wait_for(AppState::is_over).await.unwrap().to_string();
+    assert!(over.contains("the group cannot be asked"), "{over}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn every_command_is_named_with_examples_and_exit_codes() {
         let shown = format!("tidemill log {command} ");
         assert!(log.stdout.contains(&shown) || help.stdout.contains(&shown), "{command} has no example");
     }
-    for command in ["reset", "backup", "restore"] {
+    for command in ["reset", "plan", "describe", "repartition", "backup", "restore"] {
         let help = tidemill(&[command, "--help"]);
         assert_eq!(help.code, Some(0), "{command}");
         assert!(help.stdout.contains(&format!("\n  tidemill {command} ")), "{command} has no example");

@@ -4,6 +4,8 @@ mod backups;
 mod copies;
 mod help;
 mod looks;
+mod programs;
+mod repartitions;
 mod resets;
 mod scene;
 mod writes;

@@ -9,9 +9,18 @@ mod base64;
 #[path = "../golden/given.rs"]
 #[allow(dead_code)]
 mod given;
+// What runs applications on a log, step by step; some of it only other tests need.
+#[path = "../crash/chance.rs"]
+#[allow(dead_code)]
+mod chance;
+#[path = "../seams/house.rs"]
+#[allow(dead_code)]
+mod house;
 #[path = "../golden/scenarios/mod.rs"]
 #[allow(dead_code)]
 mod scenarios;
+#[path = "../common/shared_memory.rs"]
+mod shared_memory;
 #[path = "../golden/stores.rs"]
 #[allow(dead_code)]
 mod stores;
@@ -30,5 +39,6 @@ mod golden;
 mod mutants;
 mod properties;
 mod question;
+mod real_runs;
 mod reductions;
 mod simulation;

@@ -115,9 +115,13 @@ pub(crate) struct Outputs {
 impl Outputs {
     /// What records 0 to `count` make, in the order of each key.
     pub(crate) fn expected(count: u64) -> Outputs {
+        Outputs::of((0..count).map(record))
+    }
+
+    /// What an input makes.
+    pub(crate) fn of(input: impl IntoIterator<Item = (String, i64)>) -> Outputs {
         let mut outputs = Outputs::default();
-        for number in 0..count {
-            let (key, value) = record(number);
+        for (key, value) in input {
             let sums = outputs.sums.entry(key).or_default();
             sums.push(sums.last().copied().unwrap_or(0) + value);
             let counts = outputs.counts.entry(group(value)).or_default();

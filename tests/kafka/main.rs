@@ -2,7 +2,9 @@
 
 mod asks;
 mod conformance;
+mod explored;
 mod faults;
+mod graduations;
 mod instances;
 mod interop;
 mod ledger;

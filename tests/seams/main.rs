@@ -2,6 +2,9 @@
 
 #[path = "../common/bank.rs"]
 mod bank;
+#[path = "../crash/chance.rs"]
+#[allow(dead_code)]
+mod chance;
 #[path = "../common/delete.rs"]
 mod delete;
 #[path = "../common/shared_memory.rs"]
@@ -13,7 +16,9 @@ mod commit;
 mod executor;
 mod failures;
 mod fingerprint;
+mod flaky_session;
 mod globals;
 mod house;
 mod restore;
+mod simulation;
 mod snapshot;

@@ -1,5 +1,7 @@
 //! The services among the examples, as processes: asked over HTTP, killed, asked again.
 
+#[allow(clippy::disallowed_methods, reason = "another process is waited for, which tells nobody")]
+mod browser;
 mod calculator;
 mod catalog;
 #[path = "../common/examples.rs"]
@@ -8,6 +10,7 @@ mod examples;
 #[allow(dead_code, reason = "the services' own; only its type of errors is needed here")]
 mod failing;
 mod modules;
+mod pages;
 #[path = "../../examples/web/modules.rs"]
 mod parts;
 mod service;

@@ -6,6 +6,7 @@ mod code;
 mod directions;
 mod files;
 mod manifests;
+mod named_tests;
 mod pages;
 mod paths;
 mod shape;

@@ -58,7 +58,7 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     let mut steps = vec![
         // Before the tests, because some of them start examples as processes of their own.
         Step::new("examples", &format!("build {ALL} --examples")),
-        Step::new("tests", &tests).needing(Tool::Curl),
+        Step::new("tests", &tests).needing(Tool::Curl).needing(Tool::Chromium),
     ];
     if !optimised.is_empty() {
         steps.push(Step::new("examples-release", &format!("build --release {PLAIN} --examples")));

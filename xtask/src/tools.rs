@@ -24,6 +24,8 @@ pub(crate) enum Tool {
     Maven,
     /// What the walk-throughs of the guide call.
     Curl,
+    /// What shows the examples' pages.
+    Chromium,
     /// The oldest Rust that is promised.
     OldestRust,
     /// Rust's own libraries for other systems.
@@ -66,6 +68,7 @@ impl Tool {
             Tool::Java => "apt-get install --yes openjdk-17-jdk-headless",
             Tool::Maven => "apt-get install --yes maven",
             Tool::Curl => "apt-get install --yes curl",
+            Tool::Chromium => "apt-get install --yes chromium",
             Tool::OldestRust => "rustup toolchain install 1.90 --profile minimal",
             Tool::WindowsTarget => "rustup target add x86_64-pc-windows-gnu",
             Tool::MacTarget => "rustup target add aarch64-apple-darwin",
@@ -82,6 +85,10 @@ impl Tool {
             Tool::Java => has_java() && runs(&mut Command::new("javac")),
             Tool::Maven => runs(&mut Command::new("mvn")),
             Tool::Curl => runs(&mut Command::new("curl")),
+            // The names that `tests/services/browser.rs` tries.
+            Tool::Chromium => {
+                ["chromium", "chromium-browser", "google-chrome"].iter().any(|name| runs(&mut Command::new(name)))
+            }
             Tool::OldestRust => runs(Command::new("rustup").args(["run", OLDEST_RUST, "rustc"])),
             Tool::WindowsTarget => has_target("x86_64-pc-windows-gnu"),
             Tool::MacTarget => has_target("aarch64-apple-darwin"),

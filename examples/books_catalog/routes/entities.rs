@@ -135,7 +135,7 @@ pub(super) fn describe<A: Entity>(api: &mut OpenApi, name: &str, (command, state
             "responses": { "200": { "description": "its events" }, "404": problem("nothing is known of it") } } },
         format!("/{name}/all"): { "get": {
             "summary": format!("Get all {name}"),
-            "parameters": [parameter("_local", "query", "`true`: ask no other process")],
+            "parameters": [parameter("_local", "query", "`true`: ask no other process, only for rows that this one has")],
             "responses": { "200": { "description": "all", "content": body(json!({ "type": "array", "items": schema(state) })) } } } },
         format!("/{name}/one/{{{key}}}"): { "get": {
             "summary": "Get one",

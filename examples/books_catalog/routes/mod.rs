@@ -38,14 +38,14 @@ struct Service {
 /// Where to look.
 #[derive(Debug, Deserialize, IntoParams)]
 struct Which {
-    /// Ask no other process: where another one has a part of the rows, that is an error
+    /// Ask no other process: only rows that this one has
     #[serde(default, rename = "_local")]
     local: bool,
 }
 
 impl Which {
     fn of<K: 'static, V: Send + 'static>(&self, table: TableQuery<K, V>) -> TableQuery<K, V> {
-        if self.local { table } else { everywhere(table, ANSWER_LIMIT) }
+        if self.local { table.local() } else { everywhere(table, ANSWER_LIMIT) }
     }
 }
 

@@ -7,9 +7,15 @@ mod backup;
 mod bytes;
 mod failure;
 mod folder;
+#[cfg(feature = "kafka")]
+mod graduate;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod log;
 mod output;
+mod program;
 mod progress;
+mod repartition;
 mod reset;
 mod time;
 
@@ -37,11 +43,24 @@ enum Command {
     /// Let an application begin again: its places, its own topics, its stores
     Reset(reset::Reset),
 
+    /// What an application needs: topics, partitions, permissions
+    Plan(program::Plan),
+
+    /// An application's topology: text, Graphviz, Mermaid
+    Describe(program::Describe),
+
+    /// Give a topic another number of partitions
+    Repartition(repartition::Repartition),
+
     /// Copy an application's log, also while it runs
     Backup(backup::Backup),
 
     /// Make a folder of a backup, to start the application in
     Restore(backup::Restore),
+
+    /// Move an application's folder to Kafka
+    #[cfg(feature = "kafka")]
+    Graduate(graduate::Graduate),
 
     /// Print the script that completes this program's words in a shell
     #[command(
@@ -72,8 +91,13 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Log(command) => command.run(),
         Command::Reset(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Describe(command) => command.run(),
+        Command::Repartition(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        #[cfg(feature = "kafka")]
+        Command::Graduate(command) => command.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidemill", &mut std::io::stdout());
             Ok(())

@@ -48,18 +48,12 @@ pub(crate) struct Reset {
 
     /// A setting of the Kafka client, `key=value`, may be given several times
     #[cfg(feature = "kafka")]
-    #[arg(long = "set", value_name = "SETTING", value_parser = setting, requires = "kafka")]
+    #[arg(long = "set", value_name = "SETTING", value_parser = crate::kafka::setting, requires = "kafka")]
     settings: Vec<(String, String)>,
 
     /// Really do it
     #[arg(long)]
     yes: bool,
-}
-
-#[cfg(feature = "kafka")]
-fn setting(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "write `key=value`".to_owned())
 }
 
 /// Where to begin, on a command line.

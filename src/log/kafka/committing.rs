@@ -3,7 +3,7 @@
 //! Rule: a note stays with the partition that it belongs to, in what is committed with its offset; so whoever reads the partition
 //! next has it, and no other process's commit can replace it. Notes without such a place go to the topic of notes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::TopicPartitionList;
 use tidemill_dsl::record::{Offset, TopicPartition};
@@ -25,20 +25,25 @@ struct Place {
 }
 
 impl Places {
-    /// What a group has committed.
-    pub(super) fn of(committed: Vec<Committed>) -> Self {
+    /// Takes in what a group has committed.
+    pub(super) fn update(&mut self, committed: Vec<Committed>) {
         let place = |committed: Committed| {
             let next = Offset::new(committed.next);
             let metadata = OffsetMetadata::decode(&committed.metadata, next);
             (committed.partition, Place { next, metadata })
         };
-        Places(committed.into_iter().map(place).collect())
+        self.0.extend(committed.into_iter().map(place));
     }
 
-    /// Whether all of these partitions are known.
-    pub(super) fn know(&self, progress: &Progress) -> bool {
+    /// Whether there is a place in a partition.
+    pub(super) fn has(&self, partition: &TopicPartition) -> bool {
+        self.0.contains_key(partition)
+    }
+
+    /// The partitions that a commit of `progress` changes and that have no place here.
+    pub(super) fn missing(&self, progress: &Progress) -> BTreeSet<TopicPartition> {
         let homes = progress.notes.keys().filter_map(|name| note_parts(name)).map(|(_, home)| home);
-        progress.inputs.keys().cloned().chain(homes).all(|partition| self.0.contains_key(&partition))
+        progress.inputs.keys().cloned().chain(homes).filter(|partition| !self.has(partition)).collect()
     }
 
     /// Whether anything is committed.

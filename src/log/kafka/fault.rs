@@ -35,6 +35,17 @@ pub(super) fn late(what: &str, brokers: &str, limit: Duration) -> LogError {
     LogError::new(LogErrorKind::Unavailable, message)
 }
 
+/// Whether the same question to a group may be answered in a moment: its broker is starting, or another one takes its place.
+pub(super) fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::BrokerTransportFailure
+    )
+}
+
 fn kind(code: Code) -> LogErrorKind {
     match code {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => LogErrorKind::UnknownTopic,

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rdkafka::error::RDKafkaErrorCode as Code;
+
 use super::super::{LogError, LogErrorKind, Member};
 use super::client::MEMBER_NAME;
 use super::fault::{coded, fault};
@@ -39,11 +41,28 @@ pub(super) fn wait_for_none(core: &Core, member: &Member) -> Result<(), LogError
     }
 }
 
+/// A group, once its coordinator is there: a cluster that has just been started, or a broker that went, has it moved for a moment.
+fn group(core: &Core, application: &str) -> Result<native::Group, Code> {
+    let limit = core.settings.answer_within;
+    let mut waited = Duration::ZERO;
+    loop {
+        match native::group(core.topics.client(), application, limit) {
+            Err(Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress)
+                if waited < limit =>
+            {
+                pause(AGAIN);
+                waited += AGAIN;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// What the group's members call themselves, and where they are, without those whose names begin with `own`, if that is a name.
 pub(super) fn members(core: &Core, application: &str, own: &str) -> Result<Vec<String>, LogError> {
     let what = format!("cannot ask who is in group `{application}`");
     let limit = core.settings.answer_within;
-    let group = native::group(core.topics.client(), application, limit).map_err(|code| coded(&what, code))?;
+    let group = group(core, application).map_err(|code| coded(&what, code))?;
     let foreign = group.members.into_iter().filter(|(name, _)| own.is_empty() || !name.starts_with(own));
     let mut named: Vec<String> = foreign.map(|(name, host)| format!("`{name}` at {host}")).collect();
     // The question above knows groups of consumers only.

@@ -13,7 +13,6 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tidemill_dsl::record::{Timestamp, TopicPartition};
 
 use super::super::{Change, LogError, LogErrorKind, Member, Membership, Session};
-use super::Core;
 use super::client::{self, Quiet, Rebalance};
 use super::departure;
 use super::fault::{coded, fault};
@@ -23,6 +22,7 @@ use super::reader::number;
 use super::session::KafkaSession;
 use super::settings::GroupProtocol;
 use super::share::Share;
+use super::{Core, passed};
 
 /// How often a group is asked for that does not let the process in yet.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -271,10 +271,6 @@ fn session_of(
 ) -> Result<Arc<dyn Session>, LogError> {
     let id = format!("{}-{}-{worker}", member.application, member.instance);
     Ok(Arc::new(KafkaSession::new(core.clone(), &member.application, &id, Some(share.clone()))?))
-}
-
-fn passed(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::from_millis(u64::try_from(now.as_millis() - since.as_millis()).unwrap_or(0))
 }
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {

@@ -42,8 +42,9 @@ use super::{
 };
 use crate::clock::{Clock, SystemClock};
 use committing::Places;
-use fault::coded;
+use fault::{coded, is_passing};
 use member::KafkaMember;
+use native::Offsets;
 use notes::{NotesTopic, Owner};
 use reader::Reader;
 use session::{KafkaSession, Uses};
@@ -59,6 +60,8 @@ const READ_MAX: usize = 64;
 /// How long it is waited until the records of an own commit can be seen, which takes the brokers a few milliseconds.
 const OWN_WAIT: Duration = Duration::from_secs(1);
 const A_MOMENT: Duration = Duration::from_millis(2);
+/// How soon a group is asked again.
+const AGAIN: Duration = Duration::from_millis(10);
 /// How long a read of another partition may wait for the answer to the fetch before.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -233,19 +236,34 @@ impl Core {
         Ok(batches)
     }
 
+    /// What the group has committed of all partitions.
     fn committed(&self, application: &str) -> Result<Places, LogError> {
-        let what = || format!("cannot ask for the progress of application `{application}`");
-        // A transaction that is about to end holds its offsets; one that nobody ends is ended by the brokers.
-        let limit = self.settings.transaction_timeout + self.settings.answer_within;
-        let mut waited = Duration::ZERO;
+        self.committed_of(application, |_| true)
+    }
+
+    /// What the group has committed: of each wanted partition when no transaction is about to change it. They are not waited for
+    /// together, because in a busy application there may never be a moment when none of them is. Of others there may be nothing.
+    fn committed_of(&self, application: &str, is_wanted: impl Fn(&TopicPartition) -> bool) -> Result<Places, LogError> {
+        let (begun, answer_within) = (self.now(), self.settings.answer_within);
+        let mut places = Places::default();
         loop {
-            match native::committed(self.topics.client(), application, self.settings.answer_within) {
-                Err(RDKafkaErrorCode::UnstableOffsetCommit) if waited < limit => {
-                    pause(A_MOMENT);
-                    waited += A_MOMENT;
+            let (code, limit) = match native::committed(self.reader.consumer(), application, answer_within) {
+                Ok(Offsets { committed, pending }) => {
+                    places.update(committed);
+                    if pending.iter().all(|partition| places.has(partition) || !is_wanted(partition)) {
+                        return Ok(places);
+                    }
+                    // One that nobody ends is ended by the brokers.
+                    (RDKafkaErrorCode::UnstableOffsetCommit, self.settings.transaction_timeout + answer_within)
                 }
-                committed => return committed.map(Places::of).map_err(|code| coded(&what(), code)),
+                // The group's broker was just started, or another one takes over.
+                Err(code) if is_passing(code) => (code, answer_within),
+                Err(code) => (code, Duration::ZERO),
+            };
+            if passed(begun, self.now()) >= limit {
+                return Err(coded(&format!("cannot ask for the progress of application `{application}`"), code));
             }
+            pause(AGAIN);
         }
     }
 
@@ -330,6 +348,10 @@ fn session_id(application: &str) -> String {
 /// The cluster tells nobody when a transaction's records can be seen, so it is asked again after a while.
 fn pause(time: Duration) {
     std::thread::park_timeout(time);
+}
+
+fn passed(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(now.as_millis() - since.as_millis()).unwrap_or(0))
 }
 
 fn unheard(to: &TopicPartition) -> LogError {

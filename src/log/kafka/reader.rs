@@ -238,6 +238,8 @@ impl Reader {
                 continue;
             }
             if waited >= self.answer_within {
+                // The next call has the client begin anew, which may have lost its way when brokers came back.
+                self.unfollow(partition);
                 let what = format!("cannot read `{partition}` from {next} on, which ends at {to}");
                 return Err(late(&what, &self.brokers, self.answer_within));
             }

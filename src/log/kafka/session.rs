@@ -179,8 +179,10 @@ impl KafkaSession {
 
     /// What the group has committed, of partitions that are not known yet.
     fn learn(&self, epoch: &mut Epoch, progress: &Progress) -> Result<(), LogError> {
-        if !epoch.committed.know(progress) {
-            epoch.committed.learn(self.core.committed(&self.application)?);
+        let missing = epoch.committed.missing(progress);
+        if !missing.is_empty() {
+            // Commits of others are not waited for: the transaction of this one may be open, and others wait for its end.
+            epoch.committed.learn(self.core.committed_of(&self.application, |partition| missing.contains(partition))?);
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
     {
         let place = self.query.ready().await?;
         let Some(partition) = place.partition_of(key) else { return Ok(None) };
-        Ok(self.in_parts(&place, partition..partition + 1, look).await?.pop())
+        Ok(self.in_parts(&place, &[partition], look).await?.pop())
     }
 
     /// Looks into all partitions, one after another.
@@ -55,15 +55,10 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
         L: Fn(&mut D::Access<'_>) -> Result<R, ProcessError> + Send + 'static,
     {
         let place = self.query.ready().await?;
-        self.in_parts(&place, 0..place.tasks, look).await
+        self.in_parts(&place, &self.query.partitions(&place), look).await
     }
 
-    async fn in_parts<R, L>(
-        &self,
-        place: &Place,
-        partitions: std::ops::Range<u32>,
-        mut look: L,
-    ) -> Result<Vec<R>, Error>
+    async fn in_parts<R, L>(&self, place: &Place, partitions: &[u32], mut look: L) -> Result<Vec<R>, Error>
     where
         R: Send + 'static,
         L: Fn(&mut D::Access<'_>) -> Result<R, ProcessError> + Send + 'static,
@@ -78,7 +73,7 @@ impl<D: Descriptor + Clone + Send + 'static> Look<D> {
                 }
             }
             Mode::Dirty => {
-                for partition in partitions {
+                for &partition in partitions {
                     let part;
                     (part, look) = self.in_owned(place, partition, look).await?;
                     found.extend(part);

@@ -21,7 +21,7 @@ mod window;
 mod windowed;
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,9 +70,19 @@ pub struct StoreQuery {
     fits: fn(&StoreSpec) -> bool,
     bound: Option<(Position, Duration)>,
     mode: Mode,
-    /// Whether the process that has the rows is asked where this one has not, and how long that may take.
+    reach: Reach,
+}
+
+/// Whose rows are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those of all partitions, which must all be here.
+    All,
+    /// Those of the partitions that are here.
+    Here,
+    /// Those of all partitions; the process that has them is asked where this one has not, and for so long.
     #[cfg(feature = "http")]
-    routed: Option<Duration>,
+    Routed(Duration),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,22 +123,13 @@ impl StoreQuery {
             fits: |_| true,
             bound: None,
             mode: Mode::Committed,
-            #[cfg(feature = "http")]
-            routed: None,
+            reach: Reach::All,
         }
     }
 
     pub(super) fn new<D: Descriptor>(handle: Arc<Handle>, store: &D) -> Self {
         let fits = |spec: &StoreSpec| spec.is::<D::State>();
-        StoreQuery {
-            handle,
-            store: store.name().into(),
-            fits,
-            bound: None,
-            mode: Mode::Committed,
-            #[cfg(feature = "http")]
-            routed: None,
-        }
+        StoreQuery { handle, store: store.name().into(), fits, bound: None, mode: Mode::Committed, reach: Reach::All }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -155,13 +156,19 @@ impl StoreQuery {
         StoreQuery { mode: Mode::Stale { lag_max }, ..self.clone() }
     }
 
+    /// The same store, asked for the rows of the partitions that this process has. See [`TableQuery::local`].
+    #[must_use]
+    pub fn local(&self) -> Self {
+        StoreQuery { reach: Reach::Here, ..self.clone() }
+    }
+
     /// The row of a key, asked of the partition that records with its bytes go to by default.
     pub async fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
         let place = self.place()?;
         let Some(partition) = place.partition_of(key) else { return Ok(None) };
         if self.is_simple() {
             self.ready().await?;
-            return self.snapshot_of(&place, partition..partition + 1).await?.get_at(0, key);
+            return self.snapshot_of(&place, &[partition]).await?.get_at(0, key);
         }
         use std::ops::Bound::Included;
         let range = KeyRange { from: Included(key.to_vec()), to: Included(key.to_vec()) };
@@ -172,7 +179,7 @@ impl StoreQuery {
     /// Whether it is asked for committed rows of this process.
     fn is_simple(&self) -> bool {
         #[cfg(feature = "http")]
-        if self.routed.is_some() {
+        if matches!(self.reach, Reach::Routed(_)) {
             return false;
         }
         self.mode == Mode::Committed
@@ -187,7 +194,7 @@ impl StoreQuery {
         (direction, limit): (Direction, usize),
     ) -> Result<Vec<RowBytes>, Error> {
         #[cfg(feature = "http")]
-        if let Some(within) = self.routed {
+        if let Reach::Routed(within) = self.reach {
             return self.routed(place, partition, range, (direction, limit), within).await;
         }
         self.part(place, partition, range, (direction, limit)).await
@@ -207,7 +214,7 @@ impl StoreQuery {
             }
             Mode::Committed | Mode::Stale { .. } => {
                 self.ready().await?;
-                let snapshot = self.snapshot_of(place, partition..partition + 1).await?;
+                let snapshot = self.snapshot_of(place, &[partition]).await?;
                 snapshot.rows(range, direction).take(limit).collect()
             }
             Mode::Dirty => {
@@ -223,17 +230,36 @@ impl StoreQuery {
         crew.is_some_and(|crew| self.shared().worker_of(&crew, place.subtopology, partition).is_some())
     }
 
+    /// The partitions that are asked where all of them are wanted.
+    fn partitions(&self, place: &Place) -> Vec<u32> {
+        let is_asked = |partition: &u32| self.reach != Reach::Here || self.has(place, *partition);
+        (0..place.tasks).filter(is_asked).collect()
+    }
+
+    /// Whether this process can answer for a partition.
+    fn has(&self, place: &Place, partition: u32) -> bool {
+        let is_kept = || self.reached(place, partition).is_ok();
+        self.is_active(place, partition) || (matches!(self.mode, Mode::Stale { .. }) && is_kept())
+    }
+
     /// The first `limit` rows of a range over all partitions, in the order of their keys' bytes.
     pub async fn rows(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<RowBytes>, Error> {
         let place = self.place()?;
         if self.is_simple() {
-            self.ready().await?;
-            let snapshot = self.snapshot_of(&place, 0..place.tasks).await?;
+            let snapshot = self.snapshot().await?;
             return snapshot.rows(range, direction).take(limit).collect();
         }
         let mut rows = Vec::new();
-        for partition in 0..place.tasks {
-            rows.extend(self.wherever(&place, partition, range.clone(), (direction, limit)).await?);
+        for partition in self.partitions(&place) {
+            match self.wherever(&place, partition, range.clone(), (direction, limit)).await {
+                Ok(part) => rows.extend(part),
+                // It was taken elsewhere meanwhile, and what is elsewhere is not asked for.
+                Err(error)
+                    if self.reach == Reach::Here
+                        && error.kind() == ErrorKind::Elsewhere
+                        && !self.has(&place, partition) => {}
+                Err(error) => return Err(error),
+            }
         }
         // Each partition is in order; together they are only after this.
         match direction {
@@ -247,15 +273,22 @@ impl StoreQuery {
     /// The rows of all partitions, all as one commit left them.
     pub async fn snapshot(&self) -> Result<StoreSnapshot, Error> {
         let place = self.ready().await?;
-        self.snapshot_of(&place, 0..place.tasks).await
+        loop {
+            let partitions = self.partitions(&place);
+            match self.snapshot_of(&place, &partitions).await {
+                // One was taken elsewhere meanwhile, and what is elsewhere is not asked for.
+                Err(error) if error.kind() == ErrorKind::Elsewhere && self.partitions(&place) != partitions => {}
+                found => return found,
+            }
+        }
     }
 
-    async fn snapshot_of(&self, place: &Place, partitions: Range<u32>) -> Result<StoreSnapshot, Error> {
+    async fn snapshot_of(&self, place: &Place, partitions: &[u32]) -> Result<StoreSnapshot, Error> {
         loop {
-            let found = self.shared().committed.snapshot(&place.store, partitions.clone())?;
+            let found = self.shared().committed.snapshot(&place.store, partitions)?;
             match found {
-                Some(found) => return Ok(StoreSnapshot::new(found, place.partitions)),
-                None => self.publish(place, partitions.clone()).await?,
+                Some(found) => return Ok(StoreSnapshot::new(found, partitions, place.partitions)),
+                None => self.publish(place, partitions).await?,
             }
         }
     }
@@ -304,11 +337,12 @@ impl StoreQuery {
     }
 
     /// Lets the workers publish the rows from their next commit on, which they make at once.
-    async fn publish(&self, place: &Place, partitions: Range<u32>) -> Result<(), Error> {
+    async fn publish(&self, place: &Place, partitions: &[u32]) -> Result<(), Error> {
         let mut answers: Vec<oneshot::Receiver<Result<(), Error>>> = Vec::new();
         let mut by_worker: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        let Some(crew) = self.shared().crew() else { return Err(self.elsewhere(partitions.start)) };
-        for partition in partitions {
+        let Some(first) = partitions.first() else { return Ok(()) };
+        let Some(crew) = self.shared().crew() else { return Err(self.elsewhere(*first)) };
+        for &partition in partitions {
             let worker = self.shared().worker_of(&crew, place.subtopology, partition);
             let worker = worker.ok_or_else(|| self.elsewhere(partition))?;
             by_worker.entry(worker).or_default().push(partition);

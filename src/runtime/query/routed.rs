@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidemill_dsl::state::{Direction, KeyRange, RowBytes};
 
-use super::{Mode, Place, StoreQuery};
+use super::{Mode, Place, Reach, StoreQuery};
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Instance;
 use crate::runtime::http::{PAGE_ROWS, Question, Read};
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl StoreQuery {
     pub(super) fn routed_within(&self, within: Duration) -> Self {
-        StoreQuery { routed: Some(within), ..self.clone() }
+        StoreQuery { reach: Reach::Routed(within), ..self.clone() }
     }
 
     /// The same store, for somebody who said in words how it is to be read.

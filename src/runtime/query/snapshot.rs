@@ -7,7 +7,7 @@ use tidemill_dsl::record::{Timestamp, partition_of};
 use tidemill_dsl::state::{CommittedRows, CommittedWalk, Direction, KeyRange, RowBytes, Store};
 
 use super::rows::{Row, range_of, typed};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::runtime::Position;
 use crate::runtime::committed::Snapshot;
 
@@ -16,14 +16,16 @@ use crate::runtime::committed::Snapshot;
 #[derive(Clone)]
 pub struct StoreSnapshot {
     parts: Arc<[CommittedRows]>,
+    /// Which partitions they are, in their order.
+    partitions: Arc<[u32]>,
     position: Arc<Position>,
     /// How many partitions the keys are spread over.
     spread: u32,
 }
 
 impl StoreSnapshot {
-    pub(super) fn new(found: Snapshot, spread: u32) -> Self {
-        StoreSnapshot { parts: found.parts.into(), position: found.position, spread }
+    pub(super) fn new(found: Snapshot, partitions: &[u32], spread: u32) -> Self {
+        StoreSnapshot { parts: found.parts.into(), partitions: partitions.into(), position: found.position, spread }
     }
 
     /// How far the application's inputs were at that commit.
@@ -32,8 +34,18 @@ impl StoreSnapshot {
     }
 
     /// The row of a key, from the partition that records with its bytes go to by default.
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` where the snapshot is of some partitions only (see [`TableQuery::local`](crate::TableQuery::local)) and that is not one of
+    /// them; `Unavailable` or `Corrupt` when the row cannot be read.
     pub fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Timestamp)>, Error> {
-        if self.spread == 0 { Ok(None) } else { self.get_at(partition_of(key, self.spread) as usize, key) }
+        if self.spread == 0 {
+            return Ok(None);
+        }
+        let partition = partition_of(key, self.spread);
+        let part = self.partitions.binary_search(&partition).map_err(|_| not_in(partition))?;
+        self.get_at(part, key)
     }
 
     /// The rows of each partition.
@@ -57,6 +69,12 @@ impl StoreSnapshot {
     pub fn approximate_count(&self) -> u64 {
         self.parts.iter().map(CommittedRows::approximate_count).sum()
     }
+}
+
+fn not_in(partition: u32) -> Error {
+    let message =
+        format!("the snapshot has no rows of partition {partition}: it was taken of the partitions that were here");
+    Error::new(ErrorKind::Elsewhere, message)
 }
 
 /// A key-value store as one commit left it, in all partitions. Reading waits for nobody; rows on disk may wait for the disk.

@@ -43,7 +43,7 @@ impl StoreQuery {
     }
 
     /// How far the standby is, and what it is restored from.
-    fn reached(
+    pub(super) fn reached(
         &self,
         place: &Place,
         partition: u32,

@@ -155,6 +155,38 @@ impl<K: 'static, V: Send + 'static> TableQuery<K, V> {
         TableQuery { query: self.query.routed_within(within), store: self.store.clone() }
     }
 
+    /// The same store, asked for what is here: [`range`](Self::range), [`prefix`](Self::prefix), [`all`](Self::all),
+    /// [`snapshot`](Self::snapshot) and [`approximate_count`](Self::approximate_count) give the rows of the partitions that this process
+    /// runs, with [`stale`](Self::stale) also of those that it keeps, and [`watch`](Self::watch) follows those. There may be none: while
+    /// partitions are on their way, nobody has them. Put together, what all processes have at one moment is all that there is.
+    ///
+    /// ```
+    /// # use tidemill::{App, Topic, state::Store, stream::StreamsBuilder};
+    /// # const WORDS: Topic<String, i64> = Topic::of("words");
+    /// # const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&WORDS).group_by_key().count_with(&COUNTS);
+    /// # let app = App::builder("app", builder.build()?).memory().start().await?;
+    /// app.send(&WORDS, "tide", 1).await?;
+    /// app.settled().await?;
+    /// // The only process has them all.
+    /// let here = app.table(&COUNTS).local().all().await?;
+    /// assert_eq!(here, [("tide".to_owned(), 1)]);
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Elsewhere` of a single key whose partition is not here: that it is not here does not say that there is no such row.
+    #[must_use]
+    pub fn local(&self) -> Self {
+        TableQuery { query: self.query.local(), store: self.store.clone() }
+    }
+
     /// The same store, asked for committed rows that may be old: [`get`](Self::get), [`range`](Self::range),
     /// [`prefix`](Self::prefix) and [`all`](Self::all) are also answered where the rows are on standby (`Settings::standbys`), as
     /// long as that lacks `lag_max` offsets of the store's changelog at most. With [`at_least`](Self::at_least) it is waited until

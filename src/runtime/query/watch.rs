@@ -1,13 +1,13 @@
 //! What commits change in a store, for those who follow it.
 //!
 //! Rule: nothing is missed silently. The rows at the beginning and the changes after them fit without a gap; a row that a
-//! commit changed several times comes once, as the commit left it; whoever falls too far behind is told.
+//! commit changed several times comes once, as the commit left it; whoever falls too far behind is told, and so is whoever
+//! follows partitions of which one goes to another process.
 
 use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
 use std::ops::{Bound, ControlFlow};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -17,7 +17,7 @@ use tidemill_dsl::state::{Changes, Direction, KeyRange, Lagged, Store, Watcher};
 use super::snapshot::MergedRows;
 use super::{Place, StoreQuery};
 use crate::error::{Error, ErrorKind};
-use crate::runtime::shared::Shared;
+use crate::runtime::committed::{Parts, Watched};
 use crate::runtime::waiting::News;
 
 /// How many bytes of changes a slow watcher may leave lying, in each partition.
@@ -84,18 +84,36 @@ impl<K: 'static, V: Send + 'static> WatchQuery<K, V> {
         WatchQuery { buffer_bytes: bytes, ..self }
     }
 
-    /// Where the changes are, and which of them are wanted.
-    fn target(what: What<K>, store: &Store<K, V>, place: &Place) -> Result<(std::ops::Range<u32>, KeyRange), Error> {
+    /// Which of the changes are wanted, and where they are if it is known.
+    fn target(what: What<K>, store: &Store<K, V>, place: &Place) -> Result<(Wanted, KeyRange), Error> {
         Ok(match what {
-            What::All => (0..place.tasks, KeyRange::ALL),
-            What::Prefix(prefix) => (0..place.tasks, KeyRange::prefix(&prefix)),
+            What::All => (Wanted::All, KeyRange::ALL),
+            What::Prefix(prefix) => (Wanted::All, KeyRange::prefix(&prefix)),
             What::Key(key) => {
                 let mut bytes = Vec::new();
                 store.key_serde().write(&key, &mut bytes)?;
-                let partitions = place.partition_of(&bytes).map_or(0..0, |partition| partition..partition + 1);
-                (partitions, KeyRange { from: Bound::Included(bytes.clone()), to: Bound::Included(bytes) })
+                let wanted = Wanted::One(place.partition_of(&bytes));
+                (wanted, KeyRange { from: Bound::Included(bytes.clone()), to: Bound::Included(bytes) })
             }
         })
+    }
+}
+
+/// Of which partitions changes are wanted.
+#[derive(Clone, Copy)]
+enum Wanted {
+    All,
+    /// The one of a key, if there is one.
+    One(Option<u32>),
+}
+
+impl Wanted {
+    /// The partitions to follow now.
+    fn partitions(self, query: &StoreQuery, place: &Place) -> Vec<u32> {
+        match self {
+            Wanted::All => query.partitions(place),
+            Wanted::One(partition) => partition.into_iter().collect(),
+        }
     }
 }
 
@@ -107,18 +125,25 @@ impl<K: Send + 'static, V: Send + 'static> IntoFuture for WatchQuery<K, V> {
         Box::pin(async move {
             let WatchQuery { query, store, what, with_rows, buffer_bytes } = self;
             let place = query.ready().await?;
-            let (partitions, range) = Self::target(what, &store, &place)?;
-            let shared = query.shared().clone();
-            let watched = loop {
-                match shared.committed.watch(&place.store, partitions.clone(), buffer_bytes)? {
-                    Some(watched) => break watched,
-                    None => query.publish(&place, partitions.clone()).await?,
+            let (wanted, range) = Self::target(what, &store, &place)?;
+            let (partitions, watched) = loop {
+                let partitions = wanted.partitions(&query, &place);
+                match query.shared().committed.watch(&place.store, &partitions, buffer_bytes)? {
+                    Some(watched) => break (partitions, watched),
+                    None => match query.publish(&place, &partitions).await {
+                        // One was taken elsewhere meanwhile, and what is elsewhere is not asked for.
+                        Err(error)
+                            if error.kind() == ErrorKind::Elsewhere
+                                && wanted.partitions(&query, &place) != partitions => {}
+                        published => published?,
+                    },
                 }
             };
-            let (rows, watchers): (Vec<_>, Vec<_>) = watched.into_iter().unzip();
+            let Watched { rows, watchers, parts } = watched;
             let rows = with_rows.then(|| MergedRows::new(&rows, range.clone(), Direction::Forward));
-            let following = Following { shared, watchers, range, commits: VecDeque::new(), changes: VecDeque::new() };
-            let news = News::of(&following.shared);
+            let followed = Followed { query, place, wanted, partitions, parts };
+            let following = Following { followed, watchers, range, commits: VecDeque::new(), changes: VecDeque::new() };
+            let news = News::of(following.followed.query.shared());
             Ok(TableChanges { store, rows, following: Some(following), news: Some(news), waiting: None })
         })
     }
@@ -143,8 +168,9 @@ pub struct TableChange<K, V> {
 ///
 /// Nothing is read ahead. What is not read yet lies with the store, for all watchers together; past a number of bytes (see
 /// [`WatchQuery::buffer_bytes`]) the oldest go, and whoever had not read them gets an error of the kind
-/// [`Lagged`](ErrorKind::Lagged), after which the stream ends. Go on with a new watch that begins
-/// [with the rows](WatchQuery::with_rows).
+/// [`Lagged`](ErrorKind::Lagged), after which the stream ends. It ends as well when a partition goes to another process, or
+/// one comes that a [local](crate::TableQuery::local) watch has to follow too: with an error of the kind
+/// [`Elsewhere`](ErrorKind::Elsewhere). Go on with a new watch that begins [with the rows](WatchQuery::with_rows).
 pub struct TableChanges<K: 'static, V: 'static> {
     store: Store<K, V>,
     rows: Option<MergedRows>,
@@ -160,8 +186,36 @@ type Waiting = Pin<Box<dyn Future<Output = News> + Send>>;
 /// A changed row as bytes.
 type ChangeBytes = (Vec<u8>, Option<Vec<u8>>, Timestamp);
 
+/// The partitions that are followed.
+struct Followed {
+    query: StoreQuery,
+    place: Place,
+    wanted: Wanted,
+    partitions: Vec<u32>,
+    parts: Parts,
+}
+
+impl Followed {
+    /// Whether another process has, or had, one of them, or there are more to follow now.
+    fn have_changed(&self) -> bool {
+        let shared = self.query.shared();
+        // In this order: when the application ends, the workers go first and then the rows, and nothing has gone elsewhere.
+        let are_all_here = shared.committed.still_has(&self.place.store, &self.partitions, &self.parts);
+        let are_those = self.wanted.partitions(&self.query, &self.place) == self.partitions;
+        !(are_all_here && are_those) && shared.crew().is_some()
+    }
+
+    fn error(&self) -> Error {
+        let message = format!(
+            "the partitions of store `{}` that are with this process have changed: watch again, beginning with the rows",
+            self.place.store
+        );
+        Error::new(ErrorKind::Elsewhere, message)
+    }
+}
+
 struct Following {
-    shared: Arc<Shared>,
+    followed: Followed,
     watchers: Vec<Watcher>,
     range: KeyRange,
     /// Taken, in the order of the commits.
@@ -192,7 +246,8 @@ impl Following {
         let mut taken = Vec::new();
         let watchers = &mut self.watchers;
         // Otherwise one part could be a commit ahead of another.
-        self.shared.committed.between_commits(|| watchers.iter_mut().try_for_each(|one| one.take(&mut taken)))?;
+        let shared = self.followed.query.shared();
+        shared.committed.between_commits(|| watchers.iter_mut().try_for_each(|one| one.take(&mut taken)))?;
         taken.sort_by_key(Changes::commit);
         self.commits = taken.into();
         Ok(())
@@ -228,7 +283,10 @@ impl<K: 'static, V: 'static> TableChanges<K, V> {
                 Ok(Some(change)) => return Poll::Ready(Some(self.typed(change))),
                 Ok(None) if over => {
                     let ended = self.following.take();
-                    return Poll::Ready(ended.and_then(|ended| ended.shared.failure()).map(Err));
+                    return Poll::Ready(ended.and_then(|ended| ended.followed.query.shared().failure()).map(Err));
+                }
+                Ok(None) if following.followed.have_changed() => {
+                    return Poll::Ready(self.following.take().map(|following| Err(following.followed.error())));
                 }
                 Ok(None) => {
                     let news = self.news.take();

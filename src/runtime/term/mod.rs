@@ -90,7 +90,7 @@ impl<'a> Term<'a> {
         let outcome = term.start(&globals, global).and_then(|()| term.run());
         if let Err(error) = &outcome {
             // Users see at once that it is over, however long the threads take to end.
-            if error.kind() != ErrorKind::Lost {
+            if error.kind() != ErrorKind::Lost && !term.keeper.goes_on_after(error) {
                 term.keeper.shared.fail(error);
             }
             term.crew.end(error);
@@ -398,6 +398,8 @@ impl<'a> Term<'a> {
     fn adopt(&mut self, ready: ReadyTask, worker: usize) {
         let (task, tell) = (ready.id().clone(), self.keeper.tell.clone());
         self.crew.place(task.clone(), worker);
+        // Whoever watches what is here has more to watch.
+        self.keeper.shared.committed.stir();
         let adopt = move |executor: &mut Executor| {
             executor.adopt(ready)?;
             // The keeper ends after the workers.

@@ -32,6 +32,7 @@
 //! Small scripts suffice for most mistakes, and three to six records are explored in seconds: the number of orders grows
 //! with each record by a factor. Look at [`Report::states`].
 
+mod accept;
 mod backend;
 mod cancel;
 mod chance;
@@ -67,6 +68,7 @@ use property::{First, Kind, Property, no_memory};
 use search::{Found, Search, Seen, Watch, not_refining};
 use token::Token;
 
+pub use accept::{RealRun, Unexplained};
 pub use backend::{Axiom, Backend, Guarantee, Kafka};
 pub use cancel::Cancel;
 pub use look::Look;

@@ -58,6 +58,13 @@ impl Child {
         self.process.try_wait().unwrap().is_none()
     }
 
+    /// Fails if it has ended, and says how.
+    #[track_caller]
+    pub(crate) fn must_be_there(&mut self) {
+        let ended = self.process.try_wait().unwrap();
+        assert_eq!(ended, None, "process {} ended by itself", self.process.id());
+    }
+
     /// Waits until it ends by itself.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {

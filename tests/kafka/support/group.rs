@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::waiting::LIMIT;
+use super::waiting::{LIMIT, wait_for};
 
 /// The place of a group in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +30,29 @@ impl Group {
         Group { client: config.create().unwrap() }
     }
 
-    /// What it has committed of a topic, by partition. Waits while a transaction that commits offsets is open.
+    /// What it has committed of a topic, by partition. Waits for each while a transaction is open that commits its offset, and for a
+    /// broker that is just starting.
     pub(crate) fn committed(&self, topic: &str, partitions: u32) -> BTreeMap<i32, Committed> {
+        let numbers = 0..i32::try_from(partitions).unwrap();
+        numbers.filter_map(|number| Some((number, self.committed_of(topic, number)?))).collect()
+    }
+
+    fn committed_of(&self, topic: &str, partition: i32) -> Option<Committed> {
         let mut asked = TopicPartitionList::new();
-        (0..i32::try_from(partitions).unwrap()).for_each(|partition| _ = asked.add_partition(topic, partition));
-        let answer = self.client.committed_offsets(asked, LIMIT).unwrap();
-        let elements = answer.elements();
-        let places = elements.iter().filter_map(|element| match element.offset() {
-            Offset::Offset(next) => {
-                Some((element.partition(), Committed { next, metadata: element.metadata().to_owned() }))
+        asked.add_partition(topic, partition);
+        let answer = wait_for("an answer of the group", || {
+            let answer = self.client.committed_offsets(asked.clone(), LIMIT);
+            match answer.as_ref().map_err(KafkaError::rdkafka_error_code) {
+                Err(Some(Code::NotCoordinator | Code::CoordinatorLoadInProgress | Code::BrokerTransportFailure)) => {
+                    None
+                }
+                _ => Some(answer.unwrap()),
             }
-            _ => None,
         });
-        places.collect()
+        match answer.elements()[0].offset() {
+            Offset::Offset(next) => Some(Committed { next, metadata: answer.elements()[0].metadata().to_owned() }),
+            _ => None,
+        }
     }
 
     /// How many offsets of a topic are done with.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use sys::rd_kafka_admin_op_t as Question;
 use sys::rd_kafka_resp_err_t::{RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR_NO_ERROR};
@@ -20,6 +21,14 @@ pub(in super::super) struct Committed {
     pub(in super::super) next: u64,
     /// What was committed with it.
     pub(in super::super) metadata: String,
+}
+
+/// How far a group has committed its partitions.
+#[derive(Default)]
+pub(in super::super) struct Offsets {
+    pub(in super::super) committed: Vec<Committed>,
+    /// Partitions that a transaction commits which is open, or whose end the brokers have not written everywhere.
+    pub(in super::super) pending: Vec<TopicPartition>,
 }
 
 /// A group and who is in it.
@@ -85,12 +94,15 @@ fn checked(error: *const sys::rd_kafka_error_t) -> Result<(), Code> {
     }
 }
 
-/// What a group has committed, of all partitions, when no transaction that commits some is open any more.
-pub(in super::super) fn committed<C: ClientContext>(
-    client: &Client<C>,
+/// What a group has committed of all partitions. The client must be a consumer with a group, whichever: another one takes an
+/// answer like "this broker is just reading what the group had committed" for one to its own group, and crashes.
+pub(in super::super) fn committed(
+    consumer: &BaseConsumer<impl ConsumerContext>,
     group: &str,
     limit: Duration,
-) -> Result<Vec<Committed>, Code> {
+) -> Result<Offsets, Code> {
+    let client = consumer.client();
+    debug_assert!(consumer.group_metadata().is_some(), "the consumer has a group");
     let name = c_text(group)?;
     let answer = ask(client, Question::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, limit, |client, options, queue| {
         // SAFETY: the name outlives the call, which copies it; no list of partitions means all.
@@ -107,13 +119,17 @@ pub(in super::super) fn committed<C: ClientContext>(
         let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0.as_ptr());
         let mut count = 0;
         let groups = sys::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &mut count);
-        let mut all = Vec::new();
+        let mut all = Offsets::default();
         for at in 0..count {
             let group = *groups.add(at);
             checked(sys::rd_kafka_group_result_error(group))?;
             let list = &*sys::rd_kafka_group_result_partitions(group);
             for at in 0..usize::try_from(list.cnt).unwrap_or_default() {
-                all.extend(offset_of(&*list.elems.add(at))?);
+                let element = &*list.elems.add(at);
+                match offset_of(element) {
+                    Err(Code::UnstableOffsetCommit) => all.pending.push(partition_of(element)),
+                    offset => all.committed.extend(offset?),
+                }
             }
         }
         Ok(all)
@@ -129,13 +145,21 @@ unsafe fn offset_of(of: &sys::rd_kafka_topic_partition_t) -> Result<Option<Commi
     }
     let Ok(next) = u64::try_from(of.offset) else { return Ok(None) };
     // SAFETY: the caller says that they live.
-    let (topic, metadata) = unsafe {
+    let (partition, metadata) = unsafe {
         let metadata =
             (!of.metadata.is_null()).then(|| std::slice::from_raw_parts(of.metadata.cast(), of.metadata_size));
-        (text(of.topic), String::from_utf8_lossy(metadata.unwrap_or_default()).into_owned())
+        (partition_of(of), String::from_utf8_lossy(metadata.unwrap_or_default()).into_owned())
     };
-    let partition = TopicPartition::new(topic, u32::try_from(of.partition).unwrap_or_default());
     Ok(Some(Committed { partition, next, metadata }))
+}
+
+/// # Safety
+///
+/// `of` is an element of a list that lives.
+unsafe fn partition_of(of: &sys::rd_kafka_topic_partition_t) -> TopicPartition {
+    // SAFETY: the caller says that it lives.
+    let topic = unsafe { text(of.topic) };
+    TopicPartition::new(topic, u32::try_from(of.partition).unwrap_or_default())
 }
 
 /// Lets a group forget what it has committed of these partitions.

@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 
 use rdkafka::bindings as sys;
 
-pub(super) use admin::{Committed, committed, forget, group, has_joined, topic_id};
+pub(super) use admin::{Committed, Group, Offsets, committed, forget, group, has_joined, topic_id};
 pub(super) use queue::{Fetched, Fetcher, Taken};
 
 /// The names of all settings that the client knows.
