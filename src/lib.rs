@@ -131,6 +131,7 @@ pub mod graduate;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod log;
+mod nearest;
 pub mod plan;
 pub mod prelude;
 pub mod repartition;
@@ -145,10 +146,10 @@ pub use error::{Error, ErrorKind};
 pub use runtime::{
     ActiveTask, Answer, App, AppBuilder, AppState, AppView, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance,
     KeyOwner, MemoryUse, Metrics, NoPosition, PartitionLag, PastError, Position, Posted, Queryable, ReadRecord,
-    Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, Settings, SnapshotRows, StandbyStore, StandbyTask,
-    Status, StoreQuery, StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskDoing,
-    TaskMetrics, TaskNow, TaskRestore, TaskStatus, VersionedQuery, WatchQuery, WindowQuery, WindowedRows,
-    WorkerMetrics,
+    Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, SettingInUse, SettingOrigin, SettingSources, Settings,
+    SettingsInUse, SnapshotRows, StandbyStore, StandbyTask, Status, StoreQuery, StoreSnapshot, Subscription,
+    TableChange, TableChanges, TableQuery, TableSnapshot, TaskDoing, TaskMetrics, TaskNow, TaskRestore, TaskStatus,
+    VersionedQuery, WatchQuery, WindowQuery, WindowedRows, WorkerMetrics,
 };
 
 #[cfg(feature = "http")]
@@ -195,6 +196,7 @@ mod guides {
     page!(kafka, "docs/guide/kafka.md");
     page!(errors, "docs/guide/errors.md");
     page!(operating, "docs/guide/operating.md");
+    page!(settings, "docs/guide/settings.md");
     page!(semantics, "docs/semantics.md");
     page!(bank_account, "docs/semantics-bank-account.md");
 }

@@ -28,7 +28,7 @@ use super::subscription::unknown_topic;
 use super::term::{Staffing, workers};
 use super::timer::Timer;
 use super::waiting::{News, next_news};
-use super::{AppBuilder, AppState, Feed, Position, Queryable, Restores, Sent, StoreQuery, Subscription};
+use super::{AppBuilder, AppState, Feed, Position, Queryable, Restores, Sent, SettingsInUse, StoreQuery, Subscription};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Held;
 
@@ -427,6 +427,29 @@ impl App {
     /// ```
     pub fn memory(&self) -> MemoryUse {
         self.handle.memory()
+    }
+
+    /// The settings that it runs with, each with where it comes from. `Display` shows them as a table, without secrets.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidemill::{App, SettingOrigin, Settings, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).group_by_key().count();
+    /// # let topology = builder.build()?;
+    /// let settings = Settings { commit_interval: Duration::from_millis(20), ..Settings::default() };
+    /// let app = App::builder("counts", topology).settings(settings).memory().start().await?;
+    /// let commits = app.settings().get("commit_interval").unwrap();
+    /// assert_eq!((&*commits.value, &commits.origin), ("20ms", &SettingOrigin::Program));
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn settings(&self) -> &SettingsInUse {
+        &self.handle.shared.settings
     }
 
     /// How many committed records lie in the topology's input topics and are not processed and committed yet; 0 when the

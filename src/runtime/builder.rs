@@ -11,7 +11,8 @@ use tokio::sync::{oneshot, watch};
 
 #[cfg(feature = "http")]
 use super::QueryServer;
-use super::{App, AppState, Restores, Settings, start};
+use super::settings::Configuration;
+use super::{App, AppState, Restores, SettingSources, Settings, SettingsInUse, start};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
@@ -34,6 +35,7 @@ pub struct AppBuilder {
     pub(super) place: Option<Place>,
     pub(super) state_folder: Option<PathBuf>,
     pub(super) settings: Settings,
+    sources: SettingSources,
     /// What was said by itself, which holds whatever the settings say.
     threads: Option<usize>,
     errors: Option<ErrorSettings>,
@@ -55,6 +57,7 @@ impl AppBuilder {
             place: None,
             state_folder: None,
             settings: Settings::default(),
+            sources: SettingSources::default(),
             threads: None,
             errors: None,
             topics: Vec::new(),
@@ -129,6 +132,24 @@ impl AppBuilder {
         AppBuilder { settings, ..self }
     }
 
+    /// Sets what files and the environment say, which goes before what the program says. They are read at the start.
+    #[must_use]
+    pub fn settings_from(self, sources: SettingSources) -> Self {
+        AppBuilder { sources, ..self }
+    }
+
+    /// The settings that the application would start with, to be printed by a program that is asked for them; a running one has
+    /// [`App::settings`].
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when a file or a variable says what cannot be.
+    pub fn settings_in_use(&self) -> Result<SettingsInUse, Error> {
+        let mut configuration = self.configuration();
+        let origins = self.sources.apply(&mut configuration)?;
+        Ok(SettingsInUse::of(&configuration, origins))
+    }
+
     /// Sets how many threads run tasks.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
@@ -194,11 +215,11 @@ impl AppBuilder {
     /// `Locked` when another process has the folder; `Corrupt` for damaged files.
     pub async fn start(mut self) -> Result<App, Error> {
         self.runtime = Handle::try_current().ok();
-        let (this, (done, started)) = (self.with_single_settings(), oneshot::channel());
+        let (done, started) = oneshot::channel();
         // Opening and restoring block, so they have a thread of their own; this needs no particular async runtime.
         let begin = move || {
             // Whoever started it may have gone; the application then closes with its handle.
-            let _ = done.send(start::start(this));
+            let _ = done.send(start::start(self));
         };
         std::thread::Builder::new()
             .name("tidemill-start".into())
@@ -207,15 +228,33 @@ impl AppBuilder {
         started.await.map_err(|_| Error::new(ErrorKind::Invalid, "the start panicked; see the message above"))?
     }
 
-    /// Puts what was said by itself into the settings.
-    fn with_single_settings(mut self) -> Self {
-        if let Some(threads) = self.threads.take() {
-            self.settings.threads = threads;
+    /// What the program says.
+    fn configuration(&self) -> Configuration {
+        let mut settings = self.settings.clone();
+        if let Some(threads) = self.threads {
+            settings.threads = threads;
         }
-        if let Some(errors) = self.errors.take() {
-            self.settings.tasks.errors = errors;
+        if let Some(errors) = &self.errors {
+            settings.tasks.errors = errors.clone();
         }
-        self
+        Configuration {
+            settings,
+            #[cfg(feature = "kafka")]
+            kafka: if let Some(Place::Kafka(kafka)) = &self.place { Some((**kafka).clone()) } else { None },
+        }
+    }
+
+    /// Puts what was said by itself, by files and by variables into the settings.
+    pub(super) fn configured(mut self) -> Result<(Self, SettingsInUse), Error> {
+        let mut configuration = self.configuration();
+        let origins = self.sources.apply(&mut configuration)?;
+        let in_use = SettingsInUse::of(&configuration, origins);
+        self.settings = configuration.settings;
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = configuration.kafka {
+            self.place = Some(Place::Kafka(Box::new(kafka)));
+        }
+        Ok((self, in_use))
     }
 }
 
@@ -242,7 +281,7 @@ mod tests {
             begun().settings(settings()).errors(errors()).threads(3),
         ];
         for builder in orders {
-            let Settings { threads, commit_interval, tasks, .. } = builder.with_single_settings().settings;
+            let Settings { threads, commit_interval, tasks, .. } = builder.configured().unwrap().0.settings;
             assert_eq!((threads, commit_interval), (3, Duration::from_secs(7)));
             assert!(format!("{:?}", tasks.errors).contains("Skip"), "{:?}", tasks.errors);
         }

@@ -64,7 +64,7 @@ pub use query::{
     WindowedRows,
 };
 pub use restores::{Restores, TaskRestore};
-pub use settings::Settings;
+pub use settings::{SettingInUse, SettingOrigin, SettingSources, Settings, SettingsInUse};
 pub use state::AppState;
 pub use status::{Status, TaskDoing, TaskStatus};
 pub use subscription::{ReadRecord, Subscription};

@@ -16,7 +16,7 @@ use super::message::Query;
 use super::metrics::Numbers;
 use super::shape::Shape;
 use super::standbys::Standbys;
-use super::{AppState, Position, Restores};
+use super::{AppState, Position, Restores, SettingsInUse};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
@@ -45,6 +45,7 @@ pub(super) struct Shared {
     /// What it reads.
     pub(super) shape: RwLock<Arc<Shape>>,
     pub(super) restores: Restores,
+    pub(super) settings: SettingsInUse,
     /// What workers have reported.
     pub(super) numbers: Numbers,
     pub(super) state: watch::Sender<AppState>,

@@ -37,7 +37,11 @@ pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
 }
 
 fn start_checked(builder: AppBuilder) -> Result<App, Error> {
+    let (builder, in_use) = builder.configured()?;
     check(&builder)?;
+    for (setting, origin) in in_use.without_effect() {
+        tracing::warn!(application = builder.application, setting, %origin, "it has no effect: the application is not on Kafka");
+    }
     for warning in builder.topology.warnings(builder.settings.tasks.changelog) {
         tracing::warn!(application = builder.application, "{warning}");
     }
@@ -92,6 +96,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         standbys: Mutex::default(),
         shape: RwLock::new(Arc::new(shape)),
         restores: builder.restores,
+        settings: in_use,
         numbers: Numbers::default(),
         state: builder.state,
         runtime: builder.runtime,

@@ -27,6 +27,7 @@ mod resets;
 mod restarts;
 #[cfg(feature = "http")]
 mod routing;
+mod settings;
 mod source_as_changelog;
 mod staff;
 mod standbys;

@@ -117,6 +117,21 @@ impl ErrorHandler {
         ErrorHandler(Choice::Decide(Arc::new(decide)))
     }
 
+    /// What becomes of every record; `None` when a function is asked about each.
+    ///
+    /// ```
+    /// use tidemill_dsl::processor::{ErrorHandler, Verdict};
+    ///
+    /// assert_eq!(ErrorHandler::skip().verdict(), Some(&Verdict::Skip));
+    /// assert_eq!(ErrorHandler::decide(|_| Verdict::Skip).verdict(), None);
+    /// ```
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match &self.0 {
+            Choice::Always(verdict) => Some(verdict),
+            Choice::Decide(_) => None,
+        }
+    }
+
     /// Whether any record may be left out.
     pub(crate) fn may_skip(&self) -> bool {
         !matches!(self.0, Choice::Always(Verdict::Fail))

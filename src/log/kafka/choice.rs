@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::super::{LogError, LogErrorKind};
 use super::native;
+use crate::nearest::nearest;
 
 /// Names, or their beginnings, that are set elsewhere or not at all, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -86,25 +87,9 @@ fn fault(name: &str, known: &[String]) -> Option<String> {
     if known.iter().any(|known| known == name) {
         return None;
     }
-    let nearest = known.iter().map(|known| (distance(name, known), known)).min();
-    let hint = nearest.map_or(String::new(), |(_, nearest)| format!(": did you mean `{nearest}`?"));
+    let nearest = nearest(name, known.iter().map(String::as_str));
+    let hint = nearest.map_or(String::new(), |nearest| format!(": did you mean `{nearest}`?"));
     Some(format!("`{name}` is not known{hint}"))
-}
-
-/// How many letters have to be added, taken away or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

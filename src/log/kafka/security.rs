@@ -40,8 +40,8 @@ pub enum Security {
 /// How brokers are recognised, and the program by them.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    authorities: Option<PathBuf>,
-    certificate: Option<ClientCertificate>,
+    pub(crate) authorities: Option<PathBuf>,
+    pub(crate) certificate: Option<ClientCertificate>,
     verify: bool,
 }
 
@@ -110,6 +110,28 @@ pub enum Mechanism {
 }
 
 impl Security {
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Security::Plaintext => None,
+            Security::Tls(tls) | Security::Sasl(tls, _) => Some(tls),
+        }
+    }
+
+    pub(crate) fn tls_mut(&mut self) -> Option<&mut Tls> {
+        match self {
+            Security::Plaintext => None,
+            Security::Tls(tls) | Security::Sasl(tls, _) => Some(tls),
+        }
+    }
+
+    pub(crate) fn sasl(&self) -> Option<&Sasl> {
+        if let Security::Sasl(_, sasl) = self { Some(sasl) } else { None }
+    }
+
+    pub(crate) fn sasl_mut(&mut self) -> Option<&mut Sasl> {
+        if let Security::Sasl(_, sasl) = self { Some(sasl) } else { None }
+    }
+
     /// What the client library is told, secrets among it.
     pub(super) fn client_settings(&self) -> Result<Vec<(&'static str, String)>, LogError> {
         let (tls, sasl) = match self {

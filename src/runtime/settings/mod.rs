@@ -1,12 +1,26 @@
 //! How an application works: plain data, to be printed and compared.
 
+mod in_use;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod kafka_streams;
+mod notation;
+mod sources;
+mod table;
+
 use std::time::Duration;
 
 use tidemill_dsl::topology::TaskSettings;
 
 use crate::{exec, log, store};
 
+pub use in_use::{SettingInUse, SettingsInUse};
+pub use sources::{SettingOrigin, SettingSources};
+
 /// Settings of an application. All have defaults.
+///
+/// Those that a file or the environment sets go before them: [`SettingSources`]. What holds in the end says
+/// [`App::settings`](super::App::settings).
 ///
 /// ```
 /// use std::time::Duration;
@@ -72,4 +86,13 @@ impl Default for Settings {
             stores: store::StoreSettings::default(),
         }
     }
+}
+
+/// All that can be set by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Configuration {
+    pub(super) settings: Settings,
+    /// `None` where the application is not on Kafka.
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<log::kafka::KafkaSettings>,
 }
