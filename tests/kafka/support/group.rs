@@ -43,9 +43,13 @@ impl Group {
         let answer = wait_for("an answer of the group", || {
             let answer = self.client.committed_offsets(asked.clone(), LIMIT);
             match answer.as_ref().map_err(KafkaError::rdkafka_error_code) {
-                Err(Some(Code::NotCoordinator | Code::CoordinatorLoadInProgress | Code::BrokerTransportFailure)) => {
-                    None
-                }
+                Err(Some(
+                    Code::NotCoordinator
+                    | Code::CoordinatorLoadInProgress
+                    | Code::BrokerTransportFailure
+                    | Code::OperationTimedOut
+                    | Code::RequestTimedOut,
+                )) => None,
                 _ => Some(answer.unwrap()),
             }
         });
