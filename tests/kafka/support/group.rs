@@ -1,12 +1,16 @@
 //! What a group has committed, asked without being its member.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::waiting::{LIMIT, wait_for};
+use super::waiting::wait_for;
+
+/// How long one request may take: an offset that stays pending is asked for again, until the limit of all waiting.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The place of a group in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ impl Group {
         let mut asked = TopicPartitionList::new();
         asked.add_partition(topic, partition);
         let answer = wait_for("an answer of the group", || {
-            let answer = self.client.committed_offsets(asked.clone(), LIMIT);
+            let answer = self.client.committed_offsets(asked.clone(), ANSWER);
             match answer.as_ref().map_err(KafkaError::rdkafka_error_code) {
                 Err(Some(
                     Code::NotCoordinator
