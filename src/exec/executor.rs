@@ -108,6 +108,8 @@ pub struct Executor {
     /// Does the work of calls; without one they stay open.
     caller: Option<Box<dyn Caller>>,
     answers: Answers,
+    /// Whether records and timers wait.
+    pub(super) paused: bool,
 }
 
 impl Executor {
@@ -141,6 +143,7 @@ impl Executor {
             interrupt,
             caller: None,
             answers: Answers::default(),
+            paused: false,
         }
     }
 
@@ -313,7 +316,8 @@ impl Executor {
 
     /// When the next wall-clock timer of a task is due, if one is set.
     pub fn timer_due_in(&self) -> Option<Duration> {
-        let due = self.tasks.iter().filter_map(|driven| driven.task.wall_clock_due()).min()?;
+        let working = self.tasks.iter().filter(|driven| !driven.rests(self.paused));
+        let due = working.filter_map(|driven| driven.task.wall_clock_due()).min()?;
         let millis = due.as_millis().saturating_sub(self.clock.now().as_millis());
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
@@ -330,10 +334,11 @@ impl Executor {
 
     fn enable(&mut self, now: Timestamp) {
         self.enabled.clear();
-        for (number, Driven { task, ends, held, .. }) in self.tasks.iter_mut().enumerate() {
-            if *held {
+        for (number, driven) in self.tasks.iter_mut().enumerate() {
+            if driven.rests(self.paused) {
                 continue;
             }
+            let Driven { task, ends, .. } = driven;
             for (queue, end) in ends.iter().enumerate() {
                 let Some(end) = end else { continue };
                 // Records behind others change nothing, so only an empty queue is filled.

@@ -10,6 +10,7 @@ mod executor;
 mod held;
 mod observed;
 mod origin;
+mod pause;
 mod purge;
 mod ready;
 mod refill;

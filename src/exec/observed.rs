@@ -90,6 +90,8 @@ pub enum Waiting {
     Calls(usize),
     /// For another worker to take it over.
     HandOver,
+    /// For the end of a pause.
+    Resume,
 }
 
 impl Executor {
@@ -97,13 +99,15 @@ impl Executor {
     pub fn observe(&mut self) -> Observed {
         self.spend_until(self.clock.now());
         let (spent, commits) = self.spending.take();
-        Observed { spent, commits, tasks: self.tasks.iter_mut().map(Driven::observe).collect() }
+        let paused = self.paused;
+        let tasks = self.tasks.iter_mut().map(|driven| driven.observe(paused)).collect();
+        Observed { spent, commits, tasks }
     }
 }
 
 impl Driven {
-    fn observe(&mut self) -> ObservedTask {
-        let (waits, times) = (self.waits(), std::mem::take(&mut self.times));
+    fn observe(&mut self, paused: bool) -> ObservedTask {
+        let (waits, times) = (self.waits(paused), std::mem::take(&mut self.times));
         let Driven { task, ends, .. } = self;
         let end = |queue: usize| ends.get(queue).and_then(Option::as_ref).map(|end| end.get());
         let input = |(queue, partition): (usize, &TopicPartition)| ObservedInput {
@@ -131,9 +135,12 @@ impl Driven {
         ObservedTask { task: task.id().clone(), counts, times, waits, stream_time, open_calls, inputs, stores }
     }
 
-    fn waits(&mut self) -> Waiting {
+    fn waits(&mut self, paused: bool) -> Waiting {
         if self.held {
             return Waiting::HandOver;
+        }
+        if self.is_paused(paused) {
+            return Waiting::Resume;
         }
         match self.task.readiness() {
             Readiness::Ready => Waiting::Nothing,

@@ -69,7 +69,7 @@ async fn live(State((view, says)): State<(AppView, Says)>) -> Response {
 }
 
 async fn ready(State((view, says)): State<(AppView, Says)>) -> Response {
-    health(&view, says, |state| matches!(state, AppState::Running))
+    health(&view, says, |state| matches!(state, AppState::Running | AppState::Paused))
 }
 
 fn health(view: &AppView, says: Says, is_well: impl Fn(&AppState) -> bool) -> Response {

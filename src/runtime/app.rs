@@ -42,7 +42,7 @@ pub(super) struct Handle {
     outbox: Mutex<Option<Outbox>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// The way to the keeper.
-    tell: Sender<Event>,
+    pub(super) tell: Sender<Event>,
     sender: Mutex<Option<JoinHandle<()>>>,
     housekeeping: Mutex<Option<Housekeeping>>,
     registry: Mutex<Option<RegistryThread>>,
@@ -357,7 +357,7 @@ impl App {
     }
 
     /// Waits until everything that lies in the topology's input topics now has been processed and committed, and what
-    /// followed from it too. It asks for the commits, and so does not wait for their interval. It does not wait for timers, nor for
+    /// followed from it too; while the application is [paused](App::pause), that is after [`resume`](App::resume). It asks for the commits, and so does not wait for their interval. It does not wait for timers, nor for
     /// the calls of `map_async`: what they will write is no record of an input topic yet.
     pub async fn settled(&self) -> Result<(), Error> {
         let shared = &self.handle.shared;
@@ -499,7 +499,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        if !matches!(self.state(), AppState::Starting | AppState::Running | AppState::Rebalancing) {
+        if !matches!(self.state(), AppState::Starting | AppState::Running | AppState::Paused | AppState::Rebalancing) {
             return;
         }
         // The workers see that they are to stop, and commit nothing more.

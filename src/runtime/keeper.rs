@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::AppState;
 use super::shape::Shape;
 use super::shared::Shared;
@@ -39,6 +41,8 @@ pub(super) enum Event {
     Released(usize),
     /// A worker has ended.
     Ended(usize, Result<(), Error>),
+    /// The application pauses or goes on, and somebody waits for its state to say so.
+    Paced(oneshot::Sender<()>),
     /// The application is to be closed.
     Close,
 }
@@ -106,7 +110,7 @@ impl Keeper {
                 Err(error) if self.goes_on_after(&error) => {
                     self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "joining again");
-                    if matches!(*self.shared.state.borrow(), AppState::Running) {
+                    if matches!(*self.shared.state.borrow(), AppState::Running | AppState::Paused) {
                         pause = PAUSE;
                     }
                     self.shared.enter(AppState::Rebalancing);
@@ -179,8 +183,8 @@ impl Keeper {
     /// Waits before joining again; `true` when the application is closed meanwhile.
     fn pause(&self, pause: Duration) -> bool {
         match self.events.recv_timeout(pause) {
-            // Whoever asked is told to ask again, as nobody answers.
-            Ok(Event::Staff(..)) => self.is_closing(),
+            // Whoever asked for workers is told to ask again, as nobody answers; the next term sees by itself whether it is to pause.
+            Ok(Event::Staff(..) | Event::Paced(_)) => self.is_closing(),
             // Of the last term nothing is left that could tell anything else.
             Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
             Err(RecvTimeoutError::Timeout) => self.is_closing(),

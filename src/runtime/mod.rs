@@ -22,6 +22,7 @@ mod lag;
 mod memory;
 mod message;
 mod metrics;
+mod pause;
 mod position;
 mod posted;
 mod query;

@@ -14,6 +14,7 @@ use super::crew::Crew;
 use super::instances::{ActiveTask, Instance, Registry};
 use super::message::Query;
 use super::metrics::Numbers;
+use super::pause::Pause;
 use super::shape::Shape;
 use super::standbys::Standbys;
 use super::{AppState, Position, Restores, SettingsInUse};
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     /// What workers have reported.
     pub(super) numbers: Numbers,
     pub(super) state: watch::Sender<AppState>,
+    /// Whether workers take up records.
+    pub(super) pause: Pause,
     /// The async runtime that the application was started in.
     pub(super) runtime: Option<tokio::runtime::Handle>,
 }

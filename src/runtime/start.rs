@@ -17,6 +17,7 @@ use super::instances::{Registry, RegistryThread};
 use super::keeper::Keeper;
 use super::memory::Shares;
 use super::metrics::Numbers;
+use super::pause::Pause;
 use super::sender::Outbox;
 use super::shape::{self, Shape};
 use super::shared::{LogTopics, Shared};
@@ -98,6 +99,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         restores: builder.restores,
         settings: in_use,
         numbers: Numbers::default(),
+        pause: Pause::new(builder.settings.start_paused),
         state: builder.state,
         runtime: builder.runtime,
     });

@@ -5,13 +5,15 @@ use std::fmt;
 use crate::error::Error;
 
 /// Starting -> Running -> Closing -> Closed; from every stage but the last to Failed. Where processes share the work, Running
-/// and Rebalancing take turns.
+/// and Rebalancing take turns. Running and Paused take turns as the program says; a rebalance of a paused application ends in Paused.
 #[derive(Clone, Debug)]
 pub enum AppState {
     /// Stores are restored from their changelogs.
     Starting,
     /// Records are processed.
     Running,
+    /// As Running, but that no record is taken up until [`App::resume`](crate::App::resume).
+    Paused,
     /// Tasks are on their way from or to other processes of the application, or the process joins them again. Those that are
     /// here run on.
     Rebalancing,
@@ -35,6 +37,7 @@ impl fmt::Display for AppState {
         match self {
             AppState::Starting => f.write_str("starting"),
             AppState::Running => f.write_str("running"),
+            AppState::Paused => f.write_str("paused"),
             AppState::Rebalancing => f.write_str("rebalancing"),
             AppState::Closing => f.write_str("closing"),
             AppState::Closed => f.write_str("closed"),

@@ -76,6 +76,11 @@ pub enum TaskDoing {
     },
     /// Another worker takes it over.
     WaitsForWorker,
+    /// The application is paused.
+    Paused {
+        /// How many records are left to process.
+        lag: u64,
+    },
     /// Its worker has been at one record, one timer or one commit for so long, of this or of another of its tasks.
     Busy(Duration),
     /// Another process runs it; its stores are kept here too.
@@ -151,8 +156,10 @@ fn restoring(restore: &TaskRestore, eta: Option<Duration>) -> TaskDoing {
 }
 
 fn running(now: &TaskNow) -> TaskDoing {
+    let lag = || now.inputs.iter().map(|input| input.lag()).sum();
     match &now.waits {
-        Waiting::Nothing => TaskDoing::Processing { lag: now.inputs.iter().map(|input| input.lag()).sum() },
+        Waiting::Nothing => TaskDoing::Processing { lag: lag() },
+        Waiting::Resume => TaskDoing::Paused { lag: lag() },
         Waiting::Records if now.open_calls > 0 => TaskDoing::WaitsForCalls { open: now.open_calls, is_full: false },
         Waiting::Records => TaskDoing::WaitsForRecords,
         Waiting::Arrival(inputs) => TaskDoing::WaitsForArrival(inputs.clone()),
@@ -185,6 +192,9 @@ impl fmt::Display for TaskDoing {
                 write!(f, "waits for answers: {open} calls are open, and {more}")
             }
             TaskDoing::WaitsForWorker => f.write_str("waits for another worker to take it over"),
+            TaskDoing::Paused { lag } => {
+                write!(f, "is paused until `App::resume`: {lag} records are left, and its rows can be asked for")
+            }
             TaskDoing::Busy(since) => write!(
                 f,
                 "has not been heard of for {since:.1?}: its worker is at one record, one timer or one commit, of this task or of \
@@ -237,6 +247,8 @@ mod tests {
         );
         let arrival = said(TaskDoing::WaitsForArrival(vec![TopicPartition::new("a", 0), TopicPartition::new("b", 0)]));
         assert!(arrival.contains("waits for records of `a-0`, `b-0`: they are there"), "{arrival}");
+        let paused = said(TaskDoing::Paused { lag: 7 });
+        assert!(paused.contains("is paused until `App::resume`: 7 records are left"), "{paused}");
         assert!(said(TaskDoing::Busy(Duration::from_secs(12))).contains("not been heard of for 12.0s"));
         assert!(said(TaskDoing::WaitsForCalls { open: 3, is_full: true }).contains("3 calls are open, and as many"));
     }

@@ -84,6 +84,7 @@ fn work(shared: &Shared, crew: &Crew, (number, post): (usize, &Post), executor: 
         post.held.set(executor.held());
         post.set_alive(now);
         let messages = post.inbox.take();
+        executor.set_paused(shared.pause.is_on());
         reporter.asked(!messages.queries.is_empty());
         messages.queries.into_iter().try_for_each(|query| query(executor))?;
         wanted.extend(messages.wanted);
@@ -102,7 +103,10 @@ fn work(shared: &Shared, crew: &Crew, (number, post): (usize, &Post), executor: 
             let report_due = reporter.idles(shared, executor, now);
             let due = [executor.commit_due_in(), executor.timer_due_in(), report_due];
             let limit = due.into_iter().flatten().fold(SLEEP_MAX, Duration::min);
-            seen = post.session.wait(seen, limit);
+            let news = post.session.wait(seen, limit);
+            // What comes is not processed, and is to show as lag.
+            reporter.asked(shared.pause.is_on() && news != seen);
+            seen = news;
         }
     }
 }

@@ -20,6 +20,7 @@ mod offset_resets;
 #[cfg(feature = "http")]
 mod operations;
 mod patterns;
+mod pauses;
 mod positions;
 mod processes;
 mod queries;

@@ -15,6 +15,7 @@ fn rank(state: &AppState) -> u32 {
         AppState::Starting => 0,
         AppState::Running => 1,
         AppState::Rebalancing => panic!("one process has the log for itself"),
+        AppState::Paused => panic!("nobody paused it"),
         AppState::Closing => 2,
         AppState::Closed => 3,
         AppState::Failed(_) => 4,

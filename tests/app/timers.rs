@@ -55,6 +55,24 @@ fn hold(kind: PunctuationType, every: u64) -> Topology {
 }
 
 #[tokio::test]
+async fn timers_wait_for_the_end_of_a_pause() {
+    let clock = tidemill::ManualClock::default();
+    let builder = App::builder("app", hold(WallClock, 60_000)).log(shared_log()).settings(soon());
+    let app = builder.clock(clock.clone()).start().await.unwrap();
+    app.send(&IN, "a", 7).await.unwrap();
+    app.settled_within_a_commit(&clock).await;
+    app.pause().await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    app.send(&IN, "b", 8).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(out(&app).is_empty());
+    app.resume().await.unwrap();
+    clock.advance(Duration::from_millis(5));
+    wait_until("the timer", || out(&app).first() == Some(&7)).await;
+    app.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_clock_wakes_an_idle_application_and_what_it_forwards_is_committed() {
     let app = start(hold(WallClock, 20), &shared_log(), soon()).await;
     app.send(&IN, "a", 7).await.unwrap();

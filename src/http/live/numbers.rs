@@ -110,6 +110,7 @@ fn kind(doing: &TaskDoing) -> &'static str {
         TaskDoing::Queued | TaskDoing::Restoring { .. } | TaskDoing::Ready => "comes",
         TaskDoing::Busy(_) => "stuck",
         TaskDoing::Standby { .. } => "standby",
+        TaskDoing::Paused { .. } => "paused",
         _ => "waits",
     }
 }

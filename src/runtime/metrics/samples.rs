@@ -26,7 +26,7 @@ pub(super) struct Sample {
 }
 
 /// The words for the states, that of `AppState` first letter by letter.
-const STATES: [&str; 6] = ["starting", "running", "rebalancing", "closing", "closed", "failed"];
+const STATES: [&str; 7] = ["starting", "running", "paused", "rebalancing", "closing", "closed", "failed"];
 
 #[derive(Default)]
 struct Samples(Vec<Sample>);

@@ -58,6 +58,8 @@ pub struct Settings {
     /// In how many other processes the stores of each task are kept too, close behind it, so that one of them can go on almost at
     /// once when its process is gone. Only where several processes share the work.
     pub standbys: usize,
+    /// Whether the application is paused when it starts, until [`App::resume`](super::App::resume).
+    pub start_paused: bool,
     /// How often it is looked for topics that sources by pattern do not read yet.
     pub topics_interval: Duration,
     /// What stores on disk lie in.
@@ -81,6 +83,7 @@ impl Default for Settings {
             memory_bytes: 256 << 20,
             stuck_after: Duration::from_secs(300),
             standbys: 0,
+            start_paused: false,
             topics_interval: Duration::from_secs(30),
             store_engine: store::StoreEngine::default(),
             stores: store::StoreSettings::default(),

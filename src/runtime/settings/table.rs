@@ -101,6 +101,7 @@ const ENGINE: &[Setting] = &[
     engine!(stuck_after: Time, "how long one record or commit may take before the process gives its partitions up",
         kafka "max.poll.interval.ms"),
     engine!(standbys: Count<usize>, "in how many other processes each store is kept too", kafka "num.standby.replicas"),
+    engine!(start_paused: Choice<bool>, "whether it is paused when it starts, until `App::resume`"),
     engine!(topics_interval: Time, "how often new topics are looked for that patterns of sources match"),
     engine!(store_engine: Engine, "what stores on disk lie in"),
     engine!(tasks.changelog: Choice<tidemill_dsl::state::Changelog>,

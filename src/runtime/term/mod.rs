@@ -280,6 +280,11 @@ impl<'a> Term<'a> {
                 self.worker_ended(worker);
                 return ended;
             }
+            Event::Paced(seen) => {
+                self.look_whether_ready();
+                // Whoever asked may have gone.
+                let _ = seen.send(());
+            }
             Event::Close => self.close(),
         }
         Ok(())
@@ -481,7 +486,8 @@ impl<'a> Term<'a> {
         let is_settled = self.coming.is_empty() && self.leaving.is_none() && self.keeper.next_shape.is_none();
         if self.has_share && is_settled {
             self.rebalance = None;
-            self.keeper.shared.enter(AppState::Running);
+            let is_paused = self.keeper.shared.pause.is_on();
+            self.keeper.shared.enter(if is_paused { AppState::Paused } else { AppState::Running });
             let restored = self.restored;
             self.keeper.tell_first(Ok(restored));
         }
