@@ -118,6 +118,9 @@ fn main() -> anyhow::Result<()> {
             _ => asked.push(argument),
         }
     }
+    if let Some(unknown) = asked.iter().find(|asked| WORKLOADS.iter().all(|(name, _)| name != asked)) {
+        bail!("there is no workload `{unknown}`; there are {}", WORKLOADS.map(|(name, _)| name).join(", "));
+    }
     println!("{:20} instructions per record", "");
     for (workload, _) in WORKLOADS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name)) {
         let before = count(workload, ROUNDS_BEFORE, profile.as_ref())?;
