@@ -27,7 +27,7 @@ const PER_COMMIT: u32 = 10_000;
 
 /// A task that is fed one batch after another.
 pub(crate) struct Stateful {
-    task: Task,
+    pub(crate) task: Task,
     /// For each input the offset and the time that the next batch begins with.
     inputs: u64,
     next: u64,

@@ -16,6 +16,9 @@ const IN: Topic<u64, u64> = Topic::of("in");
 const OUT: Topic<u64, Option<i64>> = Topic::of("out");
 const COUNTS: Store<u64, i64> = Store::of("counts");
 
+/// Records between two commits.
+pub(crate) const PER_COMMIT: u32 = 1_000;
+
 struct OnePartition;
 
 impl PartitionCounts for OnePartition {
@@ -75,7 +78,7 @@ impl Bench {
         let Bench(task) = self;
         task.resume(0, InputProgress { next: Offset::ZERO, partition_time: None });
         task.enqueue(0, batch).unwrap();
-        while task.process_many(1_000, &mut |_| false).unwrap() {
+        while task.process_many(PER_COMMIT, &mut |_| false).unwrap() {
             task.prepare_commit().unwrap();
             black_box((task.take_progress(), task.state().outputs().take_all()));
         }
