@@ -113,7 +113,7 @@ pub trait Log: Send + Sync + 'static {
     /// Creates a topic of an application's own, whose records go when nobody needs them any more. As
     /// [`create_topic`](Self::create_topic), a topic that exists with the same number of partitions is fine, as it is.
     fn create_own_topic(&self, need: &TopicNeed) -> Result<(), LogError> {
-        self.create_topic(&own::spec_of(need))
+        self.create_topic(&own::spec_of(need)?)
     }
 
     /// An error ([`LogErrorKind::Unavailable`]) when the log takes no more writes.

@@ -70,8 +70,7 @@ impl Planning {
 
 fn in_json(plan: &Plan) -> Value {
     let creates = plan.internal.iter().map(|need| {
-        let configs: Map<String, Value> =
-            need.kind.configs().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        let configs: Map<String, Value> = need.configs().into_iter().map(|(key, value)| (key, value.into())).collect();
         json!({ "topic": &*need.name, "partitions": need.partitions, "configs": configs })
     });
     let counts = |topics: &BTreeMap<TopicName, u32>| {

@@ -168,8 +168,7 @@ impl fmt::Display for Plan {
             writeln!(f, "writes   topics that records name: allow writing them")?;
         }
         for need in &self.internal {
-            let configs: Vec<String> =
-                need.kind.configs().iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let configs: Vec<String> = need.configs().iter().map(|(key, value)| format!("{key}={value}")).collect();
             writeln!(f, "creates  {}, {}, {}", need.name, partitions(need.partitions), configs.join(" "))?;
         }
         self.permissions.iter().try_for_each(|permission| writeln!(f, "allow    {permission}"))

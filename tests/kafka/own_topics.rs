@@ -1,5 +1,6 @@
 //! Topics of an application's own are set on Kafka as Kafka Streams sets them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidemill::log::Log;
@@ -22,11 +23,26 @@ fn each_is_set_as_what_it_is_for_asks() {
     ];
     for (number, kind) in kinds.into_iter().enumerate() {
         let name = names.topic(&number.to_string());
-        let need = TopicNeed { name: name.as_str().into(), partitions: 2, kind };
+        let need = TopicNeed { name: name.as_str().into(), partitions: 2, kind, settings: BTreeMap::new() };
         log.create_own_topic(&need).unwrap();
         log.create_own_topic(&need).unwrap();
         let expected = kind.configs().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         assert_eq!(topic_config(brokers(), &name), expected, "{kind:?}");
         assert_eq!(log.topic(&name).unwrap().unwrap().partitions, 2);
     }
+}
+
+#[test]
+fn what_the_program_sets_of_a_changelog_is_set() {
+    let (names, log) = (Names::of("own"), KafkaLog::open(KafkaSettings::new(brokers())).unwrap());
+    let set = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let need =
+        |name: &str, settings| TopicNeed { name: name.into(), partitions: 1, kind: TopicKind::Changelog, settings };
+    let name = names.topic("set");
+    log.create_own_topic(&need(&name, set("delete.retention.ms", "5000"))).unwrap();
+    assert_eq!(topic_config(brokers(), &name)["delete.retention.ms"], "5000");
+    let wrong = names.topic("wrong");
+    let error = log.create_own_topic(&need(&wrong, set("cleanup.policy", "shrink"))).unwrap_err();
+    assert!(error.to_string().contains(&wrong), "{error}");
+    assert_eq!(log.topic(&wrong).unwrap(), None);
 }

@@ -1,5 +1,7 @@
 //! An application on Kafka begins again: its group has other places, its own topics are gone.
 
+use std::collections::BTreeMap;
+
 use tidemill::log::kafka::{KafkaLog, KafkaSettings};
 use tidemill::log::{InputProgress, Log, Notes, Progress, note_name};
 use tidemill::record::{Offset, Timestamp, TopicPartition};
@@ -17,7 +19,13 @@ fn scene() -> (KafkaLog, Names, String) {
     Producer::new(brokers()).write(&input, &inputs);
     let log = KafkaLog::open(KafkaSettings::new(brokers())).unwrap();
     let changelog = format!("{application}-counts-changelog").as_str().into();
-    log.create_own_topic(&TopicNeed { name: changelog, partitions: 1, kind: TopicKind::Changelog }).unwrap();
+    log.create_own_topic(&TopicNeed {
+        name: changelog,
+        partitions: 1,
+        kind: TopicKind::Changelog,
+        settings: BTreeMap::new(),
+    })
+    .unwrap();
     let partition = TopicPartition::new(input.as_str(), 0);
     let at = InputProgress { next: Offset::new(10), partition_time: Some(Timestamp::from_millis(1_700_000_009_000)) };
     let notes = Notes::from([(note_name("stream-time", &partition), 5_i64.to_be_bytes().to_vec())]);

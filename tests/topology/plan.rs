@@ -8,7 +8,7 @@ use tidemill::processor::PartitionCounts;
 use tidemill::record::TopicName;
 use tidemill::serde::SerdeRef;
 use tidemill::state::{Changelog, SessionStore, Store, VersionedStore, WindowStore};
-use tidemill::stream::{Materialized, Repartitioned, StreamsBuilder};
+use tidemill::stream::{Materialized, Optimization, Repartitioned, StreamJoined, StreamsBuilder};
 use tidemill::topology::{TopicNeed, TopicPlan, Topology, TopologyErrors};
 use tidemill::window::{JoinWindows, Session, Tumbling};
 
@@ -234,7 +234,7 @@ fn topics_are_made_as_kafka_streams_makes_them() {
     });
     let plan = plan(&topology, &[("orders", 1), ("prices", 1), ("returns", 1)]).unwrap();
     let configs = |need: &TopicNeed| {
-        let named: Vec<String> = need.kind.configs().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let named: Vec<String> = need.configs().iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{}: {}", need.name, named.join(" "))
     };
     let configs: Vec<String> = plan.internal.iter().map(configs).collect();
@@ -254,4 +254,35 @@ fn topics_are_made_as_kafka_streams_makes_them() {
             "app-windows-changelog: cleanup.policy=compact,delete message.timestamp.type=CreateTime retention.ms=93600000",
         ]
     );
+}
+
+#[test]
+fn a_program_sets_what_it_wants_of_a_changelog() {
+    let topology = built(|builder| {
+        let orders = builder.stream(&ORDERS);
+        let counts = Materialized::store(&COUNTS).changelog_setting("min.insync.replicas", "2");
+        orders.group_by_key().count_with(counts.changelog_setting("cleanup.policy", "compact,delete"));
+        let near = JoinWindows::of(Duration::from_secs(1));
+        let joined = StreamJoined::store("near").changelog_setting("segment.bytes", "1048576");
+        orders.join_stream_with(&builder.stream(&RETURNS), near, joined, |order, _| *order).for_each(|_, _| {});
+    });
+    let plan = plan(&topology, &[("orders", 1), ("returns", 1)]).unwrap();
+    let of = |topic: &str| plan.internal.iter().find(|need| &*need.name == topic).unwrap().configs();
+    let counts = of("app-counts-changelog");
+    assert_eq!((&*counts["cleanup.policy"], &*counts["min.insync.replicas"]), ("compact,delete", "2"));
+    for side in ["this", "other"] {
+        assert_eq!(of(&format!("app-near-{side}-join-store-changelog"))["segment.bytes"], "1048576");
+    }
+}
+
+#[test]
+fn a_changelog_of_which_something_is_set_is_not_the_source_topic() {
+    let of = |materialized| {
+        let builder = StreamsBuilder::new().optimize(Optimization::ReuseSourceTopics);
+        builder.table_with(&PRICES, materialized).to_stream().to(&OUT);
+        plan(&builder.build().unwrap(), &[("prices", 1), ("out", 1)]).unwrap().internal.len()
+    };
+    let materialized = || Materialized::store(&Store::of("prices"));
+    assert_eq!(of(materialized()), 0);
+    assert_eq!(of(materialized().changelog_setting("retention.ms", "-1")), 1);
 }

@@ -1,6 +1,7 @@
 //! How a store is kept: where its rows lie and what its changelog gets.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct StoreSpec {
     name: Arc<str>,
     persistence: Persistence,
     changelog: Option<Changelog>,
+    /// Of the changelog's topic, by their names in Kafka.
+    settings: BTreeMap<String, String>,
     source: Option<Arc<str>>,
     rows_in_memory: Option<usize>,
     emit: Emit,
@@ -192,6 +195,7 @@ impl StoreSpec {
             state: TypeId::of::<S>(),
             persistence: Persistence::default(),
             changelog: None,
+            settings: BTreeMap::new(),
             source: None,
             rows_in_memory: None,
             emit: Emit::EveryUpdate,
@@ -212,6 +216,25 @@ impl StoreSpec {
     #[must_use]
     pub fn changelog(self, changelog: Changelog) -> Self {
         StoreSpec { changelog: Some(changelog), ..self }
+    }
+
+    /// Sets something of the changelog's topic, by its name in Kafka: `withLoggingEnabled` of Kafka Streams. It counts when the
+    /// topic is created. The logs of this engine know `cleanup.policy`, `retention.ms`, `retention.bytes`, `delete.retention.ms` and
+    /// `min.compaction.lag.ms`; what else there is, brokers know.
+    ///
+    /// ```
+    /// use tidemill_dsl::state::{Store, StoreSpec};
+    ///
+    /// const SEEN: Store<String, i64> = Store::of("seen");
+    ///
+    /// // A delete is told for a week, to those who follow the changelog.
+    /// let spec = StoreSpec::plain(&SEEN).changelog_setting("delete.retention.ms", "604800000");
+    /// assert_eq!(spec.changelog_settings()["delete.retention.ms"], "604800000");
+    /// ```
+    #[must_use]
+    pub fn changelog_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
     }
 
     /// Says how many rows of a task's part all stay in memory when the store is kept on disk; of more, those not used
@@ -274,6 +297,11 @@ impl StoreSpec {
         self.changelog
     }
 
+    /// What the topology sets of the changelog's topic.
+    pub fn changelog_settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
     /// How long rows are kept, in record time; `None`: until they are deleted.
     pub fn retention(&self) -> Option<Duration> {
         match self.kept {
@@ -313,7 +341,7 @@ impl StoreSpec {
             (spec.state, spec.persistence, spec.changelog, spec.rows_in_memory, spec.emit, spec.kept)
         };
         let named = |spec: &StoreSpec| (spec.name.clone(), spec.shape.clone(), spec.source.clone());
-        named(self) == named(other) && of(self) == of(other)
+        named(self) == named(other) && of(self) == of(other) && self.settings == other.settings
     }
 
     /// Makes the store over the rows that a commit left.

@@ -1,5 +1,6 @@
 //! Options of the verbs: the trailing argument of those that end in `_with`.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -139,6 +140,8 @@ pub struct Materialized<K: 'static, V: 'static, Kind = KeyValue> {
     pub(super) value: Option<SerdeRef<V>>,
     in_memory: bool,
     changelog: Option<Changelog>,
+    /// Of the changelog's topic, by their names in Kafka.
+    settings: BTreeMap<String, String>,
     /// The topic to restore from, in place of a changelog.
     source: Option<Box<str>>,
     emit: Emit,
@@ -174,6 +177,7 @@ impl<K, V, Kind: Default> Default for Materialized<K, V, Kind> {
             value: None,
             in_memory: false,
             changelog: None,
+            settings: BTreeMap::new(),
             source: None,
             emit: Emit::default(),
             kind: Kind::default(),
@@ -195,12 +199,34 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
         Materialized { changelog: Some(changelog), ..self }
     }
 
-    /// Restores the rows from the topic that they come from, unless the changelog was asked for, or the bytes of the two would
+    /// Sets something of the topic that is the store's changelog, by its name in Kafka: see
+    /// [`StoreSpec::changelog_setting`].
+    ///
+    /// ```
+    /// # use tidemill_dsl::{Topic, stream::StreamsBuilder};
+    /// # const ORDERS: Topic<String, i64> = Topic::of("orders");
+    /// use tidemill_dsl::state::Store;
+    /// use tidemill_dsl::stream::Materialized;
+    ///
+    /// const COUNTS: Store<String, i64> = Store::of("counts");
+    /// # let builder = StreamsBuilder::new();
+    /// let safe = Materialized::store(&COUNTS).changelog_setting("min.insync.replicas", "2");
+    /// builder.stream(&ORDERS).group_by_key().count_with(safe);
+    /// # builder.build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn changelog_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
+    }
+
+    /// Restores the rows from the topic that they come from, unless the changelog was asked for or something of it set, or the bytes of the two would
     /// not be the same.
     pub(super) fn restore_from(&mut self, topic: &Topic<K, V>) {
         let same_key = self.key.as_ref().is_some_and(|key| key.name() == topic.key_serde().name());
         let same_value = self.value.as_ref().is_some_and(|value| value.name() == topic.value_serde().name());
-        if self.changelog.is_none() && same_key && same_value {
+        if self.changelog.is_none() && self.settings.is_empty() && same_key && same_value {
             self.source = Some(topic.name().into());
         }
     }
@@ -263,6 +289,8 @@ impl<K, V, Kind> Materialized<K, V, Kind> {
     fn keeping(&self, spec: StoreSpec) -> StoreSpec {
         let spec = spec.emit(self.emit);
         let spec = if self.in_memory { spec.in_memory() } else { spec };
+        let set = |spec: StoreSpec, (name, value): (&String, &String)| spec.changelog_setting(name, value);
+        let spec = self.settings.iter().fold(spec, set);
         match (self.changelog, &self.source) {
             (Some(changelog), _) => spec.changelog(changelog),
             (None, Some(source)) => spec.restored_from(source),

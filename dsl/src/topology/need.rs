@@ -4,6 +4,7 @@
 //! processed, a changelog the last record of each key, one of windows as long as the store keeps windows, one of versions all
 //! versions as long as the store does. A day is added where Kafka counts by its own clock.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::record::TopicName;
@@ -24,6 +25,19 @@ pub struct TopicNeed {
     pub partitions: u32,
     /// What it is for.
     pub kind: TopicKind,
+    /// What the program sets itself, by the names in Kafka, in place of what the topic would get for its kind.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl TopicNeed {
+    /// The topic's settings by their names in Kafka, in that order: as Kafka Streams makes a topic of this kind, but for what the
+    /// program sets itself. What is not named is the broker's to decide.
+    pub fn configs(&self) -> BTreeMap<String, String> {
+        let mut configs: BTreeMap<String, String> =
+            self.kind.configs().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        configs.extend(self.settings.clone());
+        configs
+    }
 }
 
 /// What a topic of an application's own is for; decides which of its records may go.

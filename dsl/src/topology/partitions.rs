@@ -206,6 +206,7 @@ impl Topology {
                 name: topic.resolve(application),
                 partitions: *partitions,
                 kind: self.kind_of(topic),
+                settings: BTreeMap::new(),
             })
             .collect();
         for store in self.stores() {
@@ -214,7 +215,7 @@ impl Topology {
             }
             let partitions = self.subtopology_of_store(store.name()).map_or(0, |sub| tasks[sub.id]);
             let (name, kind) = (changelog_topic(application, store.name()), store.changelog_kind());
-            needs.push(TopicNeed { name, partitions, kind });
+            needs.push(TopicNeed { name, partitions, kind, settings: store.changelog_settings().clone() });
         }
         needs.sort_by(|a, b| a.name.cmp(&b.name));
         needs

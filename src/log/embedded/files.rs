@@ -106,7 +106,7 @@ impl Files for StdFiles {
     fn lock(&self, name: &str) -> io::Result<Option<FolderLock>> {
         let file = private().create(true).truncate(false).write(true).open(self.folder.join(name))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(Held(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -132,6 +132,19 @@ impl Files for StdFiles {
 
     fn sync_folder(&self) -> io::Result<()> {
         sync_folder(&self.folder)
+    }
+}
+
+/// A file that is locked until this goes.
+///
+/// It is unlocked in words: a child process that begins at that moment has the file too until it runs its own program, and to close it
+/// here would leave it locked so long.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The lock goes with the last who has the file open anyway.
+        let _ = self.0.unlock();
     }
 }
 
@@ -195,5 +208,23 @@ impl LogFile for StdFile {
 impl fmt::Debug for dyn Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Files(`{}`)", self.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_at_once_though_a_child_process_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = StdFiles::new(folder.path());
+        let lock = files.lock("lock").unwrap().unwrap();
+        assert!(files.lock("lock").unwrap().is_none());
+        // What a process has that was forked and does not run its own program yet.
+        let inherited = lock.downcast_ref::<Held>().unwrap().0.try_clone().unwrap();
+        drop(lock);
+        assert!(files.lock("lock").unwrap().is_some());
+        drop(inherited);
     }
 }

@@ -365,7 +365,7 @@ impl Log for KafkaLog {
 
     /// Set as Kafka Streams sets it, which may go on with it.
     fn create_own_topic(&self, need: &TopicNeed) -> Result<(), LogError> {
-        self.core.topics.create_with(&need.name, need.partitions, &need.kind.configs())
+        self.core.topics.create_with(&need.name, need.partitions, &need.configs())
     }
 
     /// Brokers that cannot be written to show when it is tried.

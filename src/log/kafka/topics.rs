@@ -76,7 +76,8 @@ impl Topics {
     }
 
     pub(super) fn create(&self, spec: &TopicSpec) -> Result<(), LogError> {
-        self.create_with(&spec.name, spec.partitions, &configs_of(&spec.config))
+        let configs = configs_of(&spec.config).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.create_with(&spec.name, spec.partitions, &configs)
     }
 
     /// Creates a topic that is set so.
@@ -84,7 +85,7 @@ impl Topics {
         &self,
         name: &str,
         count: u32,
-        configs: &[(&'static str, String)],
+        configs: &BTreeMap<String, String>,
     ) -> Result<(), LogError> {
         let what = format!("cannot create topic `{name}`");
         let invalid = |reason: &str| Err(LogError::new(LogErrorKind::Invalid, format!("{what}: {reason}")));

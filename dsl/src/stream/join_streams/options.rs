@@ -1,5 +1,7 @@
 //! The options of a join of two streams.
 
+use std::collections::BTreeMap;
+
 use crate::serde::SerdeRef;
 use crate::state::{Changelog, StoreSpec, WindowStore};
 
@@ -21,15 +23,14 @@ pub struct StreamJoined<K: 'static, V: 'static, W: 'static> {
     pub(super) left: Option<SerdeRef<V>>,
     pub(super) right: Option<SerdeRef<W>>,
     pub(super) names: StoreNames,
-    in_memory: bool,
-    changelog: Option<Changelog>,
+    keeping: Keeping,
 }
 
 impl<K, V, W> Default for StreamJoined<K, V, W> {
     /// Stores on disk with numbered names, and the types' own serdes.
     fn default() -> Self {
-        let names = StoreNames::Numbered;
-        StreamJoined { key: None, left: None, right: None, names, in_memory: false, changelog: None }
+        let (names, keeping) = (StoreNames::Numbered, Keeping::default());
+        StreamJoined { key: None, left: None, right: None, names, keeping }
     }
 }
 
@@ -61,31 +62,45 @@ impl<K, V, W> StreamJoined<K, V, W> {
 
     /// Keeps the records in memory only: after a start the whole changelogs are read.
     #[must_use]
-    pub fn in_memory(self) -> Self {
-        StreamJoined { in_memory: true, ..self }
+    pub fn in_memory(mut self) -> Self {
+        self.keeping.in_memory = true;
+        self
     }
 
     /// Says what the changelogs get, whatever the application's default is.
     #[must_use]
-    pub fn changelog(self, changelog: Changelog) -> Self {
-        StreamJoined { changelog: Some(changelog), ..self }
+    pub fn changelog(mut self, changelog: Changelog) -> Self {
+        self.keeping.changelog = Some(changelog);
+        self
+    }
+
+    /// Sets something of the topics that are the stores' changelogs, by its name in Kafka: see
+    /// [`StoreSpec::changelog_setting`].
+    #[must_use]
+    pub fn changelog_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.keeping.settings.insert(name.into(), value.into());
+        self
     }
 
     pub(super) fn keeping(&self) -> Keeping {
-        Keeping { in_memory: self.in_memory, changelog: self.changelog }
+        self.keeping.clone()
     }
 }
 
 /// How the stores of a join are kept.
-#[derive(Clone, Copy)]
+#[derive(Clone, Default)]
 pub(super) struct Keeping {
     pub(super) in_memory: bool,
     changelog: Option<Changelog>,
+    /// Of the changelogs' topics, by their names in Kafka.
+    settings: BTreeMap<String, String>,
 }
 
 impl Keeping {
-    pub(super) fn of(self, spec: StoreSpec) -> StoreSpec {
+    pub(super) fn of(&self, spec: StoreSpec) -> StoreSpec {
         let spec = if self.in_memory { spec.in_memory() } else { spec };
+        let set = |spec: StoreSpec, (name, value): (&String, &String)| spec.changelog_setting(name, value);
+        let spec = self.settings.iter().fold(spec, set);
         match self.changelog {
             Some(changelog) => spec.changelog(changelog),
             None => spec,
