@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Lost,
     /// What was asked for is not with this process: another one has it, or it is being restored. Ask again in a moment, or there.
     Elsewhere,
-    /// A record cannot be read or user code failed. The application has stopped; nothing behind that record was committed.
+    /// A record cannot be read or user code failed. The application has stopped, unless [`ErrorPolicy`](crate::ErrorPolicy) has it go on; nothing behind that record was committed.
     Processing,
     /// The log or a store cannot be reached or written now. Remove the cause and start again: nothing committed is lost. A running
     /// application waits for brokers by itself.

@@ -144,12 +144,12 @@ pub mod task;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use runtime::{
-    ActiveTask, Answer, App, AppBuilder, AppState, AppView, Ask, AskError, DirtyTable, Feed, FeedBatch, Instance,
-    KeyOwner, MemoryUse, Metrics, NoPosition, PartitionLag, PastError, Position, Posted, Queryable, ReadRecord,
-    Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, SettingInUse, SettingOrigin, SettingSources, Settings,
-    SettingsInUse, SnapshotRows, StandbyStore, StandbyTask, Status, StoreQuery, StoreSnapshot, Subscription,
-    TableChange, TableChanges, TableQuery, TableSnapshot, TaskDoing, TaskMetrics, TaskNow, TaskRestore, TaskStatus,
-    VersionedQuery, WatchQuery, WindowQuery, WindowedRows, WorkerMetrics,
+    ActiveTask, Answer, App, AppBuilder, AppState, AppView, Ask, AskError, DirtyTable, ErrorPolicy, Feed, FeedBatch,
+    Instance, KeyOwner, MemoryUse, Metrics, NoPosition, OnError, PartitionLag, PastError, Position, Posted, Queryable,
+    ReadRecord, Restores, Row, RowsQuery, RowsWithTimes, Sent, SessionQuery, SettingInUse, SettingOrigin,
+    SettingSources, Settings, SettingsInUse, SnapshotRows, StandbyStore, StandbyTask, Status, StoreQuery,
+    StoreSnapshot, Subscription, TableChange, TableChanges, TableQuery, TableSnapshot, TaskDoing, TaskMetrics, TaskNow,
+    TaskRestore, TaskStatus, VersionedQuery, WatchQuery, WindowQuery, WindowedRows, WorkerMetrics,
 };
 
 #[cfg(feature = "http")]

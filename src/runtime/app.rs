@@ -373,8 +373,13 @@ impl App {
             }
             // What comes of the records is asked for only when those are committed: asking anew after each commit would make
             // the workers commit without a pause.
-            if target.as_ref().is_none_or(|target| shared.committed.position().covers(target)) {
-                shared.want(target.insert(ends(shared)?));
+            let position = shared.committed.position();
+            if target.as_ref().is_none_or(|target| position.covers(target)) {
+                target = Some(ends(shared)?);
+            }
+            // Workers that came since have not heard of what is missing.
+            if let Some(target) = &target {
+                shared.want(&position.missing(target).map(|(input, next)| (input.clone(), next)).collect());
             }
             news = next_news(&self.handle, news).await?;
         }

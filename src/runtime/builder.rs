@@ -11,8 +11,9 @@ use tokio::sync::{oneshot, watch};
 
 #[cfg(feature = "http")]
 use super::QueryServer;
+use super::on_error::Decide;
 use super::settings::Configuration;
-use super::{App, AppState, Restores, SettingSources, Settings, SettingsInUse, start};
+use super::{App, AppState, OnError, Restores, SettingSources, Settings, SettingsInUse, start};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::log::Log;
@@ -39,6 +40,8 @@ pub struct AppBuilder {
     /// What was said by itself, which holds whatever the settings say.
     threads: Option<usize>,
     errors: Option<ErrorSettings>,
+    /// What the program says about errors that no handler takes.
+    pub(super) on_error: Option<Decide>,
     pub(super) topics: Vec<(String, u32)>,
     pub(super) clock: Arc<dyn Clock>,
     #[cfg(feature = "http")]
@@ -60,6 +63,7 @@ impl AppBuilder {
             sources: SettingSources::default(),
             threads: None,
             errors: None,
+            on_error: None,
             topics: Vec::new(),
             clock: Arc::new(SystemClock),
             #[cfg(feature = "http")]
@@ -173,6 +177,29 @@ impl AppBuilder {
     #[must_use]
     pub fn errors(self, errors: ErrorSettings) -> Self {
         AppBuilder { errors: Some(errors), ..self }
+    }
+
+    /// Has a function say what is done after each error that no handler took, in place of the response in
+    /// [`Settings::on_error`](crate::Settings::on_error), whose bounds hold. It is asked only where there is a choice: see
+    /// [`ErrorPolicy`](crate::ErrorPolicy).
+    ///
+    /// ```
+    /// use tidemill::OnError;
+    /// # use tidemill::{App, Topic, stream::StreamsBuilder};
+    /// # const IN: Topic<String, i64> = Topic::of("in");
+    /// # const OUT: Topic<String, i64> = Topic::of("out");
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(&IN).to(&OUT);
+    /// # let topology = builder.build()?;
+    ///
+    /// let app = App::builder("orders", topology).memory().on_error(|error| {
+    ///     if error.to_string().contains("timed out") { OnError::ReplaceWorkers } else { OnError::StopClient }
+    /// });
+    /// # Ok::<(), tidemill::topology::TopologyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn on_error(self, decide: impl Fn(&Error) -> OnError + Send + Sync + 'static) -> Self {
+        AppBuilder { on_error: Some(Arc::new(decide)), ..self }
     }
 
     /// Creates this topic with this number of partitions if it is missing, in place of the number in the settings.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::AppState;
+use super::on_error::Failures;
 use super::shape::Shape;
 use super::shared::Shared;
 use super::task_maker::TaskMaker;
@@ -47,6 +48,17 @@ pub(super) enum Event {
     Close,
 }
 
+/// What follows on a term that has failed.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// The process joins again, as often as it takes.
+    Join,
+    /// New workers begin after this pause.
+    Replace(Duration),
+    /// The application has failed, or its end is lost.
+    End,
+}
+
 /// What a keeper works with.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
@@ -55,6 +67,9 @@ pub(super) struct Keeper {
     pub(super) settings: exec::Settings,
     /// How long a worker may be at one record.
     pub(super) stuck_after: Duration,
+    failures: Failures,
+    /// What was decided about the term that has failed.
+    decided: Option<Next>,
     /// Looks for topics that sources by pattern do not read yet.
     topics: Option<TopicWatch>,
     /// What the next term reads, if that is something else.
@@ -72,7 +87,8 @@ impl Keeper {
         shared: Arc<Shared>,
         maker: TaskMaker,
         member: Member,
-        (settings, stuck_after, topics): (exec::Settings, Duration, Option<TopicWatch>),
+        (settings, failures): (exec::Settings, Failures),
+        (stuck_after, topics): (Duration, Option<TopicWatch>),
     ) -> Result<(JoinHandle<()>, Sender<Event>, u64), Error> {
         let ((tell, events), (first, started)) = (channel(), channel());
         let keeper = Keeper {
@@ -81,6 +97,8 @@ impl Keeper {
             member,
             settings,
             stuck_after,
+            failures,
+            decided: None,
             topics,
             next_shape: None,
             events,
@@ -104,42 +122,73 @@ impl Keeper {
     fn run(mut self) {
         let mut pause = PAUSE;
         loop {
-            match caught(|| Term::serve(&mut self)) {
-                Ok(()) if self.takes_next_shape() => {}
+            let error = match caught(|| Term::serve(&mut self)) {
+                Ok(()) if self.takes_next_shape() => continue,
                 Ok(()) => return,
-                Err(error) if self.goes_on_after(&error) => {
+                Err(error) => error,
+            };
+            // A term that has not decided has panicked, and its threads may still run.
+            let is_over = match self.decided.take().unwrap_or(Next::End) {
+                Next::Join => {
                     self.note(&error);
                     tracing::warn!(application = self.shared.application, %error, "joining again");
                     if matches!(*self.shared.state.borrow(), AppState::Running | AppState::Paused) {
                         pause = PAUSE;
                     }
                     self.shared.enter(AppState::Rebalancing);
-                    if self.pause(pause) {
-                        return;
-                    }
+                    let is_over = self.pause(pause);
                     pause = (pause * 2).min(PAUSE_MAX);
+                    is_over
                 }
-                Err(error)
-                    if error.kind() == ErrorKind::Lost && matches!(*self.shared.state.borrow(), AppState::Closing) =>
-                {
-                    // Whoever has the share now does again what was not committed.
-                    tracing::warn!(application = self.shared.application, %error, "the share was lost before the last commit");
-                    return;
+                Next::Replace(pause) => {
+                    self.note(&error);
+                    tracing::warn!(application = self.shared.application, %error, ?pause, "new workers begin after a pause");
+                    self.shared.enter(AppState::Rebalancing);
+                    self.pause(pause)
                 }
-                Err(error) => {
-                    self.shared.fail(&error);
-                    self.tell_first(Err(error));
-                    return;
+                Next::End => {
+                    self.end(&error);
+                    true
                 }
+            };
+            if is_over {
+                return;
             }
         }
     }
 
-    /// Whether another term can do what this one could not: its share is elsewhere, or brokers are away for a while. What cannot
-    /// be reached at the start is an error there.
-    pub(super) fn goes_on_after(&self, error: &Error) -> bool {
-        let is_away = || error.is_of_an_unavailable_log() && self.shared.log.is_shared() && self.first.is_none();
-        (error.kind() == ErrorKind::Lost || is_away()) && !self.is_closing()
+    /// The application is over because of `error`.
+    fn end(&mut self, error: &Error) {
+        if error.kind() == ErrorKind::Lost && matches!(*self.shared.state.borrow(), AppState::Closing) {
+            // Whoever has the share now does again what was not committed.
+            tracing::warn!(application = self.shared.application, %error, "the share was lost before the last commit");
+            return;
+        }
+        self.shared.fail(error);
+        self.tell_first(Err(error.clone()));
+    }
+
+    /// Decides whether another term follows on one that has failed. It is called once for each: the program may be asked.
+    pub(super) fn goes_on_after(&mut self, error: &Error) -> bool {
+        let next = self.decide(error);
+        !matches!(self.decided.insert(next), Next::End)
+    }
+
+    fn decide(&mut self, error: &Error) -> Next {
+        if self.is_closing() {
+            return Next::End;
+        }
+        // Another term can do what this one could not: its share is elsewhere, or brokers are away for a while.
+        let is_starting = self.first.is_some();
+        let is_away = error.is_of_an_unavailable_log() && self.shared.log.is_shared();
+        if error.kind() == ErrorKind::Lost || (is_away && !is_starting) {
+            return Next::Join;
+        }
+        // What cannot be reached at the start is an error there.
+        if is_starting && error.kind() == ErrorKind::Unavailable {
+            return Next::End;
+        }
+        self.failures.pause_after(error, self.shared.clock.now()).map_or(Next::End, Next::Replace)
     }
 
     /// Remembers an error that the application gets over.

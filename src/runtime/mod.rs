@@ -22,6 +22,7 @@ mod lag;
 mod memory;
 mod message;
 mod metrics;
+mod on_error;
 mod pause;
 mod position;
 mod posted;
@@ -57,6 +58,7 @@ pub use instances::{ActiveTask, Instance, StandbyStore, StandbyTask};
 pub use lag::PartitionLag;
 pub use memory::MemoryUse;
 pub use metrics::{Metrics, PastError, TaskMetrics, TaskNow, WorkerMetrics};
+pub use on_error::{ErrorPolicy, OnError};
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
 pub use query::{

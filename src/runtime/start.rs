@@ -17,6 +17,7 @@ use super::instances::{Registry, RegistryThread};
 use super::keeper::Keeper;
 use super::memory::Shares;
 use super::metrics::Numbers;
+use super::on_error::Failures;
 use super::pause::Pause;
 use super::sender::Outbox;
 use super::shape::{self, Shape};
@@ -108,7 +109,9 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let registry = registry.transpose()?;
     let (outbox, sender) = Outbox::start(log, feed_scope(&shared.application))?;
     let watch = TopicWatch::of(&shared, builder.settings.topics_interval);
-    let started = Keeper::start(shared.clone(), maker, member, (settings, builder.settings.stuck_after, watch));
+    let failures = Failures::new(builder.settings.on_error, builder.on_error);
+    let started =
+        Keeper::start(shared.clone(), maker, member, (settings, failures), (builder.settings.stuck_after, watch));
     let (thread, keeper, restored) = match started {
         Ok(started) => started,
         Err(error) => {

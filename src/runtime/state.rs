@@ -14,7 +14,8 @@ pub enum AppState {
     Running,
     /// As Running, but that no record is taken up until [`App::resume`](crate::App::resume).
     Paused,
-    /// Tasks are on their way from or to other processes of the application, or the process joins them again. Those that are
+    /// Tasks are on their way from or to other processes of the application, or the process joins them again, or new workers
+    /// [replace](crate::OnError::ReplaceWorkers) those that failed. Those that are
     /// here run on.
     Rebalancing,
     /// The last commit is made.

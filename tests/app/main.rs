@@ -24,6 +24,7 @@ mod pauses;
 mod positions;
 mod processes;
 mod queries;
+mod replacing;
 mod resets;
 mod restarts;
 #[cfg(feature = "http")]

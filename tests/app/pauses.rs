@@ -49,7 +49,8 @@ async fn what_was_done_before_a_pause_is_committed_and_can_be_asked_for() {
     for value in [1, 2] {
         app.send(&IN, "a", value).await.unwrap();
     }
-    wait_until("processing", || app.status().tasks[0].doing == TaskDoing::WaitsForRecords).await;
+    let processed = || app.metrics().tasks.values().map(|task| task.processed).sum::<u64>();
+    wait_until("processing", || processed() == 2).await;
     assert!(out(&app).is_empty(), "nothing has asked for a commit");
     paused(&app).await;
     assert_eq!((out(&app), app.table(&SUMS).get("a").await.unwrap()), (vec![1, 3], Some(3)));

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tidemill_dsl::topology::TaskSettings;
 
+use super::ErrorPolicy;
 use crate::{exec, log, store};
 
 pub use in_use::{SettingInUse, SettingsInUse};
@@ -58,6 +59,8 @@ pub struct Settings {
     /// In how many other processes the stores of each task are kept too, close behind it, so that one of them can go on almost at
     /// once when its process is gone. Only where several processes share the work.
     pub standbys: usize,
+    /// What is done after an error that no handler took.
+    pub on_error: ErrorPolicy,
     /// Whether the application is paused when it starts, until [`App::resume`](super::App::resume).
     pub start_paused: bool,
     /// How often it is looked for topics that sources by pattern do not read yet.
@@ -83,6 +86,7 @@ impl Default for Settings {
             memory_bytes: 256 << 20,
             stuck_after: Duration::from_secs(300),
             standbys: 0,
+            on_error: ErrorPolicy::default(),
             start_paused: false,
             topics_interval: Duration::from_secs(30),
             store_engine: store::StoreEngine::default(),

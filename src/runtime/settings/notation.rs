@@ -11,6 +11,7 @@ use tidemill_dsl::state::Changelog;
 use tidemill_dsl::topology::OffsetReset;
 
 use crate::log::Durability;
+use crate::runtime::OnError;
 use crate::store::StoreEngine;
 
 /// How the values of one setting are written.
@@ -199,6 +200,11 @@ impl Named for Changelog {
 impl Named for PartialEffects {
     const NAMES: &'static [(&'static str, PartialEffects)] =
         &[("undo", PartialEffects::Undo), ("keep", PartialEffects::Keep)];
+}
+
+impl Named for OnError {
+    const NAMES: &'static [(&'static str, OnError)] =
+        &[("stop_client", OnError::StopClient), ("replace_workers", OnError::ReplaceWorkers)];
 }
 
 impl Named for StoreEngine {

@@ -84,13 +84,16 @@ impl<'a> Term<'a> {
     /// Joins, runs what is assigned, and leaves when the application is closed. An error of the kind `Lost` means that
     /// everything since the last commit is void.
     pub(super) fn serve(keeper: &'a mut Keeper) -> Result<(), Error> {
-        let (globals, global) = Term::global(keeper)?;
-        let membership = keeper.shared.log.join(&keeper.member)?;
+        let begun = Term::global(keeper).and_then(|globals| Ok((globals, keeper.shared.log.join(&keeper.member)?)));
+        let begun = begun.inspect_err(|error| {
+            keeper.goes_on_after(error);
+        });
+        let ((globals, global), membership) = begun?;
         let mut term = Term::of(keeper, membership);
         let outcome = term.start(&globals, global).and_then(|()| term.run());
         if let Err(error) = &outcome {
             // Users see at once that it is over, however long the threads take to end.
-            if error.kind() != ErrorKind::Lost && !term.keeper.goes_on_after(error) {
+            if !term.keeper.goes_on_after(error) && error.kind() != ErrorKind::Lost {
                 term.keeper.shared.fail(error);
             }
             term.crew.end(error);
