@@ -28,7 +28,8 @@ async fn serve(options: &Options, application: &str) -> Result<()> {
         options::Guarantee::AtLeastOnce => Guarantee::AtLeastOnce,
         options::Guarantee::ExactlyOnceV2 => Guarantee::ExactlyOnce,
     };
-    let kafka = KafkaSettings { guarantee, ..KafkaSettings::new(&options.bootstrap) };
+    let client = options.client_settings();
+    let kafka = KafkaSettings { guarantee, client, ..KafkaSettings::new(&options.bootstrap) };
     let topology = topologies::build(options.topology(), options.store, &names)?;
     let mut builder = App::builder(application, topology).settings(embedded::settings(options)?).kafka(kafka);
     if let Some(folder) = &options.state_dir {

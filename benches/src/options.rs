@@ -115,6 +115,9 @@ pub(crate) struct Options {
     pub(crate) fill: bool,
 }
 
+/// Begins the names of settings of the Kafka client.
+pub(crate) const CLIENT: &str = "client.";
+
 const AFTER: &str = "\
 Workloads (all keys and values are 8-byte numbers and byte strings unless said otherwise):
   passthrough           one topic to another
@@ -141,6 +144,7 @@ Settings for --set:
   stores.cache_bytes=N          blocks in memory
   stores.write_buffer_bytes=N   rows that wait to be sorted into a file
   log.recent_bytes=N            youngest records in memory
+  client.NAME=VALUE             a setting of the Kafka client, with `--app-id`
 
 Examples:
   tidemill-bench --workload count --records 5000000
@@ -266,6 +270,13 @@ impl Options {
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
+    }
+
+    /// What `--set client.NAME=VALUE` tells the Kafka client.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn client_settings(&self) -> std::collections::BTreeMap<String, String> {
+        let named = |(key, value): &(String, String)| Some((key.strip_prefix(CLIENT)?.to_owned(), value.clone()));
+        self.set.iter().filter_map(named).collect()
     }
 
     pub(crate) fn warmup(&self) -> Duration {

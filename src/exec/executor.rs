@@ -20,7 +20,7 @@ use super::reset::{Beginning, beginning};
 use super::{Answers, Caller, Chooser, Restoring, Step, Trace, TraceEvent};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, Progress, Session};
+use crate::log::{Append, EndWatch, InputProgress, Log, LogErrorKind, OwnRecords, Progress, Session};
 use crate::task::{Readiness, Task, TaskId};
 
 /// How an executor works.
@@ -184,9 +184,9 @@ impl Executor {
         let task = &mut self.tasks[number].task;
         task.state().set_now(now);
         task.answer(call, answer)?;
-        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        let id = task.id().clone();
         self.pass_calls(number);
-        self.stage(&id, own_input)
+        self.stage_step(number, id)
     }
 
     /// Sends an event to `trace` for everything that happens from now on.
@@ -402,6 +402,7 @@ impl Executor {
         let Driven { task, ends, .. } = &mut self.tasks[number];
         task.state().set_now(now);
         let (id, trace, interrupt) = (task.id().clone(), &mut self.trace, &*self.interrupt);
+        let sees_own = self.session.own_records() == OwnRecords::AtOnce;
         // A queue that becomes empty on the way ends the step; so these stay all that can have news.
         let idle: SmallVec<[(&EndWatch, Offset); 4]> = ends
             .iter()
@@ -413,15 +414,14 @@ impl Executor {
             if let (Some(trace), Some(address)) = (trace.as_mut(), state.address()) {
                 trace.event(TraceEvent::processed(&id, address));
             }
-            // The application's own records count from the next record on, so they go out before it is chosen.
-            state.outputs().has_own_input()
+            // Where the application's own records count from the next record on, they go out before it is chosen.
+            (sees_own && state.outputs().has_own_input())
                 || interrupt.load(Ordering::Relaxed)
                 || idle.iter().any(|(end, fetched)| *fetched < end.get())
         })?;
-        let own_input = task.state().outputs().take_own_input();
         drop(idle);
         self.pass_calls(number);
-        self.stage(&id, own_input)?;
+        self.stage_step(number, id)?;
         self.look_at_epoch(number);
         Ok(())
     }
@@ -430,16 +430,30 @@ impl Executor {
         let task = &mut self.tasks[number].task;
         task.state().set_now(now);
         task.punctuate_wall_clock()?;
-        let (id, own_input) = (task.id().clone(), task.state().outputs().take_own_input());
+        let id = task.id().clone();
         self.pass_calls(number);
-        self.stage(&id, own_input)
+        self.stage_step(number, id)
+    }
+
+    /// Stages what a step put out, as far as it should go before the commit.
+    fn stage_step(&mut self, number: usize, id: TaskId) -> Result<(), Error> {
+        let outputs = self.tasks[number].task.state().outputs();
+        let records = match self.session.own_records() {
+            OwnRecords::AtOnce => outputs.take_own_input(),
+            // Records are on their way while the next ones are processed.
+            OwnRecords::OnceWritten => outputs.take_all(),
+            OwnRecords::AtCommit => return Ok(()),
+        };
+        self.stage(&id, records)
     }
 
     fn stage(&mut self, task: &TaskId, records: Vec<(TopicPartition, Batch)>) -> Result<(), Error> {
         for (to, records) in records {
             let (count, output) = (records.count(), to.clone());
-            self.early.staged += records.bytes().len() as u64;
+            let bytes = records.bytes().len() as u64;
             let first = self.session.stage(Append { to, records })?;
+            // What has no place before the commit is not kept by this process until then.
+            self.early.staged += first.map_or(0, |_| bytes);
             if let Some(trace) = &mut self.trace {
                 trace.event(TraceEvent::Appended { task: task.clone(), output, first, count });
             }

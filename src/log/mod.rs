@@ -100,7 +100,10 @@ pub struct Progress {
 pub enum OwnRecords {
     /// At once: memory and embedded log.
     AtOnce,
-    /// After the commit: Kafka.
+    /// Some time after it was staged, perhaps before the commit, and so does everybody else: Kafka at least once. The sooner it is
+    /// staged the better.
+    OnceWritten,
+    /// After the commit: Kafka exactly once. Until something is staged no transaction is open, which could grow too old.
     AtCommit,
 }
 

@@ -8,7 +8,7 @@ use tidemill::log::{Durability, LogSettings};
 use tidemill::store::StoreEngine;
 use tidemill::{App, Settings};
 
-use crate::options::{Fsync, Options};
+use crate::options::{CLIENT, Fsync, Options};
 use crate::topologies;
 
 pub(super) async fn start(options: &Options, data: &Path) -> Result<App> {
@@ -34,7 +34,7 @@ pub(crate) fn settings(options: &Options) -> Result<Settings> {
         Fsync::Interval => Durability::Interval(options.fsync_interval()),
         Fsync::Commit => Durability::EveryCommit,
     };
-    for (key, value) in &options.set {
+    for (key, value) in options.set.iter().filter(|(key, _)| !key.starts_with(CLIENT)) {
         set(&mut settings, key, value)?;
     }
     Ok(settings)

@@ -256,7 +256,10 @@ impl KafkaSession {
 
 impl Session for KafkaSession {
     fn own_records(&self) -> OwnRecords {
-        OwnRecords::AtCommit
+        match self.core.settings.guarantee {
+            Guarantee::AtLeastOnce => OwnRecords::OnceWritten,
+            Guarantee::ExactlyOnce => OwnRecords::AtCommit,
+        }
     }
 
     fn progress(&self) -> Result<Progress, LogError> {

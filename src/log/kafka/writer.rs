@@ -12,15 +12,14 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use tidemill_dsl::record::{Batch, Offset, StoredRecord, TopicPartition};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use tidemill_dsl::record::{Batch, Headers, Offset, StoredRecord, TopicPartition};
 
 use super::super::{LogError, LogErrorKind};
 use super::client;
 use super::fault::{coded, fault, late};
-use super::native;
-use super::reader::number;
+use super::native::{self, Sender, TopicHandles};
 use super::settings::KafkaSettings;
 
 /// How long it is waited for room, or before a call is made again.
@@ -81,6 +80,8 @@ impl ProducerContext for Deliveries {
 
 /// A producer, with or without transactions.
 pub(super) struct Writer {
+    // Dropped before the producer, whose they are.
+    topics: TopicHandles,
     producer: BaseProducer<Deliveries>,
     brokers: String,
     limit: Duration,
@@ -104,15 +105,23 @@ impl Writer {
         let producer = config
             .create_with_context(Deliveries::default())
             .map_err(|error| fault("cannot make a producer", &error))?;
-        Ok(Writer { producer, brokers: settings.brokers.clone(), limit: settings.answer_within })
+        Ok(Writer {
+            topics: TopicHandles::default(),
+            producer,
+            brokers: settings.brokers.clone(),
+            limit: settings.answer_within,
+        })
     }
 
     /// Sends the records of a batch to a partition; their deliveries count for `number`.
     pub(super) fn send(&self, to: &TopicPartition, number: usize, records: &Batch) -> Result<(), LogError> {
+        let no_name =
+            || LogError::new(LogErrorKind::Invalid, format!("cannot write to `{to}`: no topic can have this name"));
+        let sender = self.topics.sender(&self.producer, to, number).ok_or_else(no_name)?;
         let mut sent = Ok(());
         let each = |_: Offset, record: StoredRecord<'_>| {
             if sent.is_ok() {
-                sent = self.send_one(to, number, &record);
+                sent = self.send_one(to, &sender, &record);
             }
             Ok::<_, Infallible>(())
         };
@@ -124,23 +133,17 @@ impl Writer {
         sent
     }
 
-    fn send_one(&self, to: &TopicPartition, number: usize, record: &StoredRecord<'_>) -> Result<(), LogError> {
-        let mut sending = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&to.topic, number)
-            .partition(self::number(to))
-            .timestamp(time_of(record));
-        sending.key = record.key;
-        sending.payload = record.value;
-        sending.headers = headers_of(record)?;
+    fn send_one(&self, to: &TopicPartition, sender: &Sender<'_>, record: &StoredRecord<'_>) -> Result<(), LogError> {
+        let (millis, headers) = (time_of(record), headers_of(record)?);
         let mut waited = Duration::ZERO;
         loop {
-            match self.producer.send(sending) {
+            match sender.send(record, millis, &headers) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(Code::QueueFull), again)) if waited < self.limit => {
-                    sending = again;
+                Err(Code::QueueFull) if waited < self.limit => {
                     self.producer.poll(PAUSE);
                     waited += PAUSE;
                 }
-                Err((error, _)) => return Err(fault(&format!("cannot write to `{to}`"), &error)),
+                Err(code) => return Err(coded(&format!("cannot write to `{to}`"), code)),
             }
         }
     }
@@ -299,15 +302,10 @@ fn time_of(record: &StoredRecord<'_>) -> i64 {
     }
 }
 
-fn headers_of(record: &StoredRecord<'_>) -> Result<Option<OwnedHeaders>, LogError> {
+fn headers_of(record: &StoredRecord<'_>) -> Result<Headers, LogError> {
     if !record.has_headers() {
-        return Ok(None);
+        return Ok(Headers::NONE);
     }
     let corrupt = |cause| LogError::new(LogErrorKind::Corrupt, "a record's headers are no headers").with_source(cause);
-    let headers = record.headers().map_err(corrupt)?;
-    let mut owned = OwnedHeaders::new();
-    for (key, value) in headers.iter() {
-        owned = owned.insert(Header { key, value });
-    }
-    Ok(Some(owned))
+    record.headers().map_err(corrupt)
 }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod queue;
+mod sender;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;
@@ -14,6 +15,7 @@ use rdkafka::bindings as sys;
 
 pub(super) use admin::{Committed, Group, Offsets, committed, forget, group, has_joined, topic_id};
 pub(super) use queue::{Fetched, Fetcher, Taken};
+pub(super) use sender::{Sender, TopicHandles};
 
 /// The names of all settings that the client knows.
 pub(super) fn setting_names() -> Vec<String> {

@@ -14,8 +14,8 @@ use tidemill_dsl::record::{BatchBuilder, Headers, Timestamp};
 use super::super::client::Quiet;
 use super::{text, trace_native};
 
-/// The most messages that one call takes.
-const TAKE_MAX: usize = 4096;
+/// The most messages that one call takes: few enough that they are still near the processor when they are read and given back.
+const TAKE_MAX: usize = 512;
 
 /// A consumer whose records are taken in batches, and in no other way. It is no member of a group, so its queue holds records,
 /// ends and errors only: the batch call would answer a rebalance by dropping the assignment.
