@@ -172,6 +172,7 @@ mod guides {
 
     page!(readme, "README.md");
     page!(first_topology, "docs/guide/first-topology.md");
+    page!(changing, "docs/guide/changing.md");
     page!(tables, "docs/guide/tables.md");
     page!(groups, "docs/guide/groups.md");
     page!(windows, "docs/guide/windows.md");

@@ -9,7 +9,7 @@ use tidemill_dsl::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartit
 
 use crate::error::{Error, ErrorKind};
 use crate::log::{Append, InputProgress, Log, Notes, Progress};
-use crate::runtime::feed_scope;
+use crate::runtime::{feed_scope, program_scope};
 
 /// So many bytes are written at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -97,7 +97,7 @@ impl<'a> Mover<'a> {
         Ok(())
     }
 
-    /// Lets applications and feeds be where they were.
+    /// Lets applications and feeds be where they were, and the next program be compared with the last one.
     pub(super) fn progress(self) -> Result<Moved, Error> {
         for (application, progress) in &self.applications {
             let place = |(partition, at): (&TopicPartition, &InputProgress)| {
@@ -107,10 +107,11 @@ impl<'a> Mover<'a> {
             };
             let inputs = progress.inputs.iter().map(place).collect();
             self.to.set_progress(application, &Progress { inputs, notes: progress.notes.clone() })?;
-            let scope = feed_scope(application);
-            let feeds = self.from.notes(&scope)?;
-            if !feeds.is_empty() {
-                self.to.append(Vec::new(), &scope, feeds)?;
+            for scope in [feed_scope(application), program_scope(application)] {
+                let notes = self.from.notes(&scope)?;
+                if !notes.is_empty() {
+                    self.to.append(Vec::new(), &scope, notes)?;
+                }
             }
         }
         Ok(self.moved)

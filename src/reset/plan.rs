@@ -108,6 +108,8 @@ impl ResetPlan {
         }
         let _held = self.folder.as_deref().map(hold).transpose()?;
         log.set_progress(&self.application, &self.progress)?;
+        // The next program has nothing to fit to.
+        crate::runtime::forget(log, &self.application)?;
         if let Some(folder) = &self.folder {
             remove(folder)?;
         }

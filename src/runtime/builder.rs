@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 #[cfg(feature = "http")]
 use super::QueryServer;
 use super::on_error::Decide;
+use super::program::Decisions;
 use super::settings::Configuration;
 use super::{App, AppState, OnError, Restores, SettingSources, Settings, SettingsInUse, start};
 use crate::clock::{Clock, SystemClock};
@@ -43,6 +44,7 @@ pub struct AppBuilder {
     /// What the program says about errors that no handler takes.
     pub(super) on_error: Option<Decide>,
     pub(super) topics: Vec<(String, u32)>,
+    pub(super) decisions: Decisions,
     pub(super) clock: Arc<dyn Clock>,
     #[cfg(feature = "http")]
     pub(super) server: Option<QueryServer>,
@@ -65,6 +67,7 @@ impl AppBuilder {
             errors: None,
             on_error: None,
             topics: Vec::new(),
+            decisions: Decisions::default(),
             clock: Arc::new(SystemClock),
             #[cfg(feature = "http")]
             server: None,
@@ -215,6 +218,94 @@ impl AppBuilder {
     #[must_use]
     pub fn query_server(self, server: QueryServer) -> Self {
         AppBuilder { server: Some(server), ..self }
+    }
+
+    /// Takes the rows of a store that was declared with other serdes as the program declares it now. That is right if the new serdes
+    /// read what the old ones wrote; nothing is converted. Otherwise such a program is refused.
+    #[must_use]
+    pub fn adopt(mut self, store: impl Into<String>) -> Self {
+        self.decisions.adopted.insert(store.into());
+        self
+    }
+
+    /// Deletes what an earlier program kept under this name, a store's or a repartition topic's, if this one does not fit it:
+    /// because it has none of this name, or another kind of it. A store that is still declared begins without rows. Nothing is done
+    /// where everything fits, so the call may stay. Other processes of the application have to be closed.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use tidemill::{App, Topic, log::{Log, MemoryLog}, state::Store, stream::StreamsBuilder, topology::Topology};
+    /// const IN: Topic<String, i64> = Topic::of("in");
+    /// const COUNTS: Store<String, i64> = Store::of("counts");
+    ///
+    /// fn counts() -> Topology {
+    ///     let builder = StreamsBuilder::new();
+    ///     builder.stream(&IN).group_by_key().count_with(&COUNTS);
+    ///     builder.build().expect("it fits together")
+    /// }
+    ///
+    /// fn nothing_kept() -> Topology {
+    ///     let builder = StreamsBuilder::new();
+    ///     builder.stream(&IN).for_each(|_, _| {});
+    ///     builder.build().expect("it fits together")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+    /// App::builder("app", counts()).log(log.clone()).start().await?.close().await?;
+    ///
+    /// let refused = App::builder("app", nothing_kept()).log(log.clone()).start().await.err().expect("rows would be lost");
+    /// assert!(refused.to_string().contains("to delete its rows call `drop_state(\"counts\")`"), "{refused}");
+    ///
+    /// let app = App::builder("app", nothing_kept()).log(log.clone()).drop_state("counts").start().await?;
+    /// assert_eq!(log.topic("app-counts-changelog")?, None);
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn drop_state(mut self, name: impl Into<String>) -> Self {
+        self.decisions.dropped.insert(name.into());
+        self
+    }
+
+    /// Lets a store that this program names `to` go on with the rows of the one that an earlier program named `from`: they are moved to the
+    /// changelog of the new name, and the old one is deleted. The stores must be of one kind, with the same serdes (or see
+    /// [`adopt`](Self::adopt), with the new name) and partitions, and have changelogs; the new name must not have been used before.
+    /// Nothing is done where there is nothing of the old name, so the call may stay. Other processes of the application have to be
+    /// closed. A process that ends in the middle has moved nothing: the next start begins again.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use tidemill::{App, Topic, log::{Log, MemoryLog}, state::Store, stream::StreamsBuilder, topology::Topology};
+    /// const IN: Topic<String, i64> = Topic::of("in");
+    ///
+    /// fn counts_as(name: &'static str) -> Topology {
+    ///     let builder = StreamsBuilder::new();
+    ///     builder.stream(&IN).group_by_key().count_with(&Store::of(name));
+    ///     builder.build().expect("it fits together")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+    /// let app = App::builder("app", counts_as("counts")).log(log.clone()).start().await?;
+    /// app.send(&IN, "alice", 7).await?;
+    /// app.settled().await?;
+    /// app.close().await?;
+    ///
+    /// let app = App::builder("app", counts_as("by-name")).log(log.clone()).rename_state("counts", "by-name").start().await?;
+    /// assert_eq!(app.restored(), 1);
+    /// assert_eq!(log.topic("app-counts-changelog")?, None);
+    /// # app.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rename_state(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.decisions.renamed.insert(from.into(), to.into());
+        self
     }
 
     /// Replaces the machine's clock.

@@ -26,6 +26,7 @@ mod on_error;
 mod pause;
 mod position;
 mod posted;
+mod program;
 mod query;
 mod reads;
 mod restorers;
@@ -61,6 +62,7 @@ pub use metrics::{Metrics, PastError, TaskMetrics, TaskNow, WorkerMetrics};
 pub use on_error::{ErrorPolicy, OnError};
 pub use position::{NoPosition, Position, Sent};
 pub use posted::Posted;
+pub(crate) use program::{forget, scope as program_scope};
 pub use query::{
     DirtyTable, KeyOwner, Queryable, Row, RowsQuery, RowsWithTimes, SessionQuery, SnapshotRows, StoreQuery,
     StoreSnapshot, TableChange, TableChanges, TableQuery, TableSnapshot, VersionedQuery, WatchQuery, WindowQuery,

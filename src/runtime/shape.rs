@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidemill_dsl::processor::PartitionCounts;
 use tidemill_dsl::record::{TopicName, TopicPartition};
 use tidemill_dsl::state::Changelog;
-use tidemill_dsl::topology::{NodeKind, SourceTopics, TopicKind, Topology};
+use tidemill_dsl::topology::{NodeKind, SourceTopics, TopicKind, TopicPlan, Topology};
 
 use super::instances;
 use super::reads::Reads;
@@ -32,15 +32,18 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// That of an application with the topics that there are; makes those of its own that are missing.
+    /// That of an application with the topics that there are; makes those of its own that are missing, once `accept`
+    /// has nothing against the plan.
     pub(super) fn make(
         topology: &Topology,
         application: &str,
         changelog: Changelog,
         topics: &LogTopics,
         names: Vec<TopicName>,
+        accept: impl FnOnce(&TopicPlan) -> Result<(), Error>,
     ) -> Result<Shape, Error> {
         let plan = topology.plan(application, changelog, &names, topics)?;
+        accept(&plan)?;
         plan.internal.iter().try_for_each(|need| topics.log.create_own_topic(need))?;
         let reads = Reads::of(topology, application, &names);
         if topics.log.is_shared() {

@@ -19,6 +19,7 @@ use super::memory::Shares;
 use super::metrics::Numbers;
 use super::on_error::Failures;
 use super::pause::Pause;
+use super::program::{self, Accepted};
 use super::sender::Outbox;
 use super::shape::{self, Shape};
 use super::shared::{LogTopics, Shared};
@@ -52,9 +53,15 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     create_topics(&builder, &*log)?;
     let topics = Arc::new(LogTopics::new(log.clone()));
     let changelog = builder.settings.tasks.changelog;
-    let shape = Shape::make(&builder.topology, &builder.application, changelog, &topics, shape::names_in(&*log)?)?;
+    let mut accepted = Accepted::default();
+    let described = (&builder.topology, &*builder.application);
+    let shape = Shape::make(described.0, described.1, changelog, &topics, shape::names_in(&*log)?, |plan| {
+        accepted = program::accept(&*log, described, changelog, plan, &builder.decisions)?;
+        Ok(())
+    })?;
     let home = builder.state_folder.as_deref().map(Home::open).transpose()?;
     let stores = open_stores(&builder, home.as_ref(), shares, &shape)?;
+    accepted.keep(&*log, &builder.application)?;
     let workers = builder.settings.threads.clamp(1, (shape.tasks_in_all() as usize).max(1));
     let settings = shares.exec(&builder.settings, workers, shape.inputs.len());
     let committed = Committed::new(position(&shape.inputs, &log.progress(&builder.application)?, &*log)?);
@@ -82,6 +89,7 @@ fn start_checked(builder: AppBuilder) -> Result<App, Error> {
         topics,
         settings: builder.settings.tasks.clone(),
         stores,
+        decisions: builder.decisions,
         _home: home,
     };
     let shared = Arc::new(Shared {
@@ -187,11 +195,18 @@ fn open_stores(
     };
     let on_disk = builder.topology.stores().iter().filter(|store| store.persistence() == Persistence::Disk);
     let count: usize = on_disk.map(|store| shape.stores.get(store.name()).map_or(1, |count| *count as usize)).sum();
-    if count == 0 {
+    // What the program gives up may be all that lies there.
+    let gives_up = !builder.decisions.given_up().is_empty() && folder.exists();
+    if count == 0 && !gives_up {
         return Ok(None);
     }
     let settings = &builder.settings;
-    Ok(Some(Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count))?))
+    let stores = Stores::open(settings.store_engine, &folder, shares.stores(settings.stores, count.max(1)))?;
+    let is_declared = |name: &str| builder.topology.stores().iter().any(|store| &**store.name() == name);
+    for name in builder.decisions.given_up().into_iter().filter(|name| !is_declared(name)) {
+        stores.remove_all(name)?;
+    }
+    Ok(Some(stores))
 }
 
 /// Creates the topics that the topology reads and writes, those of dead letters, and those that were asked for, where they

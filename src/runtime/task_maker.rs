@@ -9,6 +9,7 @@ use tidemill_dsl::topology::{TaskSettings, TaskSpec, Topology};
 
 use super::checkpoints::Checkpoints;
 use super::home::Home;
+use super::program::Decisions;
 use super::shared::LogTopics;
 use crate::error::Error;
 use crate::store::Stores;
@@ -23,6 +24,7 @@ pub(super) struct TaskMaker {
     pub(super) topics: Arc<LogTopics>,
     pub(super) settings: TaskSettings,
     pub(super) stores: Option<Stores>,
+    pub(super) decisions: Decisions,
     /// What keeps others away from the stores.
     pub(super) _home: Option<Home>,
 }
@@ -40,6 +42,7 @@ impl TaskMaker {
             log: &*self.topics.log,
             application: &self.application,
             changelog: self.settings.changelog,
+            decisions: &self.decisions,
         });
         let mut open_store = |spec: &StoreSpec| -> Result<Option<Box<dyn ByteStore>>, BoxError> {
             checkpoints.as_ref().map_or(Ok(None), |checkpoints| checkpoints.open(spec, id.partition))

@@ -58,7 +58,8 @@ impl TopicWatch {
             return Ok(None);
         }
         let changelog = maker.settings.changelog;
-        let shape = Shape::make(&shared.topology, &shared.application, changelog, &maker.topics, names.clone());
+        let shape =
+            Shape::make(&shared.topology, &shared.application, changelog, &maker.topics, names.clone(), |_| Ok(()));
         let shape = shape.inspect_err(|_| self.refused = names)?;
         // Who waits for a position in them finds them not at all otherwise.
         let known = shared.shape();

@@ -101,6 +101,19 @@ impl Stores {
         }
     }
 
+    /// Removes a store's rows of all partitions.
+    pub(crate) fn remove_all(&self, name: &str) -> Result<(), StoreError> {
+        let ids = match self {
+            Stores::Fjall(stores) => stores.names(),
+            #[cfg(feature = "rocksdb")]
+            Stores::RocksDb(stores) => stores.names(),
+        };
+        for id in ids?.into_iter().filter(|id| id.name() == name) {
+            self.remove(name, id.partition())?;
+        }
+        Ok(())
+    }
+
     /// Removes a store with its rows; `false` when there is none.
     pub(crate) fn remove(&self, name: &str, partition: u32) -> Result<bool, StoreError> {
         match self {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tidemill::log::{Append, Cleanup, EmbeddedLog, Log, LogSettings, Notes, TopicConfig, TopicSpec};
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicPartition};
+use tidemill::reset::Reset;
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
@@ -63,14 +64,28 @@ async fn a_store_of_another_shape_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("data");
     filled(&folder).await;
-    let builder = StreamsBuilder::new();
-    builder.stream(&IN).group_by_key().aggregate(&TEXTS, String::new, |text: String, _key, n| format!("{text}{n}"));
-    let error = started(&folder, builder.build().unwrap()).await.err().expect("the store is another one");
+    let texts = || {
+        let builder = StreamsBuilder::new();
+        let texts = builder.stream(&IN).group_by_key();
+        texts.aggregate(&TEXTS, String::new, |text: String, _key, n| format!("{text}{n}"));
+        builder.build().unwrap()
+    };
+    let app = started(&folder, sums()).await.unwrap();
+    assert_eq!((app.restored(), app.table(&SUMS).approximate_count().await.unwrap()), (0, 3));
+    app.close().await.unwrap();
+    let error = started(&folder, texts()).await.err().expect("the store is another one");
     assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("store `sums` was made as"), "{error}");
+    // Who says nothing of the folder leaves what lies there, and the log knows no program any more.
+    let log = EmbeddedLog::open(&folder, LogSettings::default()).unwrap();
+    Reset::of("app").plan(&log).unwrap().carry_out(&log).unwrap();
+    drop(log);
+    let error = started(&folder, texts()).await.err().expect("the store in the folder is another one");
     let said = ["store `sums` of application `app` was made as", "give the store a name that was not used before"];
     assert!(said.iter().all(|text| error.to_string().contains(text)), "{error}");
-    let app = started(&folder, sums()).await.unwrap();
-    assert_eq!(app.restored(), 0);
-    assert_eq!(app.table(&SUMS).approximate_count().await.unwrap(), 3);
+    // Unless the program gives them up.
+    let app = App::builder("app", texts()).embedded(&folder).settings(soon()).drop_state("sums").start().await.unwrap();
+    app.settled().await.unwrap();
+    assert_eq!(app.table(&TEXTS).get("a").await.unwrap(), Some("1".to_owned()));
     app.close().await.unwrap();
 }

@@ -1,5 +1,8 @@
 //! Applications as their users see them: sends, queries, states, failures and restarts, on the memory and the embedded log.
 
+#[path = "../common/changed_program.rs"]
+mod changed_program;
+mod changed_programs;
 mod committed_reads;
 mod dead_letters;
 #[path = "../common/done_by_log.rs"]

@@ -1,6 +1,9 @@
 //! The Kafka log on a real broker, found by the variable `KAFKA_BROKERS` (`host:port`).
 
 mod asks;
+#[path = "../common/changed_program.rs"]
+mod changed_program;
+mod changed_programs;
 mod conformance;
 mod explored;
 mod faults;

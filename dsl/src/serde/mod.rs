@@ -28,6 +28,7 @@ mod subscription;
 mod testing;
 mod text;
 mod tuple;
+mod upcasting;
 mod varint;
 
 pub(crate) use changed::{Changed, ChangedSerde};
@@ -44,6 +45,7 @@ pub use reference::SerdeRef;
 pub(crate) use subscription::{Instruction, Response, ResponseSerde, Subscription, SubscriptionKey, SubscriptionSerde};
 pub use text::{StrictUtf8, Utf8, UuidText};
 pub use tidemill_derive::Data;
+pub use upcasting::Upcasting;
 
 /// Writes values of one type as bytes and reads them back.
 ///
