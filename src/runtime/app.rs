@@ -481,6 +481,9 @@ impl App {
     }
 
     /// Commits what was processed, flushes the stores and ends; waits 30 seconds for it at most.
+    ///
+    /// One that has failed commits nothing more, and this gives its error. When this returns, its folders are free for the next
+    /// start; one that is only dropped may hold them for a moment longer.
     pub async fn close(self) -> Result<(), Error> {
         self.close_within(CLOSE_LIMIT).await
     }

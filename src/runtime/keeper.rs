@@ -154,6 +154,11 @@ impl Keeper {
             if is_over {
                 return;
             }
+            // Another process may have stopped all of them meanwhile.
+            if let Some(error) = self.shared.failure() {
+                self.tell_first(Err(error));
+                return;
+            }
         }
     }
 
@@ -164,7 +169,11 @@ impl Keeper {
             tracing::warn!(application = self.shared.application, %error, "the share was lost before the last commit");
             return;
         }
+        // Users see at once that it is over, however long the others' brokers take.
         self.shared.fail(error);
+        if self.failures.stops_application() && self.first.is_none() {
+            self.shared.stop_others(error);
+        }
         self.tell_first(Err(error.clone()));
     }
 
@@ -181,7 +190,10 @@ impl Keeper {
         // Another term can do what this one could not: its share is elsewhere, or brokers are away for a while.
         let is_starting = self.first.is_some();
         let is_away = error.is_of_an_unavailable_log() && self.shared.log.is_shared();
-        if error.kind() == ErrorKind::Lost || (is_away && !is_starting) {
+        let is_lost = error.kind() == ErrorKind::Lost;
+        let had_run = matches!(*self.shared.state.borrow(), AppState::Running | AppState::Paused);
+        let waits = (is_lost || is_away) && self.failures.waits_for_log(had_run, self.shared.clock.now());
+        if is_lost || (is_away && !is_starting && waits) {
             return Next::Join;
         }
         // What cannot be reached at the start is an error there.

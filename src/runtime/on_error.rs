@@ -22,6 +22,9 @@ pub enum OnError {
     StopClient,
     /// New workers begin where the last commit was, with state as it was then: nothing is lost, and nothing is doubled.
     ReplaceWorkers,
+    /// It stops, and so do all other processes that share its work now, within moments: Kafka Streams' `SHUTDOWN_APPLICATION`. They are
+    /// told through the brokers, so those that cannot reach them run on, and so does one that starts later.
+    StopApplication,
 }
 
 /// What becomes of an application after an error of its tasks, of their stores or of the log.
@@ -68,6 +71,10 @@ pub struct ErrorPolicy {
     pub back_off: Duration,
     /// After how long without an error the retries are counted anew: 5 min.
     pub calm: Duration,
+    /// How long the brokers may be away from a process that has work before that is an error like others, up to which it tries again by
+    /// itself: `None`, which is as long as it takes. Kafka Streams' `task.timeout.ms` (KIP-572), there for each task and 5 min; here the
+    /// tasks of a process commit together. Zero: the first failure is the error.
+    pub task_timeout: Option<Duration>,
 }
 
 impl Default for ErrorPolicy {
@@ -77,6 +84,7 @@ impl Default for ErrorPolicy {
             retries: 5,
             back_off: Duration::from_secs(1),
             calm: Duration::from_secs(300),
+            task_timeout: None,
         }
     }
 }
@@ -92,20 +100,42 @@ pub(super) struct Failures {
     replaced: u32,
     /// When those that were replaced last began.
     since: Option<Timestamp>,
+    /// Since when the log cannot be reached.
+    away_since: Option<Timestamp>,
+    /// Whether the last error was to stop all processes.
+    stops_all: bool,
 }
 
 impl Failures {
     pub(super) fn new(policy: ErrorPolicy, decide: Option<Decide>) -> Self {
-        Failures { policy, decide, replaced: 0, since: None }
+        Failures { policy, decide, replaced: 0, since: None, away_since: None, stops_all: false }
+    }
+
+    /// Whether it is tried again after a failure of a term that had its tasks running, or not, though the log cannot be reached.
+    pub(super) fn waits_for_log(&mut self, had_run: bool, now: Timestamp) -> bool {
+        if had_run {
+            self.away_since = None;
+        }
+        let since = *self.away_since.get_or_insert(now);
+        let away = u64::try_from(now.as_millis().saturating_sub(since.as_millis())).unwrap_or(0);
+        self.policy.task_timeout.is_none_or(|timeout| Duration::from_millis(away) < timeout)
+    }
+
+    /// Whether the last error is to stop all processes of the application.
+    pub(super) fn stops_application(&self) -> bool {
+        self.stops_all
     }
 
     /// The pause after which new workers begin; `None` when the process stops.
     pub(super) fn pause_after(&mut self, error: &Error, now: Timestamp) -> Option<Duration> {
-        if !matches!(error.kind(), ErrorKind::Processing | ErrorKind::Unavailable) {
+        // Who was replaced, or stopped by another process, has nothing to say about the others.
+        if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Closed) {
             return None;
         }
         let response = self.decide.as_ref().map_or(self.policy.response, |decide| decide(error));
-        if response != OnError::ReplaceWorkers {
+        self.stops_all = response == OnError::StopApplication;
+        let may_be_gone = matches!(error.kind(), ErrorKind::Processing | ErrorKind::Unavailable);
+        if response != OnError::ReplaceWorkers || !may_be_gone {
             return None;
         }
         let calm = i64::try_from(self.policy.calm.as_millis()).unwrap_or(i64::MAX);
@@ -170,6 +200,35 @@ mod tests {
         {
             assert_eq!(failures.pause_after(&Error::new(kind, "no"), Timestamp::ZERO), None, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_happened_to_this_process_alone_stops_no_other() {
+        let everything: Decide = Arc::new(|_| OnError::StopApplication);
+        for (kind, stops) in [
+            (ErrorKind::Processing, true),
+            (ErrorKind::Corrupt, true),
+            (ErrorKind::Fenced, false),
+            (ErrorKind::Closed, false),
+        ] {
+            let mut failures = failures(9, Some(everything.clone()));
+            assert_eq!(failures.pause_after(&Error::new(kind, "no"), Timestamp::ZERO), None);
+            assert_eq!(failures.stops_application(), stops, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_away_is_waited_for_up_to_a_limit_from_the_last_run_on() {
+        let waits = |failures: &mut Failures, had_run, at| failures.waits_for_log(had_run, Timestamp::from_millis(at));
+        let mut patient = failures(0, None);
+        assert!(waits(&mut patient, true, 0) && waits(&mut patient, false, i64::MAX), "without a limit");
+        let mut limited = failures(0, None);
+        limited.policy.task_timeout = Some(Duration::from_millis(100));
+        assert!(waits(&mut limited, true, 5) && waits(&mut limited, false, 104));
+        assert!(!waits(&mut limited, false, 105));
+        assert!(waits(&mut limited, true, 106) && waits(&mut limited, false, 205), "it had run meanwhile");
+        limited.policy.task_timeout = Some(Duration::ZERO);
+        assert!(!waits(&mut limited, true, 300));
     }
 
     #[test]

@@ -146,6 +146,15 @@ impl Shared {
         }
     }
 
+    /// Tells the other processes of the application to stop.
+    pub(super) fn stop_others(&self, error: &Error) {
+        let told =
+            self.registry.as_ref().map_or(Ok(()), |registry| registry.stop_all(&*self.log, error, self.clock.now()));
+        if let Err(cause) = told {
+            tracing::warn!(application = self.application, %cause, "the other processes are not told to stop");
+        }
+    }
+
     /// The error for a call that comes too late.
     pub(super) fn gone(&self) -> Error {
         match &*self.state.borrow() {

@@ -1,24 +1,26 @@
 //! What goes wrong once, each with its outcome: records that cannot be read, topics that do not fit, records that are gone, a
 //! transaction that takes too long, a process that is killed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use tidemill::log::Log;
-use tidemill::log::kafka::{KafkaLog, KafkaSettings};
+use tidemill::log::kafka::{Guarantee, KafkaLog, KafkaSettings};
 use tidemill::processor::{ERROR_OFFSET, ERROR_TOPIC, ErrorHandler, ErrorSettings};
 use tidemill::record::{Offset, TopicPartition};
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{OffsetReset, Topology};
-use tidemill::{App, AppState, Error, ErrorKind, Settings, Topic};
+use tidemill::{App, AppState, Error, ErrorKind, OnError, Settings, Topic};
 
 use crate::support::{
-    ByKey, Child, Group, Input, LIMIT, Names, Output, Producer, brokers, by_key, create_topic, ends, exactly_once,
-    itself, pause, read_all, wait_until,
+    ByKey, Child, Group, Input, LIMIT, Names, Output, OwnBroker, Producer, brokers, by_key, create_topic, ends,
+    exactly_once, itself, pause, read_all, wait_until,
 };
 
 const SUMS: Store<String, i64> = Store::of("sums");
@@ -234,7 +236,8 @@ async fn records_that_retention_removed_are_missed_aloud() {
     assert!((0..20).all(|n| found[&format!("key-{n}")] == [n, n + n + 40]), "{found:?}");
 }
 
-/// Trap 20: the brokers end a transaction that is open for too long, and the process goes on where it was.
+/// Trap 20: the brokers end a transaction that is open for too long. It opens with the commit, so a slow record keeps none open, also
+/// where what came before it goes through a repartition topic.
 #[tokio::test]
 async fn a_record_that_takes_longer_than_a_transaction_may_counts_once() {
     static HAS_WAITED: AtomicBool = AtomicBool::new(false);
@@ -246,7 +249,6 @@ async fn a_record_that_takes_longer_than_a_transaction_may_counts_once() {
         }
         *value
     };
-    // What goes through a repartition topic is sent at once, so the transaction is open when the slow record comes.
     let input = builder.stream(&scene.topic("in")).map_values_with_key(slowly).select_key(|key, _| key.clone());
     let sums = input.group_by_key().aggregate(&SUMS, || 0, |sum: i64, _, value| sum + value);
     sums.to_stream().to(&scene.topic("out"));
@@ -255,17 +257,100 @@ async fn a_record_that_takes_longer_than_a_transaction_may_counts_once() {
     let app =
         App::builder(&scene.names.application(), builder.build().unwrap()).kafka(kafka).settings(Scene::settings());
     let app = app.start().await.unwrap();
-    let begins_again = std::thread::spawn({
-        let states = app.states();
-        move || wait_until("a new beginning", || matches!(&*states.borrow(), AppState::Rebalancing))
-    });
+    let mut states = app.states();
+    states.borrow_and_update();
     scene.check(100);
-    begins_again.join().expect("the transaction was lost");
+    assert!(!states.has_changed().unwrap(), "the application runs on: {}", *states.borrow());
     scene.write(100..200);
     let records = scene.check(200);
     assert!(HAS_WAITED.load(Ordering::SeqCst));
     app.close().await.unwrap();
-    println!("a slow record: 1 transaction timed out, {records} outputs checked");
+    println!("a slow record: no transaction timed out, {records} outputs checked");
+}
+
+/// A process waits for brokers that are away as long as it is told to; then that is an error like others, and a later start goes on.
+#[tokio::test]
+async fn brokers_that_are_away_for_longer_than_the_task_timeout_end_a_process() {
+    const COUNT: i64 = 100;
+    let (broker, names) = (OwnBroker::start(&[]), Names::of("away"));
+    let seen = Arc::new(AtomicI64::new(0));
+    ["in", "out"].iter().for_each(|topic| create_topic(broker.address(), &names.topic(topic), 1, &[]));
+    let inputs: Vec<Input> = (0..COUNT).map(|n| Input::long("key", n, 1_700_000_000_000 + n)).collect();
+    Producer::new(broker.address()).write(&names.topic("in"), &inputs);
+    let start = async |pause_for: Duration| {
+        let (builder, seen) = (StreamsBuilder::new(), seen.clone());
+        let topic = |name: &str| {
+            Topic::<String, i64>::new(
+                names.topic(name),
+                tidemill::serde::SerdeRef::of(),
+                tidemill::serde::SerdeRef::of(),
+            )
+        };
+        let slowly = move |_: &String, value: &i64| {
+            pause(pause_for);
+            seen.fetch_max(*value, Ordering::SeqCst);
+            *value
+        };
+        builder.stream(&topic("in")).map_values_with_key(slowly).to(&topic("out"));
+        let guarantee = Guarantee::AtLeastOnce;
+        let answer_within = Duration::from_secs(2);
+        let kafka = KafkaSettings { guarantee, answer_within, ..KafkaSettings::new(broker.address()) };
+        let mut settings = Scene::settings();
+        settings.on_error.task_timeout = Some(Duration::from_secs(3));
+        let app = App::builder(&names.application(), builder.build().unwrap()).kafka(kafka).settings(settings);
+        app.start().await.unwrap()
+    };
+    let app = start(Duration::from_millis(200)).await;
+    wait_until("some work", || seen.load(Ordering::SeqCst) > 2);
+    broker.kill();
+    let error = failure(&app).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("the brokers"), "{error}");
+    drop(app);
+    broker.resume();
+    let app = start(Duration::ZERO).await;
+    wait_until("all outputs", || {
+        let out: BTreeSet<i64> =
+            read_all(broker.address(), &names.topic("out")).iter().filter_map(|record| record.long()).collect();
+        out == (0..COUNT).collect()
+    });
+    app.close().await.unwrap();
+}
+
+/// The process that failed says why, the other one that it was stopped, and who comes later is not concerned.
+#[tokio::test]
+async fn an_error_that_is_to_stop_the_application_stops_all_its_processes() {
+    let (scene, is_unlucky) = (Scene::new("all", 2), Arc::new(AtomicBool::new(true)));
+    let topology = || {
+        let (builder, is_unlucky) = (StreamsBuilder::new(), is_unlucky.clone());
+        let careful = move |_: &String, value: &i64| match value {
+            13 if is_unlucky.load(Ordering::SeqCst) => Err("unlucky"),
+            value => Ok(*value),
+        };
+        let sums = builder.stream(&scene.topic("in")).try_map_values(careful).group_by_key();
+        sums.aggregate(&SUMS, || 0, |sum: i64, _, value| sum + value).to_stream().to(&scene.topic("out"));
+        builder.build().unwrap()
+    };
+    let mut settings = Scene::settings();
+    settings.on_error.response = OnError::StopApplication;
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let here = scene.start(topology(), settings.clone(), Some(folders[0].path())).await.unwrap();
+    let there = scene.start(topology(), settings.clone(), Some(folders[1].path())).await.unwrap();
+    let share = |app: &App| app.instances().iter().filter(|instance| !instance.active.is_empty()).count();
+    wait_until("both work", || share(&here) == 2 && share(&there) == 2);
+    scene.write(0..20);
+    let mut errors = [failure(&here).await, failure(&there).await];
+    errors.sort_by_key(|error| error.kind() == ErrorKind::Closed);
+    assert_eq!(errors[0].kind(), ErrorKind::Processing, "{}", errors[0]);
+    let told = errors[1].to_string();
+    assert!(errors[1].kind() == ErrorKind::Closed && told.contains("stopped all of them"), "{told}");
+    assert!(told.contains("unlucky") && told.contains(&scene.names.application()), "{told}");
+    // Their folders are free when their threads have ended.
+    assert!(here.close().await.is_err() && there.close().await.is_err());
+    is_unlucky.store(false, Ordering::SeqCst);
+    let app = scene.start(topology(), settings, Some(folders[0].path())).await.unwrap();
+    scene.check(20);
+    app.close().await.unwrap();
 }
 
 /// Which application a process of this test program runs, and where.

@@ -1,7 +1,8 @@
 //! The topic of instances: what this process says of itself there, and what it reads of the others.
 //!
 //! Rule: a process writes its own row only: when it has other tasks than before, and every few seconds to show that it is there. A
-//! row that was not renewed for some time counts no more; a process that closes takes its row away.
+//! row that was not renewed for some time counts no more; a process that closes takes its row away. One row is of all of them: that
+//! they are to stop; it concerns those that were there when it was written.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -25,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How long a row counts that nobody renews.
 const COUNTS_FOR: Duration = Duration::from_secs(12);
+/// The key of the row that stops all. Ids of processes have no space.
+const STOP: &str = "stop all";
 /// How many bytes are read at once.
 const READ_BYTES: usize = 1 << 20;
 
@@ -44,6 +47,8 @@ pub(in crate::runtime) struct Registry {
     /// This process's id.
     own: String,
     rows: Mutex<Rows>,
+    /// Where the topic ended when this process came.
+    begun: Offset,
     /// Ends the thread's pause.
     tell: Sender<()>,
 }
@@ -55,6 +60,8 @@ struct Rows {
     /// Changes whenever a row does.
     version: u64,
     next: Option<Offset>,
+    /// Why all are to stop, by the words of the process that says so.
+    stopped: Option<String>,
 }
 
 impl Registry {
@@ -71,7 +78,8 @@ impl Registry {
         }
         let (tell, told) = channel();
         let partition = TopicPartition::new(topic, 0);
-        Ok((Arc::new(Registry { partition, own: own.to_owned(), rows: Mutex::default(), tell }), told))
+        let (begun, rows) = (log.bounds(&partition)?.end, Mutex::default());
+        Ok((Arc::new(Registry { partition, own: own.to_owned(), rows, begun, tell }), told))
     }
 
     fn lock(&self) -> MutexGuard<'_, Rows> {
@@ -106,7 +114,9 @@ impl Registry {
             let mut rows = self.lock();
             for batch in &batches {
                 let take = |offset: Offset, record: tidemill_dsl::record::StoredRecord<'_>| {
-                    if offset >= next {
+                    if record.key == Some(STOP.as_bytes()) {
+                        rows.stopped = self.stop_of(offset, record.value).or(rows.stopped.take());
+                    } else if offset >= next {
                         rows.take(&self.own, record.key, record.value, record.timestamp, now);
                     }
                     Ok::<_, LogError>(())
@@ -121,10 +131,26 @@ impl Registry {
         Ok(())
     }
 
+    /// Why this process is to stop, if a record at this place says so.
+    fn stop_of(&self, offset: Offset, value: Option<&[u8]>) -> Option<String> {
+        let text = std::str::from_utf8(value?).ok()?;
+        let (by, reason) = text.split_once('\n')?;
+        (offset >= self.begun && by != self.own).then(|| format!("process `{by}` stopped all of them: {reason}"))
+    }
+
+    /// Tells all other processes that are there to stop.
+    pub(in crate::runtime) fn stop_all(&self, log: &dyn Log, error: &Error, now: Timestamp) -> Result<(), LogError> {
+        self.write_row(log, STOP, Some(&format!("{}\n{error}", self.own)), now)
+    }
+
     /// Writes the own row; `None` takes it away.
     fn write(&self, log: &dyn Log, row: Option<&str>, now: Timestamp) -> Result<(), LogError> {
+        self.write_row(log, &self.own, row, now)
+    }
+
+    fn write_row(&self, log: &dyn Log, key: &str, row: Option<&str>, now: Timestamp) -> Result<(), LogError> {
         let mut records = BatchBuilder::default();
-        records.push(now, Some(self.own.as_bytes()), row.map(str::as_bytes), &Headers::NONE);
+        records.push(now, Some(key.as_bytes()), row.map(str::as_bytes), &Headers::NONE);
         let append = Append { to: self.partition.clone(), records: records.finish(Offset::ZERO) };
         log.append(vec![append], "", Notes::new()).map(drop)
     }
@@ -231,6 +257,10 @@ fn run(registry: &Registry, told: &Receiver<()>, ended: &Receiver<bool>, shared:
                 tracing::warn!(%error, "the topic of instances cannot be read or written; it is tried again");
             }
             Err(_) => {}
+        }
+        let stopped = registry.lock().stopped.take();
+        if let Some(why) = stopped {
+            shared.fail(&Error::new(ErrorKind::Closed, format!("application `{}` is over: {why}", shared.application)));
         }
         match told.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Disconnected) => return,

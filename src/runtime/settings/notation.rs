@@ -203,8 +203,11 @@ impl Named for PartialEffects {
 }
 
 impl Named for OnError {
-    const NAMES: &'static [(&'static str, OnError)] =
-        &[("stop_client", OnError::StopClient), ("replace_workers", OnError::ReplaceWorkers)];
+    const NAMES: &'static [(&'static str, OnError)] = &[
+        ("stop_client", OnError::StopClient),
+        ("replace_workers", OnError::ReplaceWorkers),
+        ("stop_application", OnError::StopApplication),
+    ];
 }
 
 impl Named for StoreEngine {

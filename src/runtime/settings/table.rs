@@ -105,6 +105,8 @@ const ENGINE: &[Setting] = &[
     engine!(on_error.retries: Count<u32>, "how often workers are replaced before the next error stops the process"),
     engine!(on_error.back_off: Time, "the pause before new workers begin; it doubles, up to a minute"),
     engine!(on_error.calm: Time, "after how long without an error retries are counted anew"),
+    engine!(on_error.task_timeout: TimeOrOff, "how long the brokers may be away before that is an error like others",
+        kafka "task.timeout.ms"),
     engine!(start_paused: Choice<bool>, "whether it is paused when it starts, until `App::resume`"),
     engine!(topics_interval: Time, "how often new topics are looked for that patterns of sources match"),
     engine!(store_engine: Engine, "what stores on disk lie in"),
