@@ -4,6 +4,10 @@
 //! cargo run --release --example click_attribution
 //! ```
 
+#[cfg(test)]
+#[path = "support/crashes.rs"]
+mod crashes;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -82,4 +86,26 @@ async fn send(app: &App, topic: &Topic<String, String>, key: &str, value: &str, 
     app.send_with(topic, key, value, time.into(), &Headers::NONE).await?;
     // One after another, so that each run tells the same.
     app.settled().await
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill::topology::TaskSettings;
+    use tidemill_testkit::explorer::Explorer;
+
+    use super::*;
+
+    #[test]
+    fn crashes_leave_no_trace() {
+        let settings = TaskSettings { emit_interval: Duration::ZERO, ..TaskSettings::default() };
+        let explorer = Explorer::new(&topology().unwrap())
+            .settings(settings)
+            .input_at(&SHOWN, 1_000, "ad-1", "spring")
+            .input_at(&CLICKED, 1_500, "ad-1", "ann")
+            .input_at(&SHOWN, 2_500, "ad-2", "summer")
+            .at_quiescence("what was shown is counted once, clicked on in time or not", |look| {
+                look.store(&RATES, &"spring".to_owned()).is_some_and(|rate| rate.shown == 1)
+            });
+        crashes::leave_no_trace("click_attribution", &explorer);
+    }
 }

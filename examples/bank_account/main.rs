@@ -5,6 +5,9 @@
 //! ```
 
 mod cli;
+#[cfg(test)]
+#[path = "../support/crashes.rs"]
+mod crashes;
 mod event_sourced;
 mod join;
 mod model;

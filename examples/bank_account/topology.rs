@@ -47,3 +47,21 @@ impl Form {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill_testkit::explorer::Explorer;
+
+    use super::*;
+    use crate::crashes;
+
+    #[test]
+    fn crashes_leave_no_trace_in_either_form() {
+        for form in [Form::EventSourced, Form::Join] {
+            let bank = form.bank().unwrap();
+            let operations = [10, 10, -20].map(|amount| ("alice", Operation { amount }));
+            let explorer = Explorer::new(&bank.topology).input(&bank.operations, operations);
+            crashes::leave_no_trace(bank.application, &explorer);
+        }
+    }
+}

@@ -7,6 +7,10 @@
 
 mod author;
 mod book;
+#[cfg(test)]
+#[path = "../support/crashes.rs"]
+mod crashes;
+
 mod entity;
 #[path = "../web/everywhere.rs"]
 mod everywhere;

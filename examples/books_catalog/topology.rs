@@ -74,12 +74,14 @@ where
 
 #[cfg(test)]
 mod tests {
+    use tidemill_testkit::explorer::Explorer;
     use tidemill_testkit::{TestDriver, given};
     use uuid::Uuid;
 
     use super::*;
     use crate::author::{AuthorCommand, AuthorEvent};
     use crate::book::{BookCommand, BookEvent};
+    use crate::crashes;
 
     const AUTHOR_STATES: tidemill::Topic<String, Option<Author>> = tidemill::Topic::of("catalog-authors-changelog");
     const CARD_STATES: tidemill::Topic<String, Option<Card>> = tidemill::Topic::of("catalog-booksCards-changelog");
@@ -207,6 +209,16 @@ mod tests {
         let last = cards.last().unwrap();
         assert_eq!((cards.len(), last.key.clone(), last.value.clone()), (4, number(3).to_string().into(), None));
         assert_eq!(driver.store(&CARDS).get(number(1).to_string()).unwrap().author.code, "lem");
+    }
+
+    #[test]
+    fn crashes_leave_no_trace() {
+        let id = number(1);
+        let created = BookCommand::CreateBook { id, title: "Baudolino".into() };
+        let explorer = Explorer::new(&topology().unwrap())
+            .input(&Author::COMMANDS, [("eco", create("eco"))])
+            .input(&Book::COMMANDS, [(id.to_string(), created)]);
+        crashes::leave_no_trace("books_catalog", &explorer);
     }
 
     #[test]

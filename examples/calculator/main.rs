@@ -4,6 +4,9 @@
 //! cargo run --release --example calculator -- --help
 //! ```
 
+#[cfg(test)]
+#[path = "../support/crashes.rs"]
+mod crashes;
 #[path = "../web/everywhere.rs"]
 mod everywhere;
 mod model;

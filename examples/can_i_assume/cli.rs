@@ -27,6 +27,10 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) mermaid: bool,
 
+    /// Draw them into this folder, as SVG files
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) draw: Option<std::path::PathBuf>,
+
     /// Print one JSON object a line: topology, backend, guarantee, idling, verdict, states, transitions, outcomes
     #[arg(long, conflicts_with_all = ["stories", "mermaid"])]
     pub(crate) json: bool,

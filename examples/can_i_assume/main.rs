@@ -59,6 +59,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if cli.mermaid {
             writeln!(out, "\n{topology}, {}\n```mermaid\n{}```", report.backend(), story.mermaid())?;
         }
+        if let Some(folder) = &cli.draw {
+            std::fs::write(folder.join(picture_name(topology, report.backend())), story.svg())?;
+        }
     }
     Ok(())
 }
@@ -114,6 +117,12 @@ fn explore(topology: &Topology, backend: Backend, operations: &[i64], crashes: u
         eprint!("\r\x1b[2K");
     }
     report
+}
+
+/// The name of the file with a story's picture: `join-kafka-exactly-once-idling.svg`.
+fn picture_name(topology: &str, backend: Backend) -> String {
+    let words = format!("{topology} {backend}").replace(',', "");
+    format!("{}.svg", words.replace(' ', "-"))
 }
 
 fn as_table(out: &mut impl Write, in_driver: &[(&str, bool)], rows: &[Row]) -> std::io::Result<()> {
@@ -176,6 +185,30 @@ mod tests {
             let expected = if backend == Backend::Embedded { "Holds" } else { "Fails" };
             assert_eq!(verdict(&join, backend), expected, "{backend}");
             assert_eq!(verdict(&event_sourced, backend), "Holds", "{backend}");
+        }
+    }
+
+    /// `cargo run --release --example can_i_assume -- --draw docs/images` draws them again.
+    #[test]
+    fn the_book_shows_the_stories_of_today() {
+        let docs = [env!("CARGO_MANIFEST_DIR"), "docs"].iter().collect::<std::path::PathBuf>();
+        let read =
+            |path: &str| std::fs::read_to_string(docs.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let chapter = read("guide/explorer.md");
+        for kafka in [Kafka::at_least_once(), Kafka::exactly_once()] {
+            let story = |kafka: Kafka| {
+                let report = explore(&topology::join().unwrap(), kafka.into(), &[10, 10, -20], 0, &Cancel::default());
+                report.verdict(QUESTION).story().unwrap_or_else(|| panic!("{report}")).clone()
+            };
+            let (story, waiting_less) = (story(kafka), story(kafka.without_idling()));
+            assert_eq!(story, waiting_less, "one story is shown for both");
+            let name = picture_name("join", kafka.into());
+            assert_eq!(read(&format!("images/{name}")), story.svg(), "{name}");
+            for shown in
+                [format!("](../images/{name})"), format!("{story}\n"), format!("```mermaid\n{}```", story.mermaid())]
+            {
+                assert!(chapter.contains(&shown), "the chapter does not show, {kafka:?}:\n{shown}");
+            }
         }
     }
 

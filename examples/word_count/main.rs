@@ -4,6 +4,9 @@
 //! cargo run --release --example word_count -- examples/data/opticks.txt
 //! ```
 
+#[cfg(test)]
+#[path = "../support/crashes.rs"]
+mod crashes;
 mod print;
 #[path = "../support/mod.rs"]
 mod support;
@@ -123,5 +126,20 @@ fn parse(line: &[u8]) -> Result<Option<String>, String> {
         Ok("") => Ok(None),
         Ok(text) => Ok(Some(text.to_owned())),
         Err(error) => Err(format!("byte {} is no UTF-8; is this a text file?", error.valid_up_to() + 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_testkit::explorer::Explorer;
+
+    use super::*;
+
+    #[test]
+    fn crashes_leave_no_trace() {
+        let explorer = Explorer::new(&topology().unwrap())
+            .input(&LINES, [((), "to be"), ((), "or not to be")])
+            .at_quiescence("every `to` is counted once", |look| look.store(&COUNTS, &"to".to_owned()) == Some(2));
+        crashes::leave_no_trace("word_count", &explorer);
     }
 }

@@ -109,3 +109,23 @@ fn an_independent_model_has_as_many_worlds() {
         assert_eq!((of_three.ends().len(), of_eight.ends().len()), outcomes, "{of_eight}");
     }
 }
+
+/// Counts of so many topics, which have nothing to do with each other.
+fn apart(topics: usize) -> Explorer {
+    const FROM: [Topic<String, String>; 3] = [Topic::of("a"), Topic::of("b"), Topic::of("c")];
+    const TO: [Topic<String, i64>; 3] = [Topic::of("count-a"), Topic::of("count-b"), Topic::of("count-c")];
+    let builder = StreamsBuilder::new();
+    for (from, to) in FROM.iter().zip(&TO).take(topics) {
+        builder.stream(from).group_by_key().count().to_stream().map_values(|n| n.unwrap_or(0)).to(to);
+    }
+    let explorer = Explorer::new(&builder.build().unwrap());
+    FROM.iter().take(topics).fold(explorer, |explorer, from| explorer.input(from, [("k", "1"), ("k", "2"), ("k", "3")]))
+}
+
+#[test]
+fn worlds_of_tasks_that_have_nothing_in_common_multiply() {
+    let worlds = |topics| apart(topics).explore().states();
+    let one = worlds(1);
+    println!("one topic: {one} worlds; two: {}; three: {}", worlds(2), worlds(3));
+    assert_eq!((worlds(2), worlds(3)), (one * one, one * one * one));
+}

@@ -42,3 +42,4 @@ mod question;
 mod real_runs;
 mod reductions;
 mod simulation;
+mod stories;

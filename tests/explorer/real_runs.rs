@@ -1,6 +1,6 @@
 //! Runs that really happened are among those that are explored: an application on a log, its steps chosen by a seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tidemill::Topic;
 use tidemill::exec::{Settings, TraceEvent};
@@ -15,12 +15,14 @@ use crate::chance::Chance;
 use crate::house::{APPLICATION, House, SeededChooser, run};
 
 const RUNS: u64 = 40;
+/// How many runs are made in search of an end, at most.
+const SEEDS: u64 = 20_000;
 const IN: Topic<String, i64> = Topic::of("in");
 const OTHER: Topic<String, i64> = Topic::of("other");
 const OUT: Topic<String, i64> = Topic::of("out");
 const SUMS: Store<String, i64> = Store::of("sums");
 
-/// Records, in the order in which they are sent: topic, time, key, value.
+/// Records, those of a topic in the order in which they are sent: topic, time, key, value.
 type Script = Vec<(Topic<String, i64>, i64, &'static str, i64)>;
 
 struct Case {
@@ -69,23 +71,36 @@ fn joined() -> Case {
     }
 }
 
+/// The records of a script, those of different topics in any order.
+fn mixed(script: &Script, chance: &mut Chance) -> Script {
+    let mut left: BTreeMap<&str, VecDeque<_>> = BTreeMap::new();
+    script.iter().for_each(|record| left.entry(record.0.name()).or_default().push_back(record.clone()));
+    let mut next = || {
+        let topics = left.values_mut().filter(|records| !records.is_empty()).collect::<Vec<_>>();
+        let chosen = chance.below(topics.len().max(1) as u64);
+        topics.into_iter().nth(usize::try_from(chosen).unwrap())?.pop_front()
+    };
+    std::iter::from_fn(&mut next).collect()
+}
+
 /// Runs a case on a log: records are sent at any moment, steps are taken as the seed has it, and the application may crash.
-/// Gives the trace of the last executor too.
-fn really(case: &Case, seed: u64, crashes: u8) -> (RealRun, Vec<TraceEvent>) {
+/// Gives the trace of the last executor too, and the log.
+fn really(case: &Case, seed: u64, crashes: u8) -> (RealRun, Vec<TraceEvent>, House) {
     let house = House::new(&case.topology, &case.topics);
     let (mut chance, mut chooser) = (Chance::new(seed), SeededChooser(seed));
     let (mut happened, mut sent, mut left) = (RealRun::new(APPLICATION), 0, crashes);
+    let script = mixed(&case.script, &mut chance);
     let last = loop {
         let (mut executor, events) = house.executor(Settings::default());
         let is_over = loop {
-            if sent < case.script.len() && chance.below(4) == 0 {
-                let (topic, time, key, value) = &case.script[sent];
+            if sent < script.len() && chance.below(4) == 0 {
+                let (topic, time, key, value) = &script[sent];
                 house.send(topic, *key, *value, *time);
                 sent += 1;
             } else if left > 0 && chance.below(12) == 0 {
                 left -= 1;
                 break false;
-            } else if executor.step(&mut chooser).unwrap().is_none() && sent == case.script.len() {
+            } else if executor.step(&mut chooser).unwrap().is_none() && sent == script.len() {
                 break true;
             }
         };
@@ -106,7 +121,7 @@ fn really(case: &Case, seed: u64, crashes: u8) -> (RealRun, Vec<TraceEvent>) {
             happened = happened.output(partition, records.into_iter().map(|(key, value)| (Some(key), value)));
         }
     }
-    (happened, last)
+    (happened, last, house)
 }
 
 fn explorer(case: &Case, backend: impl Into<Backend>) -> Explorer {
@@ -127,7 +142,7 @@ fn what_an_application_does_is_among_what_is_explored() {
         for crashes in [0, 1, 2] {
             let explorer = explorer(&case, Backend::Embedded).crashes(crashes);
             for seed in 0..RUNS {
-                let (happened, _) = really(&case, seed, crashes);
+                let (happened, ..) = really(&case, seed, crashes);
                 explorer
                     .accepts(&happened)
                     .unwrap_or_else(|error| panic!("{name}, seed {seed}, {crashes} crashes: {error}\n{happened:?}"));
@@ -139,10 +154,56 @@ fn what_an_application_does_is_among_what_is_explored() {
     }
 }
 
+/// What lies in the output topics, each record in the explorer's words without its time.
+type Ended = BTreeMap<String, Vec<String>>;
+
+fn words(bytes: &[u8]) -> String {
+    let number = |bytes: [u8; 8]| i64::from_be_bytes(bytes).to_string();
+    bytes.try_into().map_or_else(|_| String::from_utf8(bytes.to_vec()).unwrap(), number)
+}
+
+fn really_ended(case: &Case, seed: u64) -> Ended {
+    let (.., house) = really(case, seed, 0);
+    let in_words = |(key, value): (Vec<u8>, Option<Vec<u8>>)| format!("{} = {}", words(&key), words(&value.unwrap()));
+    let of_topic = |topic: &&str| {
+        let records = house.records(topic).into_iter().enumerate();
+        records
+            .map(|(n, records)| (format!("{topic}-{n}"), records.into_iter().map(in_words).collect()))
+            .collect::<Vec<_>>()
+    };
+    case.outputs.iter().flat_map(of_topic).collect()
+}
+
+/// Alarms are never false: an application can be led into every end that the explorer tells of.
+#[test]
+fn every_end_that_is_told_of_really_happens() {
+    let at_once =
+        || Case { script: looped().script.into_iter().map(|(to, _, key, n)| (to, 1, key, n)).collect(), ..looped() };
+    for (name, case) in
+        [("looped", looped()), ("looped, at once", at_once()), ("regrouped", regrouped()), ("joined", joined())]
+    {
+        let without_time = |text: &String| text.rsplit_once(" (").unwrap().0.to_owned();
+        let report = explorer(&case, Backend::Embedded).explore();
+        let of_end = |end: &tidemill_testkit::explorer::End| -> Ended {
+            let outputs = end.records.iter().filter(|(to, _)| case.outputs.iter().any(|topic| to.starts_with(topic)));
+            outputs.map(|(to, records)| (to.clone(), records.iter().map(without_time).collect())).collect()
+        };
+        let told: BTreeSet<Ended> = report.ends().iter().map(of_end).collect();
+        let mut happened = BTreeSet::new();
+        let mut seeds = 0;
+        while happened.len() < told.len() && seeds < SEEDS {
+            happened.insert(really_ended(&case, seeds));
+            seeds += 1;
+        }
+        println!("{name}: {} ends, all of them reached by {seeds} seeds", told.len());
+        assert_eq!(happened, told, "{name}, after {seeds} seeds");
+    }
+}
+
 #[test]
 fn what_cannot_have_happened_is_refused() {
     let case = looped();
-    let (happened, trace) = really(&case, 1, 0);
+    let (happened, trace, _) = really(&case, 1, 0);
     let embedded = explorer(&case, Backend::Embedded);
     assert_eq!(embedded.accepts(&happened), Ok(()));
 

@@ -28,6 +28,8 @@ enum Shape {
     Regroup,
     /// The others are joined with a global table of the first.
     Global,
+    /// Each in a task of its own, the first by way of another topic: one writes that topic, and all the last one.
+    Apart,
 }
 
 fn topology(shape: Shape, inputs: usize) -> Topology {
@@ -37,6 +39,13 @@ fn topology(shape: Shape, inputs: usize) -> Topology {
         INPUTS[from + 1..inputs].iter().fold(first, |merged, input| merged.merge(&builder.stream(input)))
     };
     match shape {
+        Shape::Apart => {
+            builder.stream(&INPUTS[0]).to(&LOOP);
+            builder.stream(&LOOP).map_values(|value| value * 10).to(&OUT);
+            INPUTS[1..inputs].iter().for_each(|input| {
+                builder.stream(input).to(&OUT);
+            });
+        }
         Shape::Merge => {
             merged(0).to(&OUT);
         }
@@ -89,7 +98,8 @@ fn same_ends(shape: Shape, inputs: usize, sent: &[Sent], backend: Backend, crash
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    prop_oneof![Just(Shape::Merge), Just(Shape::Join), Just(Shape::Loop), Just(Shape::Regroup), Just(Shape::Global)]
+    let shapes = [Shape::Merge, Shape::Join, Shape::Loop, Shape::Regroup, Shape::Global, Shape::Apart];
+    proptest::sample::select(shapes.to_vec())
 }
 
 fn backend() -> impl Strategy<Value = Backend> {

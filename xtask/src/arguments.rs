@@ -13,8 +13,8 @@ The tasks of this repository. lint and test print a table of their steps and end
   cargo xtask lint    rustfmt, clippy, rustdoc and cargo-deny; nothing may even warn
   cargo xtask test    examples, tests and documentation tests: of all that needs no C compiler and
                       no server; optimised and on the default features, what replays and crashes
-                      applications; of RocksDB; and of Kafka, on a broker that it starts unless
-                      KAFKA_BROKERS names one
+                      applications; of RocksDB; of Kafka, on a broker that it starts unless
+                      KAFKA_BROKERS names one; and whether the explorer finds planted faults
   cargo xtask release-check
                       what a release needs beside that: every feature alone, the oldest Rust,
                       Windows and macOS, and the packages as they would be published
@@ -25,12 +25,13 @@ The tasks of this repository. lint and test print a table of their steps and end
   --long              test only: 4,096 cases for each property, where a first run takes 256;
                       60 kills for each program that is killed, where it takes 12; ten million
                       records through a compacted topic, where it takes one; a million mutations
-                      for each decoder, where it takes 20,000
+                      for each decoder, where it takes 20,000; all golden recordings under
+                      crashes at every moment, where it takes 21
 
 Steps of lint: format, clippy, clippy-features, clippy-rocksdb, clippy-kafka, docs, deny,
 package.
 Steps of test: examples, tests, examples-release, release, rocksdb, rocksdb-docs, kafka-lib, kafka,
-doctests. What RocksDB and Kafka need: libclang; a C++ compiler and make, Java 17 and Maven.
+doctests, mutants. What RocksDB and Kafka need: libclang; a C++ compiler and make, Java 17 and Maven.
 
 Steps of release-check: oldest-rust, windows, macos, publish; feature-avro, feature-avro-registry,
 feature-avro-registry-tls, feature-calendar, feature-cli, feature-fuzzing, feature-http,

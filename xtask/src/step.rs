@@ -68,7 +68,7 @@ pub(crate) struct Outcome {
     pub(crate) passed: bool,
     pub(crate) took: Duration,
     pub(crate) counts: Counts,
-    /// Lines in which a test sums up more than tests, such as `golden: 3 passed, 0 failed, 1 missing`.
+    /// Lines in which a test sums up more than tests: `golden: 3 passed, 0 failed, 1 missing`, `mutants: 10 of 10 killed`.
     pub(crate) notes: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn run(step: Step) -> Outcome {
     let passed = call(&step, |line| {
         println!("{line}");
         counts += Counts::of_line(line).unwrap_or_default();
-        notes.extend(line.strip_prefix("golden: ").map(|_| line.to_string()));
+        notes.extend(["golden: ", "mutants: "].iter().find(|sum| line.starts_with(**sum)).map(|_| line.to_string()));
     });
     let passed = passed.unwrap_or_else(|error| {
         println!("error: {error}");

@@ -18,11 +18,15 @@ const ALL_ON_KAFKA: &str = "--release -p tidemill -p tidemill-fuzz-targets \
                             --features tidemill/cli,tidemill/http,tidemill/avro-registry,tidemill-fuzz-targets/kafka";
 /// All packages but the one that turns features of tidemill on.
 const PLAIN: &str = "--workspace --exclude tidemill-fuzz-targets";
+/// Faults are planted in a build of its own, which leaves the usual one as it is.
+const MUTANTS: &str = "test -p tidemill --test explorer --profile mutants mutants -- --nocapture";
 /// The folders of the packages whose tests run.
 const PACKAGES: [&str; 7] = [".", "dsl", "dsl/derive", "avro", "testkit", "xtask", "fuzz/targets"];
 /// What `--long` asks for: cases of each property (256 is what proptest takes by itself), kills of each program that is killed
-/// (12), records through a compacted topic (a million), mutations for each decoder (20,000).
-const LONG: [(&str, &str); 4] = [
+/// (12), records through a compacted topic (a million), mutations for each decoder (20,000), and all golden recordings for the
+/// explorer (21 of them).
+const LONG: [(&str, &str); 5] = [
+    ("EXPLORE", "all"),
     ("PROPTEST_CASES", "4096"),
     ("TIDEMILL_CRASH_ROUNDS", "60"),
     ("TIDEMILL_SOAK_RECORDS", "10000000"),
@@ -81,6 +85,7 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     ];
     steps.extend(kafka.map(|step| step.needing(Tool::Compiler)));
     steps.push(Step::new("doctests", &format!("test {ALL} --no-fail-fast --doc")));
+    steps.push(Step::new("mutants", MUTANTS).with_env("RUSTFLAGS", "--cfg tidemill_mutants"));
     if !options.long {
         return steps;
     }
@@ -113,8 +118,8 @@ mod tests {
         assert!(programs.contains(&"tidy".to_string()), "{programs:?}");
         let steps = of_test(&Options::default());
         for name in programs {
-            // Some run once more on what needs a C compiler.
-            let again = ["rocksdb", "kafka-lib"];
+            // Some run once more on what needs a C compiler, one with faults that are planted.
+            let again = ["rocksdb", "kafka-lib", "mutants"];
             let runs = steps.iter().filter(|step| {
                 !again.contains(&step.name) && step.arguments.windows(2).any(|pair| pair == ["--test", &name])
             });
@@ -127,6 +132,17 @@ mod tests {
     fn long_runs_try_more_cases() {
         let long = Options { long: true, ..Options::default() };
         assert!(of_test(&long).iter().all(|step| step.environment.iter().any(|(name, _)| *name == "PROPTEST_CASES")));
-        assert!(of_test(&Options::default()).iter().all(|step| step.environment.is_empty()));
+        let usual = of_test(&Options::default());
+        assert!(usual.iter().all(|step| step.name == "mutants" || step.environment.is_empty()));
+    }
+
+    #[test]
+    fn faults_are_planted_in_one_step_and_in_no_other() {
+        let steps = of_test(&Options::default());
+        let planted = steps.iter().filter(|step| {
+            step.environment.contains(&("RUSTFLAGS", "--cfg tidemill_mutants".to_owned()))
+                && step.arguments.windows(2).any(|pair| pair == ["--profile", "mutants"])
+        });
+        assert_eq!(planted.map(|step| step.name).collect::<Vec<_>>(), ["mutants"]);
     }
 }

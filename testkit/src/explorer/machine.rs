@@ -252,6 +252,11 @@ impl<'m> Machine<'m> {
             if is_changelog && !self.model.restores() {
                 continue;
             }
+            assert!(
+                is_changelog || self.model.expects(task, log),
+                "task {} writes to `{to}`, which no sink of it names, as a handler of errors may: explore it `without_reductions`",
+                self.model.task_name(task)
+            );
             for record in one_by_one(batch) {
                 let text = text_of(&record);
                 if !is_changelog {

@@ -7,7 +7,7 @@ use tidemill::processor::{GlobalStores, PartitionCounts};
 use tidemill::record::{Batch, TopicName, TopicPartition};
 use tidemill::state::{ByteStore, Changelog, StateStore};
 use tidemill::task::Task;
-use tidemill::topology::{TaskSettings, TaskSpec, TopicRef, Topology, changelog_topic};
+use tidemill::topology::{NodeKind, NodeView, SinkTopic, TaskSettings, TaskSpec, TopicRef, Topology, changelog_topic};
 
 use super::backend::{Budgets, Guarantee, Rules};
 
@@ -40,6 +40,8 @@ pub(super) struct Model {
     pub(super) early: Vec<Script>,
     /// Whether anybody can see that a commit happened.
     pub(super) commits_show: bool,
+    /// By partition, where it is no changelog: the tasks that may write to it.
+    writers: Vec<Vec<usize>>,
     /// By partition: whether nobody can see how long its records were on their way.
     pub(super) at_once: Vec<bool>,
 }
@@ -122,6 +124,7 @@ impl Model {
             given: Vec::new(),
             early: Vec::new(),
             commits_show: true,
+            writers: Vec::new(),
             at_once: Vec::new(),
         };
         model.add_partitions(&plan.internal.iter().map(|need| need.name.clone()).collect::<Vec<_>>());
@@ -141,6 +144,7 @@ impl Model {
         let scripts = model.scripts_of(parts.script);
         (model.early, model.scripts) = scripts.into_iter().partition(|script| model.may_come_early(script.log));
         model.commits_show = model.do_commits_show();
+        model.writers = (0..model.partitions.len()).map(|log| model.writers_of(log)).collect();
         model.at_once =
             (0..model.partitions.len()).map(|log| model.may_arrive_at_once(log, parts.looks_on_the_way)).collect();
         model
@@ -230,8 +234,28 @@ impl Model {
                 !looks_on_the_way && !self.budgets.has_faults() && (unread || !self.rules.exact_ends)
             }
         };
-        let writers = self.tasks.iter().filter(|task| !task.is_global).count();
-        self.reduces && unseen && (self.changelogs[log] || writers == 1)
+        self.reduces && unseen && (self.changelogs[log] || self.writers[log].len() == 1)
+    }
+
+    /// The tasks whose sinks write a partition's topic, or choose topics by the record. Dead letters come from every task.
+    fn writers_of(&self, log: usize) -> Vec<usize> {
+        let topic = &self.partitions[log].topic;
+        let takes_letters = self.settings.errors.dead_letter_topics().any(|dead| dead == topic);
+        let writes = |node: &NodeView| match &node.kind {
+            NodeKind::Sink(SinkTopic::Fixed(to)) => to.resolve(APPLICATION) == *topic,
+            NodeKind::Sink(SinkTopic::Chosen) => true,
+            _ => false,
+        };
+        let may_write = |task: &TaskPlace| {
+            let subtopologies = task.subtopologies.iter().map(|number| &self.topology.subtopologies()[*number]);
+            takes_letters || subtopologies.flat_map(|sub| self.topology.nodes_of(sub)).any(writes)
+        };
+        (0..self.tasks.len()).filter(|number| may_write(&self.tasks[*number])).collect()
+    }
+
+    /// Whether the search counts on it that a task may write to a partition.
+    pub(super) fn expects(&self, task: usize, log: usize) -> bool {
+        !self.reduces || self.writers[log].contains(&task)
     }
 
     fn scripts_of(&self, records: &Records) -> Vec<Script> {

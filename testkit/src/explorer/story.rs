@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::event::Event;
 use super::machine::{Machine, text_of};
 use super::model::Model;
+use super::picture::{Arrow, Sequence};
 use super::token::Token;
 use super::world::World;
 
@@ -29,14 +30,6 @@ pub struct StoryStep {
     /// What follows from it at once.
     pub effects: Vec<String>,
     arrows: Vec<Arrow>,
-}
-
-/// An arrow of a sequence diagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Arrow {
-    from: String,
-    to: String,
-    text: String,
 }
 
 impl Story {
@@ -80,25 +73,29 @@ impl Story {
 
     /// The story as a Mermaid sequence diagram: topics and tasks as participants.
     pub fn mermaid(&self) -> String {
-        let mut participants: Vec<&str> = Vec::new();
-        for arrow in self.steps.iter().flat_map(|step| &step.arrows) {
-            for name in [&*arrow.from, &*arrow.to] {
-                if !participants.contains(&name) {
-                    participants.push(name);
-                }
-            }
-        }
-        let mut out = String::from("sequenceDiagram\n    autonumber\n");
-        for (number, name) in participants.iter().enumerate() {
-            out += &format!("    participant p{number} as {name}\n");
-        }
-        let number = |name: &str| participants.iter().position(|known| *known == name).unwrap_or(0);
-        for arrow in self.steps.iter().flat_map(|step| &step.arrows) {
-            // Semicolons end statements, and a hash begins an entity.
-            let text = arrow.text.replace(['#', ';'], " ");
-            out += &format!("    p{}->>p{}: {text}\n", number(&arrow.from), number(&arrow.to));
-        }
-        out
+        self.sequence().mermaid()
+    }
+
+    /// The same as a picture, in SVG: for a page or a report that shows no Mermaid.
+    ///
+    /// ```
+    /// use tidemill::prelude::*;
+    /// use tidemill_testkit::explorer::Explorer;
+    ///
+    /// let (from, to): (Topic<String, i64>, Topic<String, i64>) = (Topic::of("in"), Topic::of("out"));
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(&from).to(&to);
+    /// let report = Explorer::new(&builder.build()?).input(&from, [("a", 1)]).never_output(&to, |_, n| *n == 1).explore();
+    /// let story = report.verdict("never out").story().expect("it fails");
+    /// assert!(story.svg().starts_with("<svg "));
+    /// # Ok::<(), TopologyErrors>(())
+    /// ```
+    pub fn svg(&self) -> String {
+        self.sequence().svg()
+    }
+
+    fn sequence(&self) -> Sequence<'_> {
+        Sequence::of(self.steps.iter().flat_map(|step| &step.arrows))
     }
 
     /// The story as JSON, its states in the shape of the Informal Trace Format.
