@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tidemill::log::{Durability, LogSettings};
 use tidemill::topology::Topology;
 use tidemill::{App, AppBuilder, Settings};
 
@@ -30,13 +31,21 @@ pub(crate) struct Backing {
     /// After how many milliseconds at most what was done is committed; who waits for an answer does not wait so long
     #[arg(long, value_name = "MS", default_value_t = 100)]
     commit_every: u64,
+
+    /// After how many milliseconds at most what was sent is safe from a loss of power; an answer waits for it
+    ///
+    /// Answers that wait at the same time share one wait for the disk. Brokers of `--kafka` have settings of their own for it.
+    #[arg(long, value_name = "MS", default_value_t = 10)]
+    sync_every: u64,
 }
 
 impl Backing {
     /// The application on the log that was chosen; `folder` where no other was named.
     pub(crate) fn app(self, application: &str, topology: Topology, folder: &str) -> Result<AppBuilder, Failure> {
         let commit_interval = Duration::from_millis(self.commit_every);
-        let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, ..Settings::default() };
+        let durability = Durability::Interval(Duration::from_millis(self.sync_every));
+        let log = LogSettings { durability, ..LogSettings::default() };
+        let settings = Settings { partitions: PARTITIONS, threads: 2, commit_interval, log, ..Settings::default() };
         let builder = App::builder(application, topology).settings(settings);
         let folder = self.data.unwrap_or_else(|| folder.into());
         match self.kafka {

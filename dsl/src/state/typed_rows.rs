@@ -463,19 +463,23 @@ impl<V: Send + 'static> TypedRows<V> {
     }
 
     /// Frees the cells without value that nobody has to be told about any more.
+    ///
+    /// Those that the bytes below have to be told about leave the list, which would grow with all rows between two flushes else,
+    /// and is gone through at each commit; the flush puts them on it again.
     fn free_emptied(&mut self) {
         let mut emptied = std::mem::take(&mut self.emptied);
         let mut owed = Vec::new();
         emptied.retain(|id| {
             let cell = self.cells.get_mut(*id);
-            // It stays on the list only while somebody has to be told that it is empty.
+            if cell.value.is_some() || cell.is(Mark::Unflushed) {
+                cell.unset(Mark::Emptied);
+                return false;
+            }
             let stays = cell.is_owed();
             if stays {
                 owed.push(*id);
-            } else {
-                cell.unset(Mark::Emptied);
             }
-            cell.value.is_none() && !stays
+            !stays
         });
         self.cells.remove_all(&emptied);
         emptied.clear();
@@ -573,7 +577,11 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             below.discard(&KeyRange { from: Bound::Unbounded, to: Bound::Excluded(self.floor.clone()) })?;
         }
         for id in &ids {
-            self.cells.get_mut(*id).unset(Mark::Unflushed);
+            let cell = self.cells.get_mut(*id);
+            cell.unset(Mark::Unflushed);
+            if cell.value.is_none() {
+                self.note_emptied(*id);
+            }
         }
         self.free_emptied();
         self.sweep();

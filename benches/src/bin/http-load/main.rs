@@ -43,6 +43,9 @@ struct Options {
     /// After how many milliseconds the service commits at most
     #[arg(long, value_name = "MS", default_value_t = 5)]
     commit_every: u64,
+    /// After how many milliseconds the service has synced what was sent, which answers wait for
+    #[arg(long, value_name = "MS", default_value_t = 5)]
+    sync_every: u64,
 }
 
 const WARMUP: Duration = Duration::from_secs(2);
@@ -53,6 +56,7 @@ struct Measured {
     service: Service,
     connections: usize,
     commit_every_ms: u64,
+    sync_every_ms: u64,
     /// In the seconds that count.
     answers: u64,
     answers_per_s: u64,
@@ -76,7 +80,7 @@ fn main() -> Result<()> {
 
 async fn measure(options: &Options) -> Result<()> {
     let load_before = process::load();
-    let process = Process::start(options.service, options.commit_every)?;
+    let process = Process::start(options.service, options.commit_every, options.sync_every)?;
     let mut client = Client::connect(process.address()).await?;
     let entities: Arc<[String]> = options.service.fill(&mut client, options.entities).await?.into();
     let started = Instant::now();
@@ -107,6 +111,7 @@ async fn measure(options: &Options) -> Result<()> {
         service: options.service,
         connections: options.connections,
         commit_every_ms: options.commit_every,
+        sync_every_ms: options.sync_every,
         answers: waits.len() as u64,
         answers_per_s: waits.len() as u64 / options.seconds,
         p50_ms: at(0.5),

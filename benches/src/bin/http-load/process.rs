@@ -20,13 +20,14 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts the example that was built beside this program.
-    pub(crate) fn start(service: Service, commit_every_ms: u64) -> Result<Process> {
+    pub(crate) fn start(service: Service, commit_every_ms: u64, sync_every_ms: u64) -> Result<Process> {
         let program = std::env::current_exe()?.with_file_name("examples").join(service.example());
         ensure!(program.exists(), "`{}` is not built: run `cargo build --release --examples`", program.display());
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(&program);
         command.arg("--data").arg(folder.path().join("data")).args(["--listen", "127.0.0.1:0"]);
-        command.args(["--commit-every", &commit_every_ms.to_string()]).stdout(Stdio::piped());
+        command.args(["--commit-every", &commit_every_ms.to_string()]);
+        command.args(["--sync-every", &sync_every_ms.to_string()]).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start `{}`", program.display()))?;
         let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
         let address = loop {
