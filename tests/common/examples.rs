@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The executable of an example, built with the profile that this test was built with.
-pub(crate) fn example(name: &'static str) -> PathBuf {
+/// The executable of an example, built with the profile that this test was built with, and with more arguments of cargo.
+pub(crate) fn example(name: &'static str, arguments: &[&str]) -> PathBuf {
     static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    built.entry(name).or_insert_with(|| build(name)).clone()
+    built.entry(name).or_insert_with(|| build(name, arguments)).clone()
 }
 
-fn build(name: &str) -> PathBuf {
+fn build(name: &str, arguments: &[&str]) -> PathBuf {
     // <target folder>/<profile>/deps/<test>
     let test = std::env::current_exe().unwrap();
     let profile_folder = test.ancestors().nth(2).expect("tests lie in a folder of their profile");
@@ -24,6 +24,7 @@ fn build(name: &str) -> PathBuf {
     let output = Command::new(cargo)
         .args(["build", "--quiet", "--message-format=json", "--profile", profile, "--example", name, "--target-dir"])
         .arg(profile_folder.parent().expect("a profile lies in a target folder"))
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

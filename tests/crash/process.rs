@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The bank on a folder, printing JSON.
 pub(crate) fn bank(data: &Path, form: &str) -> Command {
-    let mut command = Command::new(example("bank_account"));
+    let mut command = Command::new(example("bank_account", &[]));
     command.arg("--json").args(["--topology", form]).arg("--data").arg(data).stdin(Stdio::null());
     command
 }

@@ -18,7 +18,7 @@ const KILLS: u32 = 10;
 const WRITTEN: u64 = 10_000;
 
 fn shop(data: Option<&Path>) -> Command {
-    let mut command = Command::new(example("shop"));
+    let mut command = Command::new(example("shop", &[]));
     command.args(["--orders", &ORDERS.to_string(), "--answer-ms", "4"]).stdin(Stdio::null());
     if let Some(data) = data {
         command.arg("--data").arg(data);

@@ -14,7 +14,7 @@ use crate::rounds::{Tally, rounds};
 const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/opticks.txt");
 
 fn word_count(file: &Path) -> Command {
-    let mut command = Command::new(example("word_count"));
+    let mut command = Command::new(example("word_count", &[]));
     command.arg(file).stdin(Stdio::null());
     command
 }

@@ -5,12 +5,18 @@ mod asks;
 mod changed_program;
 mod changed_programs;
 mod conformance;
+#[cfg(feature = "http")]
+#[path = "../common/examples.rs"]
+mod examples;
 mod explored;
 mod faults;
 mod graduations;
 mod instances;
 mod interop;
 mod ledger;
+#[cfg(feature = "http")]
+#[path = "../common/listening.rs"]
+mod listening;
 mod membership;
 mod mock_errors;
 mod own_topics;
@@ -20,6 +26,8 @@ mod reading;
 mod resets;
 #[cfg(feature = "avro")]
 mod schemas;
+#[cfg(feature = "http")]
+mod services;
 mod settings;
 mod soaks;
 mod standbys;

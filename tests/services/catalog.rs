@@ -98,7 +98,7 @@ fn it_says_who_it_is_and_what_it_offers() {
         assert_eq!((instances.as_array().unwrap().len(), &instances[0]["isLocal"]), (1, &json!(true)), "{path}");
         assert_eq!(
             format!("http://{}:{}", instances[0]["host"].as_str().unwrap(), instances[0]["port"]),
-            service.address
+            service.address()
         );
     }
     let described = service.get("/openapi.json").json()["paths"].clone();

@@ -9,6 +9,8 @@ mod examples;
 #[path = "../../examples/support/failing.rs"]
 #[allow(dead_code, reason = "the services' own; only its type of errors is needed here")]
 mod failing;
+#[path = "../common/listening.rs"]
+mod listening;
 mod modules;
 mod pages;
 #[path = "../../examples/web/modules.rs"]

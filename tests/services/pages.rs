@@ -12,7 +12,7 @@ const BOOK: &str = "00000000-0000-4000-8000-00000000000b";
 fn the_calculators_page_shows_values_makes_them_and_follows_them() {
     let service = Service::start("calculator");
     service.once("POST", "/values", FIRST, &json!({ "value": 2.0 }));
-    let Some(mut page) = Page::open(&service.address) else { return };
+    let Some(mut page) = Page::open(service.address()) else { return };
     page.until_says("#link", "live");
     page.until_says("#values li:only-child output", "2");
 
@@ -44,7 +44,7 @@ fn the_catalogs_page_shows_what_there_is_makes_more_and_follows_it() {
     let service = Service::start("books_catalog");
     let author = json!({ "_type": "CreateAuthor", "code": "eco", "firstName": "Umberto", "lastName": "Eco" });
     service.post("/authors/commands", &author);
-    let Some(mut page) = Page::open(&service.address) else { return };
+    let Some(mut page) = Page::open(service.address()) else { return };
     page.until_says("#link", "live");
     page.until_says("#authors li:only-child b", "Umberto Eco");
 

@@ -1,8 +1,7 @@
 //! A service as a process on a port of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,6 +10,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use crate::examples::example;
+use crate::listening::Listening;
 
 /// Longer than any answer takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,13 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A service that runs; it ends with this, and its folder.
 pub(crate) struct Service {
     name: &'static str,
-    process: Child,
-    /// Where it listens, such as `http://127.0.0.1:4711`.
-    pub(crate) address: String,
+    process: Listening,
     folder: TempDir,
     http: Agent,
-    /// Held open, because whoever cannot say anything any more fails.
-    _said: BufReader<ChildStdout>,
 }
 
 /// What was answered.
@@ -44,25 +40,28 @@ impl Service {
     }
 
     fn on(name: &'static str, folder: TempDir) -> Service {
-        let (process, said, address) = spawn(name, &folder.path().join("data"));
+        let mut program = Command::new(example(name, &[]));
+        program.arg("--data").arg(folder.path().join("data"));
         let settings = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Service { name, process, address, folder, http: settings.into(), _said: said }
+        Service { name, process: Listening::start(program), folder, http: settings.into() }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:4711`.
+    pub(crate) fn address(&self) -> &str {
+        &self.process.address
     }
 
     /// Kills it, without a warning, and starts it again.
-    pub(crate) fn kill_and_start_again(mut self) -> Service {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Service::on(self.name, folder)
+    pub(crate) fn kill_and_start_again(self) -> Service {
+        let Service { name, process, folder, .. } = self;
+        drop(process);
+        Service::on(name, folder)
     }
 
     /// Asks it to end, and gives its exit code.
     #[cfg(unix)]
-    pub(crate) fn end(mut self) -> Option<i32> {
-        let kill = Command::new("sh").args(["-c", "kill -TERM $0"]).arg(self.process.id().to_string()).status();
-        assert!(kill.unwrap().success());
-        self.process.wait().unwrap().code()
+    pub(crate) fn end(self) -> Option<i32> {
+        self.process.end()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -98,15 +97,7 @@ impl Service {
     }
 
     fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.address)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        format!("{}{path}", self.address())
     }
 }
 
@@ -137,16 +128,4 @@ impl From<Response<Body>> for Answer {
             body: response.body_mut().read_to_string().unwrap(),
         }
     }
-}
-
-fn spawn(name: &'static str, data: &Path) -> (Child, BufReader<ChildStdout>, String) {
-    let program: PathBuf = example(name);
-    let mut command = Command::new(program);
-    command.args(["--listen", "127.0.0.1:0", "--commit-every", "20", "--data"]).arg(data);
-    let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(process.stdout.take().unwrap());
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("`{name}` said `{line}`"));
-    (process, said, address.to_owned())
 }

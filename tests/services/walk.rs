@@ -14,7 +14,7 @@ pub(crate) fn walk(chapter: &str, service: &Service, address: &str) {
     assert!(steps.len() > 2, "chapter `{chapter}` has a walk-through");
     let mut script = String::new();
     for (number, (command, _)) in steps.iter().enumerate() {
-        writeln!(script, "printf '@@{number}\\n'\n{}", command.replace(address, &service.address)).unwrap();
+        writeln!(script, "printf '@@{number}\\n'\n{}", command.replace(address, service.address())).unwrap();
     }
     let done = Command::new("sh").args(["-c", &script]).output().unwrap();
     let printed = String::from_utf8(done.stdout).unwrap();
