@@ -28,6 +28,17 @@ fn every_command_is_named_with_examples_and_exit_codes() {
 }
 
 #[test]
+fn no_line_of_an_example_is_broken() {
+    let begins = |line: &&str| line.trim_start().starts_with("tidemill ");
+    for command in [&["--help"][..], &["reset", "--help"], &["backup", "--help"], &["log", "dump", "--help"]] {
+        let help = tidemill(command).stdout;
+        let examples = help.split_once("Examples:\n").expect("it has examples").1;
+        let lines: Vec<&str> = examples.lines().take_while(|line| !line.is_empty()).collect();
+        assert!(lines.len() > 1 && lines.iter().all(begins), "{lines:#?}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_has_an_exit_code_of_its_own() {
     let wrong: [&[&str]; 5] = [
         &[],

@@ -11,17 +11,17 @@ use crate::{folder, progress};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The application may run. The backup is the log at one moment: what was committed before is in it, an epoch as a whole or not at all, so
-an application that goes on from it loses nothing up to there and does nothing twice. It needs as much room as the log. Stores are
+The application may run. The backup is the log at one moment: what was committed before is in it, an epoch as a whole or not at all, so \
+an application that goes on from it loses nothing up to there and does nothing twice. It needs as much room as the log. Stores are \
 not copied: a start makes them of their changelogs, but for stores without one (`Changelog::Off`), which begin empty.
 
-The backup is durable when the command ends. One that was interrupted is refused by everything that opens a log; remove it, and
+The backup is durable when the command ends. One that was interrupted is refused by everything that opens a log; remove it, and \
 make it again. Every other command that reads works on a backup too.
 
 Examples:
   tidemill backup ./bank-data /backups/bank-monday
   tidemill log lag /backups/bank-monday                 how far the application was
-  tidemill restore /backups/bank-monday ./bank-data-2   make a folder of it to start the application in")]
+  tidemill restore /backups/bank-monday ./bank-data-2   a folder to start the application in")]
 pub(crate) struct Backup {
     /// The application's folder
     folder: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct Backup {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every byte of the backup is compared with the checksums that were written with it. The backup stays as it is; never start an
+Every byte of the backup is compared with the checksums that were written with it. The backup stays as it is; never start an \
 application on it, or it is no backup any more.
 
 Example:

@@ -14,18 +14,18 @@ use crate::{folder, kafka, progress};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything that lies in the folder moves: topics with their records in order, times, headers and settings, state by its changelogs, how far
-applications and feeds are. Then the program starts with `App::kafka` in place of `App::embedded` and goes on with the next record. Topics
-that the cluster has already must be empty and have as many partitions. The folder stays as it is: it is the way back, until the
+Everything that lies in the folder moves: topics with their records in order, times, headers and settings, state by its changelogs, how far \
+applications and feeds are. Then the program starts with `App::kafka` in place of `App::embedded` and goes on with the next record. Topics \
+that the cluster has already must be empty and have as many partitions. The folder stays as it is: it is the way back, until the \
 application has run on the cluster.
 
-Without `--yes` it says what it would do, and does nothing. The application must not run, here or there, until the command has ended. If it
+Without `--yes` it says what it would do, and does nothing. The application must not run, here or there, until the command has ended. If it \
 is interrupted, run it again: what it had made is deleted and made anew.
 
 Examples:
-  tidemill graduate ./bank-data --kafka localhost:9092          what would be moved, and what stands in the way
-  tidemill graduate ./bank-data --kafka localhost:9092 --yes    do it
-  tidemill graduate ./bank-data --kafka broker:9093 --replication 3 --set security.protocol=ssl --yes")]
+  tidemill graduate ./bank-data --kafka localhost:9092         what would be moved
+  tidemill graduate ./bank-data --kafka localhost:9092 --yes   do it
+  tidemill graduate ./bank-data --kafka broker:9093 --replication 3 --set security.protocol=ssl")]
 pub(crate) struct Graduate {
     /// The application's folder
     folder: PathBuf,

@@ -78,7 +78,7 @@ Examples:
   tidemill log lag ./bank-data                           how far the applications are
   tidemill log dump ./bank-data movements --value json   the records of a topic
   tidemill reset ./bank-data bank                        what letting it begin again would do
-  tidemill backup ./bank-data /backups/bank-monday       copy what is there, while the application runs
+  tidemill backup ./bank-data /backups/bank-monday       copy what is there, even while it runs
   tidemill log dump --help                               everything about one command
 
 Exit codes:

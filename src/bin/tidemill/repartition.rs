@@ -12,12 +12,12 @@ use crate::{folder, progress};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each record goes where Kafka's partitioner puts its key. Records of one key stay in their order; those of several partitions come together
-by their times. Applications that have read the topic must be reset before (`tidemill reset`): their places and their state
-are cut by the partitions that it had. Afterwards they process all records that the topic keeps, and write what comes of them again. Topics
+Each record goes where Kafka's partitioner puts its key. Records of one key stay in their order; those of several partitions come together \
+by their times. Applications that have read the topic must be reset before (`tidemill reset`): their places and their state \
+are cut by the partitions that it had. Afterwards they process all records that the topic keeps, and write what comes of them again. Topics \
 that are joined must have equally many partitions: repartition all of them. It needs room for the topic twice.
 
-Without `--yes` it says what it would do, and does nothing. No application may have the folder open. If it is interrupted, run it
+Without `--yes` it says what it would do, and does nothing. No application may have the folder open. If it is interrupted, run it \
 again with the same number: no record is lost meanwhile.
 
 Examples:

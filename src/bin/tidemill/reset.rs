@@ -15,17 +15,17 @@ use crate::time::When;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The places in its inputs, its own topics (APPLICATION-..-changelog, ..-repartition and those of foreign-key joins) and its stores on
-disk: afterwards the application is as if it had never run, and its outputs still have what it wrote. Its program is not needed;
-of several applications a topic belongs to the one with the longest id that fits. Without `--yes` it says what it would do, and
+The places in its inputs, its own topics (APPLICATION-..-changelog, ..-repartition and those of foreign-key joins) and its stores on \
+disk: afterwards the application is as if it had never run, and its outputs still have what it wrote. Its program is not needed; \
+of several applications a topic belongs to the one with the longest id that fits. Without `--yes` it says what it would do, and \
 does nothing. The application must not run.
 
 Examples:
-  tidemill reset ./bank-data bank                              what would be done
-  tidemill reset ./bank-data bank --yes                        do it
-  tidemill reset ./bank-data bank --to 6h --yes                begin with the records of the last six hours
-  tidemill reset ./bank-data bank --to end --yes               begin with what comes
-  tidemill reset ./bank-data bank --input orders --yes         read `orders` again, and nothing else")]
+  tidemill reset ./bank-data bank                        what would be done
+  tidemill reset ./bank-data bank --yes                  do it
+  tidemill reset ./bank-data bank --to 6h --yes          begin six hours ago
+  tidemill reset ./bank-data bank --to end --yes         begin with what comes
+  tidemill reset ./bank-data bank --input orders --yes   read `orders` again, and nothing else")]
 pub(crate) struct Reset {
     /// The application's folder
     folder: PathBuf,

@@ -11,7 +11,7 @@ use crate::{folder, time};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An application makes the topics that it is missing by itself; make one beforehand to choose its partitions and what it keeps.
+An application makes the topics that it is missing by itself; make one beforehand to choose its partitions and what it keeps. \
 The settings of a topic that is there are not changed. No application may have the folder open.
 
 Examples:

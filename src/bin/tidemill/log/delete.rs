@@ -10,8 +10,8 @@ use crate::folder;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The records are gone, and so is how far applications had read them; a topic of the same name that is made later is another
-one. Of an application's own topics remove all or none: an application whose changelog is gone wipes the store. No application
+The records are gone, and so is how far applications had read them; a topic of the same name that is made later is another \
+one. Of an application's own topics remove all or none: an application whose changelog is gone wipes the store. No application \
 may have the folder open.
 
 Examples:

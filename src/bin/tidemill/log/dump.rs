@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A line has partition:offset, time, headers if there are any, key and value; `-` stands for none: a record without a key, a
-tombstone. What is not of the format that was asked for is shown as hexadecimal digits (0x..). Partitions come one after
+A line has partition:offset, time, headers if there are any, key and value; `-` stands for none: a record without a key, a \
+tombstone. What is not of the format that was asked for is shown as hexadecimal digits (0x..). Partitions come one after \
 another.
 
 Formats: auto (text, else hexadecimal), utf8, json, i32, i64, f64, hex; for keys also
@@ -34,8 +34,8 @@ Formats: auto (text, else hexadecimal), utf8, json, i32, i64, f64, hex; for keys
 
 Examples:
   tidemill log dump ./bank-data movements --value json
-  tidemill log dump ./bank-data movements --from -10              the last ten offsets of each partition
-  tidemill log dump ./bank-data movements --since 15m --follow    of the last quarter of an hour, and what comes
+  tidemill log dump ./bank-data movements --from -10             the last ten of each partition
+  tidemill log dump ./bank-data movements --since 15m --follow   since then, and what comes
   tidemill log dump ./data app-counts-changelog --key window-store:utf8 --value i64
   tidemill log dump ./bank-data movements --json | jq .value")]
 pub(crate) struct Dump {

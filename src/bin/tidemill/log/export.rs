@@ -14,7 +14,7 @@ use crate::output::Lines;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first line is the topic with its settings. Every other line is a record: partition, offset, timestamp, headers, key, value.
+The first line is the topic with its settings. Every other line is a record: partition, offset, timestamp, headers, key, value. \
 Text stands as text, other bytes as {\"hex\":\"..\"}, none as null; so `import` makes the same records of it.
 
 Examples:

@@ -18,9 +18,9 @@ const APPEND_BYTES: usize = 4 << 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The topic is made with the settings of the first line if it is missing. Records keep partition, timestamp, headers, key and
-value, and get the next offsets of their partitions: in an empty topic those that they had, where none were missing between
-them. Records are appended in pieces, each of them durable; after an error the message says at which line to go on. No
+The topic is made with the settings of the first line if it is missing. Records keep partition, timestamp, headers, key and \
+value, and get the next offsets of their partitions: in an empty topic those that they had, where none were missing between \
+them. Records are appended in pieces, each of them durable; after an error the message says at which line to go on. No \
 application may have the folder open.
 
 Examples:

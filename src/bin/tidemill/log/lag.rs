@@ -10,8 +10,8 @@ use crate::{folder, output, time};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-`next` is the offset that the application processes next, as of its last commit; `lag` is how many offsets are left to the end;
-`time` is the greatest time that it has processed in the partition. Partitions that it has not committed anything of are not
+`next` is the offset that the application processes next, as of its last commit; `lag` is how many offsets are left to the end; \
+`time` is the greatest time that it has processed in the partition. Partitions that it has not committed anything of are not \
 listed.
 
 Examples:

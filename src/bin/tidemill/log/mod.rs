@@ -17,7 +17,7 @@ use clap::Subcommand;
 use crate::failure::Failure;
 
 pub(crate) const AFTER: &str = "\
-FOLDER is what the application was given as its folder. Commands that read work while it runs, and see what was written when
+FOLDER is what the application was given as its folder. Commands that read work while it runs, and see what was written when \
 they began.
 
 Examples:
