@@ -41,6 +41,8 @@ pub enum ErrorKind {
     TimedOut,
     /// A reader was too slow, and what it had not read is gone. Begin again, with what there is now.
     Lagged,
+    /// The program was run by `tidemill plan` or `tidemill describe`, which wanted to know its topology and no more. End it.
+    Asked,
 }
 
 /// An application could not do what it was asked to, or stopped. Cheap to clone.

@@ -15,7 +15,8 @@ pub const QUESTION: &str = "TIDEMILL_ASKS";
 
 impl Planning {
     /// The answer to `tidemill plan` and `tidemill describe`, if this program was started by one of them: print it as a line and
-    /// end. Call it before anything else.
+    /// end. An application answers by itself where it starts ([`AppBuilder::start`](crate::AppBuilder::start)), so this is for
+    /// programs that have much to do before, or have none.
     ///
     /// ```no_run
     /// use tidemill::plan::Planning;

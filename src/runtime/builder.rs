@@ -330,7 +330,8 @@ impl AppBuilder {
     /// # Errors
     ///
     /// `Invalid` for a topology, topics or settings that do not fit, or a folder that is not ours or cannot be written;
-    /// `Locked` when another process has the folder; `Corrupt` for damaged files.
+    /// `Locked` when another process has the folder; `Corrupt` for damaged files; `Asked` when `tidemill plan` or `tidemill describe`
+    /// runs the program: it has answered them then, and nothing has begun.
     pub async fn start(mut self) -> Result<App, Error> {
         self.runtime = Handle::try_current().ok();
         let (done, started) = oneshot::channel();

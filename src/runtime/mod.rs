@@ -5,6 +5,7 @@
 mod answers;
 mod app;
 mod ask;
+mod asked;
 mod builder;
 mod calls;
 mod checkpoints;

@@ -8,6 +8,7 @@ use tidemill_dsl::state::Persistence;
 use tidemill_dsl::topology::TopicRef;
 
 use super::app::Handle;
+use super::asked;
 use super::builder::{AppBuilder, Place};
 use super::committed::Committed;
 use super::feed::feed_scope;
@@ -41,6 +42,7 @@ pub(super) fn start(builder: AppBuilder) -> Result<App, Error> {
 
 fn start_checked(builder: AppBuilder) -> Result<App, Error> {
     let (builder, in_use) = builder.configured()?;
+    asked::answer(&builder)?;
     check(&builder)?;
     for (setting, origin) in in_use.without_effect() {
         tracing::warn!(application = builder.application, setting, %origin, "it has no effect: the application is not on Kafka");
@@ -216,12 +218,8 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
     for (name, partitions) in &builder.topics {
         log.create_topic(&TopicSpec::new(name.as_str(), *partitions))?;
     }
-    let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
-    let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
-    let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
-    let wanted: BTreeSet<TopicName> = external.map(|topic| topic.name().clone()).chain(dead_letters).collect();
     let mut missing = Vec::new();
-    for name in wanted {
+    for name in external_topics(builder) {
         if log.topic(&name)?.is_none() {
             missing.push(name);
         }
@@ -243,6 +241,14 @@ fn create_topics(builder: &AppBuilder, log: &dyn Log) -> Result<(), Error> {
             Err(Error::new(ErrorKind::Invalid, message))
         }
     }
+}
+
+/// The topics that are not the application's own, by name.
+pub(super) fn external_topics(builder: &AppBuilder) -> BTreeSet<TopicName> {
+    let named = builder.topology.source_topics().into_iter().chain(builder.topology.sink_topics());
+    let external = named.filter(|topic| matches!(topic, TopicRef::External(_)));
+    let dead_letters = builder.settings.tasks.errors.dead_letter_topics().cloned();
+    external.map(|topic| topic.name().clone()).chain(dead_letters).collect()
 }
 
 fn not_there(missing: &[TopicName]) -> Error {

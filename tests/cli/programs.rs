@@ -1,11 +1,13 @@
 //! `plan` and `describe` ask a program; here that is this test program itself.
 
+use std::process::Command;
 use std::time::Duration;
 
 use tidemill::log::TopicSpec;
 use tidemill::plan::{Planning, QUESTION};
 use tidemill::prelude::*;
 use tidemill::topology::Topology;
+use tidemill::{ErrorKind, SettingSources};
 
 use crate::scene::{Ended, Scene, tidemill};
 
@@ -26,6 +28,23 @@ fn a_program_that_answers() {
     if let Some(answer) = Planning::of("shop").answer(&topology()) {
         println!("{answer}");
     }
+}
+
+/// Does nothing unless it is asked; then it starts an application, which does not begin.
+#[test]
+fn a_program_that_starts() {
+    if std::env::var(QUESTION).is_err() {
+        return;
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let folder = outside.path().join("shop-data");
+    let sources = SettingSources::new().environment();
+    let app =
+        App::builder("shop", topology()).embedded(&folder).settings_from(sources).topic(&ORDERS, 6).topic(&TOTALS, 2);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(app.start()).err().expect("it was asked");
+    assert_eq!(error.kind(), ErrorKind::Asked, "{error}");
+    assert!(!folder.exists(), "{}", folder.display());
 }
 
 /// Does nothing unless it is asked; then it goes on as if it had not been.
@@ -76,6 +95,17 @@ fn a_plan_is_that_of_the_topics_that_it_is_told() {
     let folder = scene.path();
     let of_folder = ask(&["plan", "--folder", folder.to_str().unwrap()], "programs::a_program_that_answers");
     assert_eq!((of_folder.code, of_folder.stdout), (Some(0), expected(2).to_string()), "{}", of_folder.stderr);
+}
+
+#[test]
+fn an_application_answers_where_it_would_start_and_does_not() {
+    let shown = ask(&["plan", "--topic", "orders=3"], "programs::a_program_that_starts");
+    let expected = Planning::of("shop").topic("orders", 3).topic("totals", 2).plan(&topology()).unwrap();
+    assert_eq!((shown.code, shown.stdout), (Some(0), expected.to_string()), "{}", shown.stderr);
+    // Without the command, which stops a program that has answered: what the program finds out about its start counts too.
+    let mut itself = Command::new(std::env::current_exe().unwrap());
+    let ended = itself.args(["--exact", "programs::a_program_that_starts"]).env(QUESTION, "").output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
 }
 
 #[test]

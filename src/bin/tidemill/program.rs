@@ -19,8 +19,12 @@ use crate::output::Lines;
 use crate::{folder, time};
 
 const ASKED: &str = "\
-The program is run with the variable TIDEMILL_ASKS set, and answers by `tidemill::plan::Planning::answer`, which its `main` calls before
-anything else. A program that does not call it would begin its work: it is stopped after `--wait`, so never ask one that you do not know.";
+The program is run with the variable TIDEMILL_ASKS set, and answers where it would start its application (`AppBuilder::start`), which \
+does not begin then. What a program does before that, it does: one that does much calls `tidemill::plan::Planning::answer` first. One that \
+does not answer is stopped after `--wait`, so never ask a program that is no tidemill application.";
+
+/// How long a program that was stopped is listened to; what it has started itself may hold its output open for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The program to ask.
 #[derive(Debug, Args)]
@@ -63,8 +67,8 @@ pub(crate) struct Describe {
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{ASKED}\n
-The topics that it reads and writes, those that a start creates, and what a Kafka cluster must allow it, as arguments of Kafka's own
-`kafka-acls.sh --add --allow-principal User:..`. How many partitions there are decides how many the application's own topics get, so say it
+The topics that it reads and writes, those that a start creates, and what a Kafka cluster must allow it, as arguments of Kafka's own \
+`kafka-acls.sh --add --allow-principal User:..`. How many partitions there are decides how many the application's own topics get, so say it \
 of each topic that it reads: by `--topic`, or by a folder that has them.
 
 Examples:
@@ -139,26 +143,44 @@ impl Program {
     fn ask(&self, question: &str, wait: Duration) -> Result<Value, Failure> {
         let (program, arguments) = self.command.split_first().expect("clap asks for one");
         let mut command = Command::new(program);
-        command.args(arguments).env(QUESTION, question).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(arguments).env(QUESTION, question);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = command.spawn();
-        let mut child = spawned.map_err(|cause| Failure::new(format!("cannot run `{program}`: {cause}")))?;
+        let mut child = spawned.map_err(|cause| {
+            let next = "name the executable of an application, with its path, such as ./target/release/bank";
+            Failure::new(format!("cannot run `{program}`: {cause}; {next}"))
+        })?;
         let printed = child.stdout.take().expect("it is piped");
+        let complains = child.stderr.take().expect("it is piped");
         let (sender, answers) = mpsc::channel();
-        // Ends with the program, which is stopped below.
+        // Both end with the program, which is stopped below.
         thread::spawn(move || sender.send(answer_in(printed)));
+        let (sender, complaints) = mpsc::channel();
+        thread::spawn(move || sender.send(read_all(complains)));
         let answer = answers.recv_timeout(wait);
         stop(&mut child);
-        match answer {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(silent(program, "ended without an answer")),
-            Err(_) => Err(silent(program, &format!("did not answer within {wait:?} and was stopped"))),
-        }
+        let silence = match answer {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => "ended without an answer".to_owned(),
+            Err(_) => format!("did not answer within {wait:?} and was stopped"),
+        };
+        // It may say why. Of a program that has answered nobody wants to know that it did no more.
+        eprint!("{}", complaints.recv_timeout(LAST_WORDS).unwrap_or_default());
+        Err(silent(program, &silence))
     }
+}
+
+fn read_all(mut complains: impl Read) -> String {
+    let mut text = Vec::new();
+    // What came before an error is shown too.
+    let _ = complains.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn silent(program: &str, what: &str) -> Failure {
     Failure::new(format!(
-        "`{program}` {what}: let its `main` print `tidemill::plan::Planning::of(\"..\").answer(&topology)` before anything else"
+        "`{program}` {what}: an application answers where it starts (`AppBuilder::start`); one that does much before that, or is \
+        asked for, prints `tidemill::plan::Planning::of(\"..\").answer(&topology)` before anything else"
     ))
 }
 

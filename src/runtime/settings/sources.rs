@@ -14,6 +14,7 @@ use super::table::{self, PREFIX, Setting, variable};
 use super::{Configuration, notation};
 use crate::error::{Error, ErrorKind};
 use crate::nearest::nearest;
+use crate::plan::QUESTION;
 
 /// Names of settings of Kafka's client library come behind this.
 const CLIENT: &str = "kafka.client.";
@@ -140,7 +141,8 @@ impl SettingSources {
     }
 
     fn with_variables(mut self, variables: impl Iterator<Item = (String, Option<String>)>) -> Self {
-        let mut ours: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        // The question of `tidemill plan` is no setting.
+        let mut ours: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX) && name != QUESTION).collect();
         // The environment has no order, and faults are listed.
         ours.sort();
         self.0.push(Source::Variables(ours));
