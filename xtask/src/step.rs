@@ -1,6 +1,6 @@
 //! One step: a call of cargo, its output shown as it comes and counted on the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -110,8 +110,10 @@ fn call(step: &Step, mut line: impl FnMut(&str)) -> Result<bool, String> {
 }
 
 /// The folder of the repository: steps mean the same wherever the task is called.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+pub(crate) fn root() -> PathBuf {
+    // As cargo says when it runs this: one program in a target folder that several checkouts share was built in another of them.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().expect("xtask lies in the repository").to_owned()
 }
 
 /// The cargo that runs this program.

@@ -55,7 +55,7 @@ pub(crate) fn of_lint() -> Vec<Step> {
 }
 
 pub(crate) fn of_test(options: &Options) -> Vec<Step> {
-    let all = test_programs(root()).into_iter().filter(|name| name != OF_KAFKA);
+    let all = test_programs(&root()).into_iter().filter(|name| name != OF_KAFKA);
     let (optimised, plain): (Vec<_>, Vec<_>) = all.partition(|name| OPTIMISED.contains(&name.as_str()));
     let chosen = |names: &[String]| names.iter().map(|name| format!(" --test {name}")).collect::<String>();
     let tests = format!("test {ALL} --no-fail-fast --lib --bins --examples{}", chosen(&plain));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_test_program_runs_in_one_step() {
-        let programs = test_programs(root());
+        let programs = test_programs(&root());
         assert!(programs.contains(&"tidy".to_string()), "{programs:?}");
         let steps = of_test(&Options::default());
         for name in programs {
