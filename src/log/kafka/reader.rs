@@ -127,8 +127,11 @@ impl Reader {
         let asked_at = state.calls;
         let place =
             Place { batches: VecDeque::new(), bytes: 0, next: from, end, paused: false, failed: None, asked_at };
-        state.add_all(&taken, self.ahead, &self.fetcher);
+        let changed = state.add_all(&taken, self.ahead, &self.fetcher);
         state.places.insert(partition.clone(), place);
+        if changed {
+            self.version.fetch_add(1, Ordering::AcqRel);
+        }
         Ok(())
     }
 
