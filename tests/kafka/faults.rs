@@ -13,6 +13,7 @@ use tidemill::log::Log;
 use tidemill::log::kafka::{Guarantee, KafkaLog, KafkaSettings};
 use tidemill::processor::{ERROR_OFFSET, ERROR_TOPIC, ErrorHandler, ErrorSettings};
 use tidemill::record::{Offset, TopicPartition};
+use tidemill::serde::SerdeRef;
 use tidemill::state::Store;
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::{OffsetReset, Topology};
@@ -39,7 +40,7 @@ impl Scene {
     }
 
     fn topic(&self, name: &str) -> Topic<String, i64> {
-        let serdes = (tidemill::serde::SerdeRef::of(), tidemill::serde::SerdeRef::of());
+        let serdes = (SerdeRef::of(), SerdeRef::of());
         Topic::new(self.names.topic(name), serdes.0, serdes.1)
     }
 
@@ -144,6 +145,43 @@ async fn a_poison_record_stops_is_skipped_or_becomes_a_dead_letter() {
     app.close().await.unwrap();
     assert_eq!(read_all(brokers(), &dead).len(), 1, "what is skipped is no letter, and the first one came once");
     println!("poison: 3 policies, 2 poison records, {records} outputs checked");
+}
+
+/// KAFKA-16903: an error of one task's record was told of another's. What brokers refuse is named, and voids the work of all tasks that
+/// are in the transaction; a corrected program does it again.
+#[tokio::test]
+async fn a_record_that_brokers_refuse_is_named_and_voids_what_was_done_with_it() {
+    const LONGEST: usize = 2_000;
+    let scene = Scene::new("refused", 2);
+    let narrow = scene.names.topic("narrow");
+    create_topic(brokers(), &narrow, 2, &[("max.message.bytes", &LONGEST.to_string())]);
+    let topology = |longest: usize| {
+        let (builder, serdes) = (StreamsBuilder::new(), (SerdeRef::of(), SerdeRef::of()));
+        let texts = builder.stream(&scene.topic("in")).map_values_with_key(move |_, value| {
+            // Of one task only: its key is in one partition.
+            let length = if *value == 7 { longest } else { 3 };
+            format!("{value:0length$}")
+        });
+        texts.to(&Topic::<String, String>::new(narrow.clone(), serdes.0, serdes.1));
+        builder.build().unwrap()
+    };
+    scene.write(0..20);
+    for round in 0..2 {
+        let app = scene.start(topology(2 * LONGEST), Scene::settings(), None).await.unwrap();
+        let error = failure(&app).await;
+        let told = error.to_string();
+        assert!(told.contains(&narrow) && told.contains("max.message.bytes"), "round {round}: {told}");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{told}");
+        drop(app);
+        assert_eq!(read_all(brokers(), &narrow).len(), 0, "round {round}: nothing of it is committed");
+    }
+    let app = scene.start(topology(3), Scene::settings(), None).await.unwrap();
+    let text = |record: &Output| String::from_utf8(record.value.clone().unwrap()).unwrap();
+    wait_until("all outputs", || read_all(brokers(), &narrow).len() >= 20);
+    let expected: ByKey<String> = (0..20).map(|n| (format!("key-{n}"), vec![format!("{n:03}")])).collect();
+    let records = exactly_once(&expected, &by_key(&read_all(brokers(), &narrow), text));
+    app.close().await.unwrap();
+    println!("a refused record: 2 rounds, {records} outputs checked");
 }
 
 /// What is joined has equally many partitions, and a topic that is there is taken as it is.
@@ -279,13 +317,7 @@ async fn brokers_that_are_away_for_longer_than_the_task_timeout_end_a_process() 
     Producer::new(broker.address()).write(&names.topic("in"), &inputs);
     let start = async |pause_for: Duration| {
         let (builder, seen) = (StreamsBuilder::new(), seen.clone());
-        let topic = |name: &str| {
-            Topic::<String, i64>::new(
-                names.topic(name),
-                tidemill::serde::SerdeRef::of(),
-                tidemill::serde::SerdeRef::of(),
-            )
-        };
+        let topic = |name: &str| Topic::<String, i64>::new(names.topic(name), SerdeRef::of(), SerdeRef::of());
         let slowly = move |_: &String, value: &i64| {
             pause(pause_for);
             seen.fetch_max(*value, Ordering::SeqCst);

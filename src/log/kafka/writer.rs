@@ -37,7 +37,20 @@ struct Deliveries {
 struct Places {
     /// Offset of the first record and offset after the last one.
     reached: Vec<Option<(u64, u64)>>,
-    failed: Option<Code>,
+    /// What could not be written first, and why.
+    failed: Option<(TopicPartition, Code)>,
+}
+
+impl Places {
+    /// Why something could not be written, unless it was purged: then whoever gave up the transaction knows.
+    fn refused(&self) -> Option<LogError> {
+        let (to, code) = self.failed.as_ref().filter(|(_, code)| !is_purged(*code))?;
+        Some(coded(&format!("cannot write to `{to}`"), *code))
+    }
+}
+
+fn is_purged(code: Code) -> bool {
+    matches!(code, Code::PurgeQueue | Code::PurgeInflight)
 }
 
 impl Deliveries {
@@ -70,9 +83,9 @@ impl ProducerContext for Deliveries {
                 let (first, end) = places.reached[number].unwrap_or((at, at + 1));
                 places.reached[number] = Some((first.min(at), end.max(at + 1)));
             }
-            Err((error, _)) => {
-                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-                places.failed.get_or_insert(code);
+            Err((error, record)) => {
+                let to = TopicPartition::new(record.topic(), record.partition().cast_unsigned());
+                places.failed.get_or_insert((to, error.rdkafka_error_code().unwrap_or(Code::Fail)));
             }
         }
     }
@@ -163,17 +176,18 @@ impl Writer {
 
     /// An error if something could not be delivered.
     pub(super) fn delivered(&self) -> Result<(), Failed> {
-        let failed = self.producer.context().lock().failed;
-        match failed {
-            None => Ok(()),
-            // The transaction was given up, and it says why.
-            Some(Code::PurgeQueue | Code::PurgeInflight) => {
-                let what = "cannot write records";
-                let why = self.producer.commit_transaction(TURN).err().map(|error| self.cause(what, &error));
-                Err(Failed::Abortable(why.unwrap_or_else(|| coded(what, Code::PurgeQueue))))
-            }
-            Some(code) => Err(Failed::Abortable(coded("cannot write records", code))),
+        let places = self.producer.context().lock();
+        if places.failed.is_none() {
+            return Ok(());
         }
+        if let Some(refused) = places.refused() {
+            return Err(Failed::Abortable(refused));
+        }
+        drop(places);
+        // The transaction was given up, and it says why.
+        let what = "cannot write records";
+        let why = self.producer.commit_transaction(TURN).err().map(|error| self.cause(what, &error));
+        Err(Failed::Abortable(why.unwrap_or_else(|| coded(what, Code::PurgeQueue))))
     }
 
     /// Where the records of a number went: the first one's offset and the offset after the last one.
@@ -240,18 +254,15 @@ impl Writer {
 
     /// What was wrong first: the transaction's own words come after those of its records.
     fn cause(&self, what: &str, error: &KafkaError) -> LogError {
-        let delivery = self.producer.context().lock().failed;
-        match delivery {
-            Some(code) if code != Code::PurgeQueue && code != Code::PurgeInflight => {
-                coded("cannot write records", code)
+        if let Some(refused) = self.producer.context().lock().refused() {
+            return refused;
+        }
+        match error {
+            KafkaError::Transaction(cause) => {
+                let kind = coded("", cause.code()).kind();
+                LogError::new(kind, format!("{what}: {}", cause.string()))
             }
-            _ => match error {
-                KafkaError::Transaction(cause) => {
-                    let kind = coded("", cause.code()).kind();
-                    LogError::new(kind, format!("{what}: {}", cause.string()))
-                }
-                _ => fault(what, error),
-            },
+            _ => fault(what, error),
         }
     }
 }
