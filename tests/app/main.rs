@@ -9,6 +9,8 @@ mod dead_letters;
 mod done_by_log;
 mod emission;
 mod failures;
+#[path = "../common/flaky_session.rs"]
+mod flaky_session;
 mod globals;
 mod housekeeping;
 mod identity;
@@ -43,6 +45,7 @@ mod support;
 mod threads;
 mod timers;
 mod times;
+mod troubles;
 mod versions;
 mod watching;
 mod window_queries;

@@ -107,12 +107,12 @@ fn grouped() -> (Arc<dyn Log>, Arc<Script>) {
     (Arc::new(Grouped { log, script: script.clone() }), script)
 }
 
-async fn started(topology: Topology, log: &Arc<dyn Log>, settings: Settings) -> App {
+pub(crate) async fn started(topology: Topology, log: &Arc<dyn Log>, settings: Settings) -> App {
     App::builder("app", topology).log(log.clone()).settings(settings).start().await.unwrap()
 }
 
 /// Adds a value for the one key of a partition; it is there at once.
-fn put(log: &dyn Log, partition: u32, value: i64) {
+pub(crate) fn put(log: &dyn Log, partition: u32, value: i64) {
     let mut records = BatchBuilder::default();
     let key = format!("key-{partition}");
     records.push(Timestamp::ZERO, Some(key.as_bytes()), Some(&value.to_be_bytes()), &Headers::NONE);
@@ -121,13 +121,13 @@ fn put(log: &dyn Log, partition: u32, value: i64) {
 }
 
 /// How far partitions were processed, by what is committed.
-fn committed(log: &dyn Log) -> Vec<u64> {
+pub(crate) fn committed(log: &dyn Log) -> Vec<u64> {
     let progress = log.progress("app").unwrap();
     let next = |partition| progress.inputs.get(&TopicPartition::new("in", partition)).map_or(0, |at| at.next.get());
     (0..3).map(next).collect()
 }
 
-fn out_of(app: &App) -> Vec<(String, i64)> {
+pub(crate) fn out_of(app: &App) -> Vec<(String, i64)> {
     let read = app.subscribe(&OUT).unwrap().read().unwrap();
     let mut records: Vec<_> = read.into_iter().map(|record| (record.key, record.value.unwrap())).collect();
     records.sort();

@@ -1,8 +1,20 @@
 //! A log that another one does the work of, but for what a test says itself.
 
-/// The methods of `Log` that the field `log` of a type does, in an `impl Log` for it: all but `session`, `join` and `is_shared`.
+/// The methods of `Log` that the field `log` of a type does, in an `impl Log` for it: all but `session`, `join` and `is_shared`,
+/// and `read` if that is said.
 macro_rules! done_by_log {
     () => {
+        crate::done_by_log::done_by_log!(but read);
+        fn read(
+            &self,
+            partition: &::tidemill::record::TopicPartition,
+            from: ::tidemill::record::Offset,
+            bytes_max: usize,
+        ) -> Result<Vec<::std::sync::Arc<::tidemill::record::Batch>>, ::tidemill::log::LogError> {
+            self.log.read(partition, from, bytes_max)
+        }
+    };
+    (but read) => {
         fn create_topic(&self, spec: &::tidemill::log::TopicSpec) -> Result<(), ::tidemill::log::LogError> {
             self.log.create_topic(spec)
         }
@@ -26,14 +38,6 @@ macro_rules! done_by_log {
             partition: &::tidemill::record::TopicPartition,
         ) -> Result<::tidemill::log::Bounds, ::tidemill::log::LogError> {
             self.log.bounds(partition)
-        }
-        fn read(
-            &self,
-            partition: &::tidemill::record::TopicPartition,
-            from: ::tidemill::record::Offset,
-            bytes_max: usize,
-        ) -> Result<Vec<::std::sync::Arc<::tidemill::record::Batch>>, ::tidemill::log::LogError> {
-            self.log.read(partition, from, bytes_max)
         }
         fn delete_records(
             &self,

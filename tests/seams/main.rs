@@ -7,6 +7,8 @@ mod bank;
 mod chance;
 #[path = "../common/delete.rs"]
 mod delete;
+#[path = "../common/flaky_session.rs"]
+mod flaky_session;
 #[path = "../common/shared_memory.rs"]
 mod shared_memory;
 #[path = "../common/tasks.rs"]
@@ -16,7 +18,6 @@ mod commit;
 mod executor;
 mod failures;
 mod fingerprint;
-mod flaky_session;
 mod globals;
 mod house;
 mod restore;
