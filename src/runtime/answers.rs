@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tokio::sync::oneshot;
@@ -31,6 +31,7 @@ pub(super) struct Answers {
 struct Desk {
     waiting: Mutex<Waiting>,
     asked: Condvar,
+    bell: Arc<Bell>,
 }
 
 #[derive(Default)]
@@ -40,7 +41,6 @@ struct Waiting {
     /// How far each partition of answers is read.
     places: BTreeMap<TopicPartition, Offset>,
     ended: bool,
-    reader: Option<Thread>,
 }
 
 impl Desk {
@@ -94,7 +94,6 @@ impl Answers {
         let thread = std::thread::Builder::new().name("tidemill-answers".into()).spawn(move || read(&desk, &*log));
         let thread =
             thread.map_err(|cause| Error::new(ErrorKind::Unavailable, format!("cannot start a thread: {cause}")))?;
-        self.desk.lock().reader = Some(thread.thread().clone());
         *reader = Some(thread);
         Ok(())
     }
@@ -104,8 +103,8 @@ impl Answers {
         let mut waiting = self.desk.lock();
         waiting.ended = true;
         self.desk.asked.notify_all();
-        waiting.reader.iter().for_each(Thread::unpark);
         drop(waiting);
+        self.desk.bell.ring();
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -124,17 +123,35 @@ impl Drop for Answers {
     }
 }
 
-/// Wakes the reader.
-struct Unpark(Thread);
+/// Wakes the reader. Once rung it is heard, whenever the reader comes to listen; an unparked thread would not be, if the log
+/// parks it meanwhile for a reason of its own.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    heard: Condvar,
+}
 
-impl Wake for Unpark {
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.heard.notify_all();
+    }
+
+    /// Waits until it is rung.
+    fn listen(&self) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.heard.wait_while(rung, |rung| !*rung).unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.ring();
     }
 }
 
 fn read(desk: &Desk, log: &dyn Log) {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let waker = Waker::from(desk.bell.clone());
     loop {
         let mut waiting = desk.lock();
         while waiting.asks.is_empty() && !waiting.ended {
@@ -150,7 +167,7 @@ fn read(desk: &Desk, log: &dyn Log) {
             return;
         }
         drop(waiting);
-        std::thread::park();
+        desk.bell.listen();
     }
 }
 

@@ -9,5 +9,6 @@ mod instances;
 mod model;
 mod orders;
 mod repository;
+mod resting;
 mod topologies;
 mod users;
