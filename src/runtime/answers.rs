@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tidemill_dsl::record::{Offset, TopicPartition};
 use tokio::sync::oneshot;
@@ -16,6 +17,8 @@ use crate::log::{Log, LogError, LogErrorKind};
 
 /// How many bytes are read at once.
 const READ_BYTES: usize = 1 << 20;
+/// How long after a log that cannot be reached it is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A reply as bytes.
 pub(super) type AnswerBytes = Vec<u8>;
@@ -137,10 +140,17 @@ impl Bell {
         self.heard.notify_all();
     }
 
-    /// Waits until it is rung.
-    fn listen(&self) {
+    /// Waits until it is rung, or for so long.
+    fn listen(&self, limit: Option<Duration>) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.heard.wait_while(rung, |rung| !*rung).unwrap_or_else(PoisonError::into_inner) = false;
+        let is_silent = |rung: &mut bool| !*rung;
+        let mut rung = match limit {
+            None => self.heard.wait_while(rung, is_silent).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => {
+                self.heard.wait_timeout_while(rung, limit, is_silent).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        *rung = false;
     }
 }
 
@@ -151,7 +161,7 @@ impl Wake for Bell {
 }
 
 fn read(desk: &Desk, log: &dyn Log) {
-    let waker = Waker::from(desk.bell.clone());
+    let (waker, mut complained) = (Waker::from(desk.bell.clone()), false);
     loop {
         let mut waiting = desk.lock();
         while waiting.asks.is_empty() && !waiting.ended {
@@ -159,15 +169,31 @@ fn read(desk: &Desk, log: &dyn Log) {
         }
         // Before the look: what comes after it wakes.
         log.wake_at_change(&waker);
-        let looked = hand_out(&mut waiting, log);
-        if waiting.ended || looked.is_err() {
+        let limit = match hand_out(&mut waiting, log) {
+            Ok(()) => {
+                complained = false;
+                None
+            }
+            // Those who wait know how long; brokers that are away may be back by then.
+            Err(away) if away.kind() == LogErrorKind::Unavailable => {
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::warn!(error = %away, "replies cannot be read; it is tried again");
+                }
+                Some(PAUSE)
+            }
+            Err(error) => {
+                tracing::error!(%error, "replies cannot be read any more");
+                waiting.ended = true;
+                None
+            }
+        };
+        if waiting.ended {
             // Those who still wait hear that nobody answers.
             waiting.asks.clear();
-            waiting.ended = true;
             return;
         }
         drop(waiting);
-        desk.bell.listen();
+        desk.bell.listen(limit);
     }
 }
 
