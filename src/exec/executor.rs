@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use tidemill_dsl::mutants::{Mutant, is_planted};
 use tidemill_dsl::processor::CallChanges;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicName, TopicPartition};
+use tidemill_dsl::state::Checkpoint;
 
 use super::activity::{Activity, Spending, TaskTimes};
 use super::held::{Early, Held};
@@ -237,7 +238,7 @@ impl Executor {
             if let Some(caller) = &mut self.caller {
                 caller.forget(key);
             }
-            task.with_stores(|task| flush_stores_of(task, &origins, &*self.session, 1))?;
+            task.with_stores(|task| flush_stores_of(task, &origins, &*self.session, (0, self.clock.now())))?;
         }
         Ok(())
     }
@@ -496,23 +497,24 @@ impl Executor {
 
     /// Flushes all stores on disk; only right after a commit. A start then has nothing to restore.
     pub fn flush_all(&mut self) -> Result<(), Error> {
-        self.flush_stores(1)
+        // Those too that have nothing new: they say how long ago they were up to date.
+        self.flush_stores(0)
     }
 
     fn flush_stores(&mut self, rows: usize) -> Result<(), Error> {
-        let session = &self.session;
+        let (session, now) = (&self.session, self.clock.now());
         self.tasks.iter_mut().try_for_each(|Driven { task, origins, .. }| {
-            task.with_stores(|task| flush_stores_of(task, origins, &**session, rows))
+            task.with_stores(|task| flush_stores_of(task, origins, &**session, (rows, now)))
         })
     }
 }
 
-/// Flushes the stores of a task that have this many changed rows.
+/// Flushes the stores of a task that have this many changed rows. They are up to date now.
 fn flush_stores_of(
     task: &mut Task,
     origins: &[(usize, Option<Origin>)],
     session: &dyn Session,
-    rows: usize,
+    (rows, now): (usize, Timestamp),
 ) -> Result<(), Error> {
     for (number, origin) in origins {
         if task.state().store_mut(*number).is_none_or(|store| store.unflushed() < rows) {
@@ -524,9 +526,9 @@ fn flush_stores_of(
                 if is_planted(Mutant::CheckpointAhead) {
                     next = next.next();
                 }
-                task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(next))?;
+                task.state().store_mut(*number).map_or(Ok(()), |store| store.flush(Checkpoint { next, at: now }))?;
             }
-            None => refill::flush(task, *number)?,
+            None => refill::flush(task, *number, now)?,
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_dsl::record::{Offset, TopicPartition};
+use tidemill_dsl::state::Checkpoint;
 
 use super::origin::Origin;
 use super::refill::{self, Filling};
@@ -81,7 +82,7 @@ impl Restorer {
     fn make_ready(
         &self,
         mut task: Task,
-        reached: &BTreeMap<usize, Offset>,
+        reached: &BTreeMap<usize, Checkpoint>,
         progress: &Progress,
         watched: &Restoring,
     ) -> Result<ReadyTask, Error> {
@@ -94,7 +95,7 @@ impl Restorer {
     fn prepare(
         &self,
         task: &mut Task,
-        reached: &BTreeMap<usize, Offset>,
+        reached: &BTreeMap<usize, Checkpoint>,
         progress: &Progress,
         watched: &Restoring,
     ) -> Result<(Origins, u64), Error> {
@@ -115,17 +116,17 @@ impl Restorer {
                 chosen.extend(is_chosen.then_some((queue, at)));
             }
         }
-        let (mut origins, mut restored) = (Vec::new(), 0);
+        let (mut origins, mut restored, now) = (Vec::new(), 0, self.clock.now());
         let stores: Vec<usize> = task.state().stores().map(|(number, _)| number).collect();
         for number in stores {
             let origin = Origin::of(task, number, &self.application);
             if let Some(origin) = &origin {
                 let store = (number, reached.get(&number).copied());
-                restored += restore(task, store, origin, &*self.log, (&self.settings, watched))?;
+                restored += restore(task, store, origin, (&*self.log, now), (&self.settings, watched))?;
             }
             origins.push((number, origin));
         }
-        restored += refill::refill(task, &fillings, &*self.log, (&self.settings, watched))?;
+        restored += refill::refill(task, &fillings, (&*self.log, now), (&self.settings, watched))?;
         chosen.into_iter().for_each(|(queue, at)| task.reset(queue, at));
         task.resume_notes(progress)?;
         Ok((origins, restored))

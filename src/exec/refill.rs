@@ -4,9 +4,10 @@
 //! there. A store is wiped only when its topic can no longer have made it, and that is said aloud.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tidemill_dsl::record::{Batch, BatchBuilder, Offset, TopicPartition};
-use tidemill_dsl::state::Position;
+use tidemill_dsl::record::{Batch, BatchBuilder, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::state::{Checkpoint, Position};
 
 use super::{Restoring, Settings};
 use crate::error::{Error, ErrorKind};
@@ -31,15 +32,15 @@ pub(super) struct Filling {
 pub(super) fn refill(
     task: &mut Task,
     fillings: &[Filling],
-    log: &dyn Log,
+    (log, now): (&dyn Log, Timestamp),
     with: (&Settings, &Restoring),
 ) -> Result<u64, Error> {
     for filling in fillings {
-        wipe_if_unfit(task, filling)?;
+        wipe_if_unfit(task, filling, log, now)?;
     }
     let mut taken = 0;
     for filling in fillings {
-        taken += fill(task, filling, log, with)?;
+        taken += fill(task, filling, (log, now), with)?;
     }
     // The queues stand where the application's progress has them already.
     task.take_progress();
@@ -47,23 +48,27 @@ pub(super) fn refill(
     Ok(taken)
 }
 
-fn wipe_if_unfit(task: &mut Task, filling: &Filling) -> Result<(), Error> {
+fn wipe_if_unfit(task: &mut Task, filling: &Filling, log: &dyn Log, now: Timestamp) -> Result<(), Error> {
     let Filling { input, store, bounds, to, .. } = filling;
     let Some(position) = task.state().positions(*store).and_then(|positions| positions.get(input)) else {
         return Ok(());
     };
-    if (bounds.start..=*to).contains(&position.next) {
+    let Some(store) = task.state().store_mut(*store) else { return Ok(()) };
+    let away = store.checkpoint()?.map_or(Duration::ZERO, |checkpoint| checkpoint.age(now));
+    let complete_from = log.complete_from(input, away)?;
+    if (bounds.start.max(complete_from)..=*to).contains(&position.next) {
         return Ok(());
     }
-    let Some(store) = task.state().store_mut(*store) else { return Ok(()) };
     tracing::warn!(
         store = &**store.name(),
         %input,
         position = %position.next,
         start = %bounds.start,
+        %complete_from,
         end = %to,
-        "the topic that fills the store was deleted, recreated or cut off, or the application's progress was set back: the \
-         store is wiped and filled from what the topic has"
+        ?away,
+        "the topic that fills the store was deleted, recreated or cut off, or it lost tombstones, or may have, that the store has not \
+         seen, or the application's progress was set back: the store is wiped and filled from what the topic has"
     );
     Ok(store.wipe()?)
 }
@@ -71,7 +76,7 @@ fn wipe_if_unfit(task: &mut Task, filling: &Filling) -> Result<(), Error> {
 fn fill(
     task: &mut Task,
     filling: &Filling,
-    log: &dyn Log,
+    (log, now): (&dyn Log, Timestamp),
     (settings, watched): (&Settings, &Restoring),
 ) -> Result<u64, Error> {
     let Filling { queue, input, store, bounds, to } = filling;
@@ -104,7 +109,7 @@ fn fill(
         watched.read(taken - before, to.get().saturating_sub(task.fetch_position(*queue).get()))?;
         task.prepare_commit()?;
         if task.state().store_mut(*store).is_some_and(|store| store.unflushed() > FLUSH_ROWS) {
-            flush(task, *store)?;
+            flush(task, *store, now)?;
             task.state().store_mut(*store).into_iter().for_each(|store| store.shrink(settings.row_bytes / 4));
         }
     }
@@ -127,7 +132,7 @@ fn until(batch: &Arc<Batch>, to: Offset) -> Arc<Batch> {
 }
 
 /// Writes the rows of a store that topics fill, with how far each of its queues was processed.
-pub(super) fn flush(task: &mut Task, number: usize) -> Result<(), Error> {
+pub(super) fn flush(task: &mut Task, number: usize, now: Timestamp) -> Result<(), Error> {
     if let Some(positions) = task.state().positions(number).cloned() {
         for (queue, input) in task.inputs().filter(|(queue, _)| task.fills(*queue) == Some(number)) {
             let InputProgress { next, partition_time } = task.progress_of(queue);
@@ -135,7 +140,7 @@ pub(super) fn flush(task: &mut Task, number: usize) -> Result<(), Error> {
         }
     }
     match task.state().store_mut(number) {
-        Some(store) => Ok(store.flush(Offset::ZERO)?),
+        Some(store) => Ok(store.flush(Checkpoint { next: Offset::ZERO, at: now })?),
         None => Ok(()),
     }
 }
@@ -143,7 +148,7 @@ pub(super) fn flush(task: &mut Task, number: usize) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill_dsl::record::{Headers, Timestamp};
+    use tidemill_dsl::record::Headers;
 
     #[test]
     fn a_batch_that_is_cut_keeps_the_offsets_of_its_records() {

@@ -4,8 +4,8 @@
 //! that was deleted, recreated or cut off behind the checkpoint; and that is said aloud.
 
 use tidemill_dsl::mutants::{Mutant, is_planted};
-use tidemill_dsl::record::{Batch, Offset, TopicPartition};
-use tidemill_dsl::state::{StateStore, StoreError};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::state::{Checkpoint, StateStore, StoreError};
 
 use super::origin::Origin;
 use super::{Restoring, Settings};
@@ -20,18 +20,17 @@ pub(super) const FLUSH_ROWS: usize = 100_000;
 /// read.
 pub(super) fn restore(
     task: &mut Task,
-    (store, reached): (usize, Option<Offset>),
+    (store, reached): (usize, Option<Checkpoint>),
     origin: &Origin,
-    log: &dyn Log,
+    (log, now): (&dyn Log, Timestamp),
     (settings, watched): (&Settings, &Restoring),
 ) -> Result<u64, Error> {
     let (mut bounds, from) = (origin.bounds(task, log)?, origin.partition());
     if is_planted(Mutant::RestoreStopsEarly) && bounds.start < bounds.end {
         bounds.end = Offset::new(bounds.end.get() - 1);
     }
-    let complete_from = log.complete_from(from)?;
-    let begun = store_of(task, store).map(|store| begin(store, reached, bounds, complete_from, from)).transpose()?;
-    let Some(mut next) = begun else { return Ok(0) };
+    let begun = store_of(task, store).map(|store| begin(store, reached, (bounds, from), (log, now))).transpose()?;
+    let Some(Checkpoint { mut next, at }) = begun else { return Ok(0) };
     let mut restored = 0;
     while next < bounds.end {
         let before = restored;
@@ -46,7 +45,7 @@ pub(super) fn restore(
         watched.read(restored - before, bounds.end.get() - next.get())?;
         let Some(store) = store_of(task, store) else { break };
         if store.unflushed() > FLUSH_ROWS {
-            store.flush(next)?;
+            store.flush(Checkpoint { next, at })?;
             // How many other stores share the budget is not known yet; what is too much goes when all are there.
             store.shrink(settings.row_bytes / 4);
         }
@@ -85,33 +84,36 @@ pub(super) fn store_of(task: &mut Task, store: usize) -> Option<&mut dyn StateSt
     task.state().store_mut(store).map(|store| &mut **store)
 }
 
-/// The offset to begin at: the checkpoint's, unless more was `reached` already. One that the changelog cannot have made wipes the
-/// store.
+/// Where to begin: at the checkpoint, unless more was `reached` already. One that the changelog cannot have made, or that may have
+/// missed a delete, wipes the store.
 pub(super) fn begin(
     store: &mut dyn StateStore,
-    reached: Option<Offset>,
-    bounds: Bounds,
-    complete_from: Offset,
-    changelog: &TopicPartition,
-) -> Result<Offset, Error> {
+    reached: Option<Checkpoint>,
+    (bounds, changelog): (Bounds, &TopicPartition),
+    (log, now): (&dyn Log, Timestamp),
+) -> Result<Checkpoint, Error> {
     let checkpoint = match reached {
         Some(reached) => Some(reached),
         None => store.checkpoint()?,
     };
-    let Some(checkpoint) = checkpoint else { return Ok(bounds.start) };
-    if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint) {
+    let from_start = Checkpoint { next: bounds.start, at: now };
+    let Some(checkpoint) = checkpoint else { return Ok(from_start) };
+    let away = checkpoint.age(now);
+    let complete_from = log.complete_from(changelog, away)?;
+    if (bounds.start.max(complete_from)..=bounds.end).contains(&checkpoint.next) {
         return Ok(checkpoint);
     }
     tracing::warn!(
         store = &**store.name(),
         %changelog,
-        %checkpoint,
+        checkpoint = %checkpoint.next,
+        ?away,
         start = %bounds.start,
         %complete_from,
         end = %bounds.end,
-        "the changelog was deleted, recreated or cut off, or it lost tombstones that the store has not seen, so it does not \
-         reach the store's checkpoint any more: the store is wiped and restored from what the changelog has"
+        "the changelog was deleted, recreated or cut off, or it lost tombstones, or may have, that the store has not seen, so \
+         it does not reach the store's checkpoint any more: the store is wiped and restored from what the changelog has"
     );
     store.wipe()?;
-    Ok(bounds.start)
+    Ok(from_start)
 }

@@ -6,22 +6,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidemill_dsl::record::{Batch, Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
+use tidemill_dsl::state::Checkpoint;
 
 use super::Settings;
 use super::origin::Origin;
 use super::ready::Origins;
 use super::restore::{self, FLUSH_ROWS};
 use crate::error::Error;
-use crate::log::{Bounds, Progress};
+use crate::log::{Bounds, Log, Progress};
 use crate::task::{Task, TaskId};
 
 /// The stores of a task that is not run here, restored from their changelogs again and again.
 pub struct Standby {
     pub(super) task: Task,
     origins: Origins,
-    /// The offset to go on with of each store that has been begun.
-    pub(super) reached: BTreeMap<usize, Offset>,
+    /// How far each store is that has been begun.
+    pub(super) reached: BTreeMap<usize, Checkpoint>,
 }
 
 /// A store of a standby, and where it is restored from.
@@ -71,12 +72,12 @@ impl Standby {
         self.origins.iter().any(|(_, origin)| matches!(origin, Some(Origin::Source { .. })))
     }
 
-    /// The offset to read a store's origin from and what can be read of it, given what that has and from where on it has all its
-    /// tombstones. A store that it cannot have made any more is wiped.
+    /// The offset to read a store's origin from and what can be read of it, given what that has `now`. A store that it cannot have
+    /// made any more is wiped.
     pub fn next(
         &mut self,
         number: usize,
-        (bounds, complete_from): (Bounds, Offset),
+        (log, bounds, now): (&dyn Log, Bounds, Timestamp),
         progress: &Progress,
     ) -> Result<Option<(Offset, Bounds)>, Error> {
         let Some((_, Some(origin))) = self.origins.iter().find(|(other, _)| *other == number) else { return Ok(None) };
@@ -92,37 +93,47 @@ impl Standby {
         let from = origin.partition();
         let next = self.task.with_stores(|task| {
             let store = restore::store_of(task, number);
-            store.map(|store| restore::begin(store, reached, bounds, complete_from, from)).transpose()
+            store.map(|store| restore::begin(store, reached, (bounds, from), (log, now))).transpose()
         })?;
         let Some(next) = next else { return Ok(None) };
-        self.reached.insert(number, next);
-        Ok(Some((next, bounds)))
+        self.reach(number, next, (bounds.end, now));
+        Ok(Some((next.next, bounds)))
     }
 
-    /// Applies what was read of a store's origin from where [`next`](Self::next) said. Gives the number of records.
+    /// Notes how far a store is, whose origin ended at `end` at that time. Who has everything up to there has missed nothing.
+    fn reach(&mut self, number: usize, at: Checkpoint, (end, now): (Offset, Timestamp)) -> Checkpoint {
+        let at = if at.next >= end { Checkpoint { at: now, ..at } } else { at };
+        self.reached.insert(number, at);
+        at
+    }
+
+    /// Applies what was read of a store's origin from where [`next`](Self::next) said, which ended at `end` at that time. Gives the
+    /// number of records.
     pub fn apply(
         &mut self,
         number: usize,
         batches: &[Arc<Batch>],
-        end: Offset,
+        (end, asked_at): (Offset, Timestamp),
         settings: &Settings,
     ) -> Result<u64, Error> {
         let Standby { task, origins, reached } = self;
         let Some((_, Some(origin))) = origins.iter().find(|(other, _)| *other == number) else { return Ok(0) };
-        let Some(mut next) = reached.get(&number).copied() else { return Ok(0) };
+        let Some(mut at) = reached.get(&number).copied() else { return Ok(0) };
         let mut applied = 0;
         task.with_stores(|task| {
             for batch in batches {
-                applied += restore::apply(task, number, origin, batch, &mut next, end)?;
+                applied += restore::apply(task, number, origin, batch, &mut at.next, end)?;
             }
-            reached.insert(number, next);
-            if let Some(store) = restore::store_of(task, number)
-                && store.unflushed() >= settings.flush_rows.min(FLUSH_ROWS)
-            {
-                store.flush(next)?;
+            Ok::<_, Error>(())
+        })?;
+        let at = self.reach(number, at, (end, asked_at));
+        self.task.with_stores(|task| match restore::store_of(task, number) {
+            Some(store) if store.unflushed() >= settings.flush_rows.min(FLUSH_ROWS) => {
+                store.flush(at)?;
                 store.shrink(settings.row_bytes / 4);
+                Ok(applied)
             }
-            Ok(applied)
+            _ => Ok(applied),
         })
     }
 
@@ -130,9 +141,9 @@ impl Standby {
     pub fn flush(&mut self) -> Result<(), Error> {
         let Standby { task, reached, .. } = self;
         task.with_stores(|task| {
-            for (number, next) in &*reached {
-                if let Some(store) = restore::store_of(task, *number).filter(|store| store.unflushed() > 0) {
-                    store.flush(*next)?;
+            for (number, at) in &*reached {
+                if let Some(store) = restore::store_of(task, *number) {
+                    store.flush(*at)?;
                 }
             }
             Ok(())

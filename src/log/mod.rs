@@ -154,9 +154,10 @@ pub trait Log: Send + Sync + 'static {
     /// its room is given back some time later. What an application has processed and nobody else reads, it deletes so.
     fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError>;
 
-    /// The offset after the last tombstone that was removed from a compacted partition; 0 if none was. Whoever has read only
-    /// up to an earlier offset may have missed deletes, and has to read the partition from its start.
-    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError>;
+    /// The offset after the last tombstone that may have been removed from a compacted partition within this time; 0 if none
+    /// was. Whoever was away for so long and has read only up to an earlier offset may have missed deletes, and has to read
+    /// the partition from its start. A log that knows what it removed answers by that, whatever the time.
+    fn complete_from(&self, partition: &TopicPartition, away: Duration) -> Result<Offset, LogError>;
 
     /// Gives room back at the time `now`: removes records that are older than their topic's retention or beyond the bytes
     /// that it keeps, those that were deleted, and in compacted topics those that a later record of the same key replaced. Call

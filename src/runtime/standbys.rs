@@ -228,16 +228,16 @@ impl Following {
         let progress = if needs_progress { shared.log.progress(&shared.application)? } else { Progress::default() };
         let (mut applied, mut told) = (0, Vec::new());
         for StandbyOrigin { number, store, from } in origins {
-            let has = (shared.log.bounds(&from)?, shared.log.complete_from(&from)?);
+            let (asked_at, bounds) = (shared.clock.now(), shared.log.bounds(&from)?);
             let next = match &mut *lock(&slot.stage) {
-                Stage::Kept(standby) => standby.next(number, has, &progress)?,
+                Stage::Kept(standby) => standby.next(number, (&*shared.log, bounds, asked_at), &progress)?,
                 Stage::Wanted | Stage::Gone => return Ok(0),
             };
             let Some((mut next, bounds)) = next else { continue };
             if next < bounds.end {
                 let batches = shared.log.read(&from, next, READ_BYTES)?;
                 let Stage::Kept(standby) = &mut *lock(&slot.stage) else { return Ok(0) };
-                applied += standby.apply(number, &batches, bounds.end, &self.settings)?;
+                applied += standby.apply(number, &batches, (bounds.end, asked_at), &self.settings)?;
                 next = batches.last().map_or(next, |last| last.end().min(bounds.end));
             }
             told.push((from, StandbyStore { store: store.to_string(), reached: next, end: bounds.end }));

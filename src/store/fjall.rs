@@ -23,21 +23,21 @@ use ::fjall::{
     AbstractTree, Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot, UserValue,
 };
 use smallvec::SmallVec;
-use tidemill_dsl::record::Offset;
 
+use super::checkpoint;
 use super::directory::{Directory, DirectoryFault};
 use super::folder::{locked, prepare};
 use super::label::Label;
 use super::leases::{Lease, Leases};
 use super::order::rising;
 use super::{
-    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreWrite, TakeSnapshot,
+    ByteSnapshot, ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreWrite,
+    TakeSnapshot,
 };
 
 const CHECKPOINT: [u8; 1] = [0];
 const ROW: u8 = 1;
 const BEHIND_ROWS: u8 = ROW + 1;
-const LAYOUT: u8 = 1;
 
 /// The longest key of a row: fjall's limit without the byte that says what the key is.
 const KEY_BYTES_MAX: usize = u16::MAX as usize - 1;
@@ -68,18 +68,19 @@ impl Default for StoreSettings {
 /// The stores in one folder. Clones share it; it is closed when the last clone and the last store are dropped.
 ///
 /// ```
-/// use tidemill::record::Offset;
-/// use tidemill::store::{ByteStore, FjallStores, StoreSettings, StoreWrite};
+/// use tidemill::record::{Offset, Timestamp};
+/// use tidemill::store::{ByteStore, Checkpoint, FjallStores, StoreSettings, StoreWrite};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let folder = folder.path();
 /// let stores = FjallStores::open(folder, StoreSettings::default())?;
 /// let mut accounts = stores.open_store("accounts", 0)?;
-/// accounts.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), Offset::new(1))?;
+/// let checkpoint = Checkpoint { next: Offset::new(1), at: Timestamp::from_millis(1_000) };
+/// accounts.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), checkpoint)?;
 /// drop((stores, accounts));
 ///
 /// let accounts = FjallStores::open(folder, StoreSettings::default())?.open_store("accounts", 0)?;
-/// assert_eq!(accounts.checkpoint()?, Some(Offset::new(1)));
+/// assert_eq!(accounts.checkpoint()?, Some(checkpoint));
 /// # Ok::<(), tidemill::store::StoreError>(())
 /// ```
 #[derive(Clone)]
@@ -239,7 +240,7 @@ impl ByteStore for FjallStore {
     ///
     /// `Invalid`, and nothing is written, for a key longer than 65,534 bytes. After `Unavailable` nobody knows what
     /// reached the disk: every later write is refused until the folder is opened again.
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
         let mut batch = self.stores.database.batch().durability(Some(PersistMode::Buffer));
         for write in rising(writes) {
             self.refuse_too_long(&write)?;
@@ -249,7 +250,7 @@ impl ByteStore for FjallStore {
                 None => batch.remove(&self.keyspace, &key[..]),
             }
         }
-        batch.insert(&self.keyspace, CHECKPOINT, stored_checkpoint(next));
+        batch.insert(&self.keyspace, CHECKPOINT, checkpoint::encode(at));
         batch.commit().map_err(|cause| self.failed("be written", cause))
     }
 
@@ -259,10 +260,10 @@ impl ByteStore for FjallStore {
         dropped.map_err(|cause| self.failed("let go of old rows", cause.into()))
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         let stored = self.keyspace.get(CHECKPOINT).map_err(|cause| self.failed("be read", cause))?;
         let read = |stored: &[u8]| {
-            read_checkpoint(stored).ok_or_else(|| {
+            checkpoint::decode(stored).ok_or_else(|| {
                 StoreError::new(
                     StoreErrorKind::Corrupt,
                     format!(
@@ -393,19 +394,6 @@ fn stored_bounds(range: &KeyRange) -> (Bound<StoredKey>, Bound<StoredKey>) {
         Bound::Unbounded => Bound::Excluded(StoredKey::from_slice(&[BEHIND_ROWS])),
     };
     (from, to)
-}
-
-fn stored_checkpoint(next: Offset) -> [u8; 9] {
-    let mut stored = [LAYOUT; 9];
-    stored[1..].copy_from_slice(&next.get().to_be_bytes());
-    stored
-}
-
-fn read_checkpoint(stored: &[u8]) -> Option<Offset> {
-    match stored.split_first()? {
-        (&LAYOUT, offset) => Some(Offset::new(u64::from_be_bytes(offset.try_into().ok()?))),
-        _ => None,
-    }
 }
 
 fn cannot_open(folder: &Path, cause: ::fjall::Error) -> StoreError {

@@ -3,29 +3,28 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use tidemill_dsl::record::Offset;
-
 use super::order::rising;
-use super::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+use super::{ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreWrite};
 
 /// Rows in memory, gone with the value.
 ///
 /// ```
-/// use tidemill::record::Offset;
-/// use tidemill::store::{ByteStore, MemoryStore, StoreWrite};
+/// use tidemill::record::{Offset, Timestamp};
+/// use tidemill::store::{ByteStore, Checkpoint, MemoryStore, StoreWrite};
 ///
 /// let mut store = MemoryStore::new();
-/// store.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), Offset::new(1))?;
+/// let checkpoint = Checkpoint { next: Offset::new(1), at: Timestamp::from_millis(1_000) };
+/// store.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), checkpoint)?;
 ///
 /// let mut balance = Vec::new();
 /// assert!(store.get(b"alice", &mut balance)?);
-/// assert_eq!((balance, store.checkpoint()?), (b"10".to_vec(), Some(Offset::new(1))));
+/// assert_eq!((balance, store.checkpoint()?), (b"10".to_vec(), Some(checkpoint)));
 /// # Ok::<(), tidemill::store::StoreError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    checkpoint: Option<Offset>,
+    checkpoint: Option<Checkpoint>,
 }
 
 impl MemoryStore {
@@ -56,7 +55,7 @@ impl ByteStore for MemoryStore {
         })
     }
 
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
         let writes: Vec<_> = rising(writes).collect();
         for write in writes {
             match write.value {
@@ -64,7 +63,7 @@ impl ByteStore for MemoryStore {
                 None => self.rows.remove(write.key),
             };
         }
-        self.checkpoint = Some(next);
+        self.checkpoint = Some(at);
         Ok(())
     }
 
@@ -73,7 +72,7 @@ impl ByteStore for MemoryStore {
         Ok(())
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         Ok(self.checkpoint)
     }
 

@@ -1,8 +1,9 @@
-//! A store is a checkpoint of its changelog: rows, and the offset that they reflect, written in one atomic step.
+//! A store is a checkpoint of its changelog: rows, and how much of it they reflect, written in one atomic step.
 //!
 //! So a store may lag behind its changelog, and never contradicts it: whoever opens one replays the changelog from
 //! [`ByteStore::checkpoint`]. Nothing is written per record; a write carries thousands of committed rows.
 
+mod checkpoint;
 mod directory;
 mod fjall;
 mod folder;
@@ -16,7 +17,8 @@ mod rocksdb;
 mod stores;
 
 pub use tidemill_dsl::state::{
-    ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot,
+    ByteSnapshot, ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite,
+    TakeSnapshot,
 };
 
 pub use self::fjall::{FjallStore, FjallStores, StoreSettings};

@@ -140,7 +140,7 @@ async fn a_store_that_missed_a_removed_tombstone_does_not_keep_the_deleted_row()
     let changelog = TopicPartition::new("app-sums-changelog", 0);
     wait_until("letting go of the folder", || {
         EmbeddedLog::open(&folder, small_segments())
-            .is_ok_and(|log| log.complete_from(&changelog).unwrap() > Offset::ZERO)
+            .is_ok_and(|log| log.complete_from(&changelog, Duration::ZERO).unwrap() > Offset::ZERO)
     })
     .await;
     let app = start().await;

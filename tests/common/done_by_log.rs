@@ -49,8 +49,9 @@ macro_rules! done_by_log {
         fn complete_from(
             &self,
             partition: &::tidemill::record::TopicPartition,
+            away: ::std::time::Duration,
         ) -> Result<::tidemill::record::Offset, ::tidemill::log::LogError> {
-            self.log.complete_from(partition)
+            self.log.complete_from(partition, away)
         }
         fn clean(
             &self,

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tidemill::record::Offset;
-use tidemill::state::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+use tidemill::state::{ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreWrite};
 use tidemill::store::MemoryStore;
 
 /// A store in memory that several tasks open one after another.
@@ -20,15 +19,15 @@ impl ByteStore for SharedMemory {
         Ok(Box::new(rows.into_iter()))
     }
 
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
-        self.0.lock().unwrap().write(writes, next)
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
+        self.0.lock().unwrap().write(writes, at)
     }
 
     fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
         self.0.lock().unwrap().discard(range)
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.0.lock().unwrap().checkpoint()
     }
 

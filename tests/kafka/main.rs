@@ -33,6 +33,7 @@ mod soaks;
 mod standbys;
 mod support;
 mod support_tests;
+mod tombstones;
 
 /// The brokers to test with.
 fn brokers() -> String {

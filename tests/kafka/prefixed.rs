@@ -117,8 +117,8 @@ impl<L: Log> Log for Prefixed<L> {
         self.log.delete_records(&self.names.partition(partition), before)
     }
 
-    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
-        self.log.complete_from(&self.names.partition(partition))
+    fn complete_from(&self, partition: &TopicPartition, away: Duration) -> Result<Offset, LogError> {
+        self.log.complete_from(&self.names.partition(partition), away)
     }
 
     fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError> {

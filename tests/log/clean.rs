@@ -148,7 +148,7 @@ fn a_tombstone_stays_for_its_time_and_never_lets_a_deleted_row_come_back() {
     fill(&log, "first");
     clean(&log, 0);
     assert_eq!(tombstones(&log), 40, "their time begins when they are met");
-    assert_eq!(log.complete_from(&rows()).unwrap(), Offset::ZERO);
+    assert_eq!(log.complete_from(&rows(), Duration::ZERO).unwrap(), Offset::ZERO);
     fill(&log, "second");
     clean(&log, 99);
     assert_eq!(tombstones(&log), 40, "their time is not over");
@@ -156,11 +156,15 @@ fn a_tombstone_stays_for_its_time_and_never_lets_a_deleted_row_come_back() {
     fill(&log, "fourth");
     clean(&log, 100);
     assert_eq!(tombstones(&log), 0);
-    assert_eq!(log.complete_from(&rows()).unwrap(), Offset::new(80), "who has read less may have missed a delete");
+    assert_eq!(
+        log.complete_from(&rows(), Duration::ZERO).unwrap(),
+        Offset::new(80),
+        "who has read less may have missed a delete"
+    );
     assert!(table(&read(&log, &rows())).keys().all(|key| key.starts_with("other")));
     drop(log);
     let log = open(&files.after_kill());
-    assert_eq!(log.complete_from(&rows()).unwrap(), Offset::new(80));
+    assert_eq!(log.complete_from(&rows(), Duration::ZERO).unwrap(), Offset::new(80));
     assert!(table(&read(&log, &rows())).keys().all(|key| key.starts_with("other")));
 }
 

@@ -7,7 +7,7 @@ use tidemill::exec::{Chooser, Committer, Executor, Settings, Step, TraceEvent};
 use tidemill::log::{Append, Log, MemoryLog, Notes, Session, TopicSpec};
 use tidemill::processor::{GlobalStores, PartitionCounts};
 use tidemill::record::{BatchBuilder, Headers, Offset, Timestamp, TopicName, TopicPartition, partition_of_record};
-use tidemill::state::{ByteStore, Changelog};
+use tidemill::state::{ByteStore, Changelog, Checkpoint};
 use tidemill::task::Task;
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
 use tidemill::{ManualClock, Topic};
@@ -106,7 +106,7 @@ impl House {
     }
 
     /// How much of its changelog each store has written down.
-    pub(crate) fn checkpoints(&self) -> Vec<Option<Offset>> {
+    pub(crate) fn checkpoints(&self) -> Vec<Option<Checkpoint>> {
         self.disk.lock().unwrap().values().map(|bytes| bytes.checkpoint().unwrap()).collect()
     }
 

@@ -2,13 +2,14 @@
 
 use std::any::Any;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use tidemill::Topic;
 use tidemill::exec::{Chooser, EagerChooser, Executor, Settings, Step};
 use tidemill::log::Progress;
 use tidemill::state::{Direction, KeyRange, KeyValueState, Store};
 use tidemill::stream::StreamsBuilder;
 use tidemill::topology::Topology;
+use tidemill::{Clock, Topic};
 
 use super::house::{APPLICATION, Disk, House, run};
 
@@ -129,6 +130,21 @@ fn a_store_whose_changelog_was_recreated_is_wiped() {
     assert_eq!(rows(&mut executor), []);
     count(&second, &mut executor, &["a"]);
     assert_eq!(rows(&mut executor), counted(&[("a", 1)]));
+}
+
+#[test]
+fn a_close_says_of_stores_without_changes_too_that_they_were_up_to_date() {
+    let house = house();
+    let (mut executor, _) = house.executor(flushing(true));
+    count(&house, &mut executor, &["a", "b", "c", "d", "e", "f"]);
+    let written = house.checkpoints();
+    house.clock.advance(Duration::from_secs(3_600));
+    executor.flush_all().unwrap();
+    for (now, before) in house.checkpoints().into_iter().zip(written) {
+        let (now, before) = (now.unwrap(), before.unwrap());
+        assert_eq!((now.next, now.age(house.clock.now())), (before.next, Duration::ZERO));
+        assert_eq!(before.age(house.clock.now()), Duration::from_secs(3_600));
+    }
 }
 
 /// Does everything but commit.

@@ -10,7 +10,7 @@ use tidemill::processor::{
 };
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
 use tidemill::state::{
-    Changelog, Direction, Emit, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec,
+    Changelog, Checkpoint, Direction, Emit, KeyRange, KeyValueState, PublishedRows, StateStore, Store, StoreSpec,
 };
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
@@ -231,7 +231,7 @@ impl Life {
         self.commit();
         let end = self.end();
         let store = self.task().state().store_named(ROWS.name()).unwrap();
-        store.flush(end).unwrap();
+        store.flush(Checkpoint { next: end, at: Timestamp::ZERO }).unwrap();
         assert_eq!(store.unflushed(), 0);
     }
 
@@ -245,7 +245,7 @@ impl Life {
         self.task = None;
         let mut task = self.make(&self.home);
         let store = task.state().store_named(ROWS.name()).unwrap();
-        let from = store.checkpoint().unwrap().unwrap_or(Offset::ZERO);
+        let from = store.checkpoint().unwrap().map_or(Offset::ZERO, |at| at.next);
         self.replay(&mut **store, from);
         task.begin().unwrap();
         self.task = Some(task);

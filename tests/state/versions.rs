@@ -11,7 +11,7 @@ use tidemill::processor::{
     CannotSnapshot, Context, ErrorHandler, ErrorSettings, Flow, PartitionCounts, Processor, SnapshotBytes,
 };
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Put, StateStore, StoreSpec, Version, VersionedState, VersionedStore};
+use tidemill::state::{Changelog, Checkpoint, Put, StateStore, StoreSpec, Version, VersionedState, VersionedStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -211,7 +211,7 @@ impl Pair {
 
     fn replay(&self, task: &mut Task) {
         let store = store(task);
-        let from = store.checkpoint().unwrap().unwrap_or(Offset::ZERO);
+        let from = store.checkpoint().unwrap().map_or(Offset::ZERO, |at| at.next);
         let mut apply = |offset, record: StoredRecord<'_>| if offset < from { Ok(()) } else { store.apply(&record) };
         self.logged.iter().try_for_each(|batch| batch.for_each(&mut apply)).unwrap();
     }
@@ -247,7 +247,7 @@ impl Pair {
             Op::Flush => {
                 self.commit();
                 let end = self.end();
-                store(&mut self.task).flush(end).unwrap();
+                store(&mut self.task).flush(Checkpoint { next: end, at: Timestamp::ZERO }).unwrap();
             }
             Op::Reopen => {
                 // One task at a time holds a folder.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tidemill::Topic;
 use tidemill::processor::{CannotSnapshot, Context, Flow, PartitionCounts, Processor, SnapshotBytes};
 use tidemill::record::{Batch, BatchBuilder, Headers, Offset, Record, StoredRecord, Timestamp};
-use tidemill::state::{Changelog, Direction, SessionStore, StoreSpec, WindowStore};
+use tidemill::state::{Changelog, Checkpoint, Direction, SessionStore, StoreSpec, WindowStore};
 use tidemill::stream::StreamsBuilder;
 use tidemill::task::{Fingerprint, Task};
 use tidemill::topology::{TaskSettings, TaskSpec, Topology};
@@ -241,14 +241,14 @@ impl Pair {
     fn flush(&mut self) {
         self.commit();
         let end = self.changelog.last().map_or(Offset::ZERO, |batch| batch.end());
-        self.task().state().store_named("rows").unwrap().flush(end).unwrap();
+        self.task().state().store_named("rows").unwrap().flush(Checkpoint { next: end, at: Timestamp::ZERO }).unwrap();
     }
 
     fn reopen(&mut self) {
         self.task = None;
         let mut task = self.make(&self.home);
         let store = task.state().store_named("rows").unwrap();
-        let from = store.checkpoint().unwrap().unwrap_or(Offset::ZERO);
+        let from = store.checkpoint().unwrap().map_or(Offset::ZERO, |at| at.next);
         let mut apply = |offset, record: StoredRecord<'_>| if offset < from { Ok(()) } else { store.apply(&record) };
         self.changelog.iter().try_for_each(|batch| batch.for_each(&mut apply)).unwrap();
         if !self.notes.is_empty() {

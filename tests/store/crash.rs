@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use tidemill::record::Offset;
 use tidemill::store::{ByteStore, Direction, FjallStore, FjallStores, KeyRange, StoreSettings, StoreWrite};
+
+use crate::at;
 
 const ROUNDS: u64 = 20;
 /// The writer wipes the store after so many writes and begins again.
@@ -35,7 +36,7 @@ fn a_killed_writer_leaves_the_rows_of_its_checkpoint() {
     for round in 1..=ROUNDS {
         let acknowledged = run_and_kill(folder.path(), &mut chance);
         let store = open(folder.path());
-        let checkpoint = store.checkpoint().unwrap().map_or(0, Offset::get);
+        let checkpoint = store.checkpoint().unwrap().map_or(0, |at| at.next.get());
         println!("round {round}: from {before}, {acknowledged} steps acknowledged, now {checkpoint}");
         let possible = [acknowledged, acknowledged + 1].map(|steps| (before + steps) % (WRITES_PER_LIFE + 1));
         let repeat = format!("repeat: {SEED}={seed} cargo test --test store killed");
@@ -84,12 +85,12 @@ fn rows_after_each_write() -> Vec<Rows> {
 fn write_until_killed(folder: &Path) -> ! {
     let mut store = open(folder);
     loop {
-        match store.checkpoint().unwrap().map_or(1, |next| next.get() + 1) {
+        match store.checkpoint().unwrap().map_or(1, |at| at.next.get() + 1) {
             number if number > WRITES_PER_LIFE => store.wipe().unwrap(),
             number => {
                 let changes = changes(number);
                 let mut writes = changes.iter().map(|(key, value)| StoreWrite { key, value: value.as_deref() });
-                store.write(&mut writes, Offset::new(number)).unwrap();
+                store.write(&mut writes, at(number)).unwrap();
             }
         }
         eprintln!("done");

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tidemill::record::Offset;
 use tidemill::store::{
-    ByteStore, Direction, FjallStores, KeyRange, StoreError, StoreErrorKind, StoreSettings, StoreWrite,
+    ByteStore, Checkpoint, Direction, FjallStores, KeyRange, StoreError, StoreErrorKind, StoreSettings, StoreWrite,
 };
+
+use crate::at;
 
 const SETTINGS: StoreSettings = StoreSettings { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 14 };
 const WRITES: u64 = 40;
@@ -17,7 +18,7 @@ const WRITES: u64 = 40;
 fn write(store: &mut impl ByteStore, number: u64) {
     let rows: Vec<_> = (0..100_u8).map(|key| ([key], number.to_be_bytes())).collect();
     let mut writes = rows.iter().map(|(key, value)| StoreWrite { key, value: Some(value) });
-    store.write(&mut writes, Offset::new(number)).unwrap();
+    store.write(&mut writes, at(number)).unwrap();
 }
 
 fn filled() -> TempDir {
@@ -29,7 +30,7 @@ fn filled() -> TempDir {
 
 type Row = (Vec<u8>, Vec<u8>);
 
-fn read(folder: &Path) -> Result<(Option<Offset>, Vec<Row>), StoreError> {
+fn read(folder: &Path) -> Result<(Option<Checkpoint>, Vec<Row>), StoreError> {
     let store = FjallStores::open(folder, SETTINGS)?.open_store("rows", 0)?;
     let rows = store.range(&KeyRange::ALL, Direction::Forward)?.collect::<Result<_, _>>()?;
     Ok((store.checkpoint()?, rows))
@@ -62,7 +63,7 @@ fn check(damage: impl Fn(&Path)) {
         damage(&folder.path().join(name));
         match read(folder.path()) {
             Ok((checkpoint, rows)) => {
-                let number = checkpoint.map(|next| next.get().to_be_bytes().to_vec());
+                let number = checkpoint.map(|at| at.next.get().to_be_bytes().to_vec());
                 let expected: Vec<Row> = number
                     .into_iter()
                     .flat_map(|number| (0..100).map(move |key| (vec![key], number.clone())))
@@ -130,6 +131,6 @@ fn a_folder_that_was_never_finished_is_made_anew() {
             fs::write(&marker, version).unwrap();
         }
         write(&mut FjallStores::open(folder.path(), SETTINGS).unwrap().open_store("rows", 0).unwrap(), 1);
-        assert_eq!(read(folder.path()).unwrap().0, Some(Offset::new(1)));
+        assert_eq!(read(folder.path()).unwrap().0, Some(at(1)));
     }
 }

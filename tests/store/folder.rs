@@ -4,18 +4,19 @@ use std::fs;
 use std::ops::Bound;
 use std::path::Path;
 
-use tidemill::record::Offset;
 use tidemill::store::{
     ByteStore, Direction, FjallStore, FjallStores, KeyRange, StoreError, StoreErrorKind, StoreId, StoreSettings,
     StoreWrite,
 };
+
+use crate::at;
 
 fn open(folder: &Path) -> Result<FjallStores, StoreError> {
     FjallStores::open(folder, StoreSettings::default())
 }
 
 fn put(store: &mut FjallStore, key: &[u8], next: u64) -> Result<(), StoreError> {
-    store.write(&mut [StoreWrite { key, value: Some(b"1") }].into_iter(), Offset::new(next))
+    store.write(&mut [StoreWrite { key, value: Some(b"1") }].into_iter(), at(next))
 }
 
 fn keys(store: &FjallStore, range: &KeyRange) -> Vec<Vec<u8>> {
@@ -38,7 +39,7 @@ fn stores_that_differ_in_case_or_partition_are_apart() {
     }
     for (next, (name, partition)) in (1..).zip(places) {
         let store = stores.open_store(name, partition).unwrap();
-        assert_eq!(store.checkpoint().unwrap(), Some(Offset::new(next)));
+        assert_eq!(store.checkpoint().unwrap(), Some(at(next)));
         assert_eq!(keys(&store, &KeyRange::ALL), [name.as_bytes()]);
     }
     assert_eq!(stores.names().unwrap(), places.map(|(name, partition)| StoreId::new(name, partition).unwrap()));
@@ -68,7 +69,7 @@ fn a_wipe_leaves_the_other_stores_alone() {
 
     let stores = open(folder.path()).unwrap();
     assert_eq!(stores.open_store("wiped", 0).unwrap().checkpoint().unwrap(), None);
-    assert_eq!(stores.open_store("kept", 0).unwrap().checkpoint().unwrap(), Some(Offset::new(2)));
+    assert_eq!(stores.open_store("kept", 0).unwrap().checkpoint().unwrap(), Some(at(2)));
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_key_beyond_the_limit_is_refused_and_never_found() {
     let (longest, too_long) = (vec![b'k'; 65_534], vec![b'k'; 65_535]);
     put(&mut store, &longest, 1).unwrap();
     assert_error(put(&mut store, &too_long, 2), StoreErrorKind::Invalid, "65534 are allowed");
-    assert_eq!(store.checkpoint().unwrap(), Some(Offset::new(1)));
+    assert_eq!(store.checkpoint().unwrap(), Some(at(1)));
     assert!(!store.get(&too_long, &mut Vec::new()).unwrap());
 
     put(&mut store, b"l", 2).unwrap();

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use tidemill::record::Offset;
 use tidemill::state::Store;
 use tidemill::store::{
     ByteStore, Direction, KeyRange, RocksDbStore, RocksDbStores, StoreEngine, StoreErrorKind, StoreSettings, StoreWrite,
@@ -11,6 +10,8 @@ use tidemill::store::{
 use tidemill::stream::StreamsBuilder;
 use tidemill::{App, ErrorKind, Settings, Topic};
 use tidemill_testkit::conformance::{StoreHome, check_store, check_store_against_a_map};
+
+use crate::at;
 
 const SEED: u64 = 20_261_122;
 
@@ -49,7 +50,7 @@ fn open(folder: &Path) -> RocksDbStores {
 
 fn write(store: &mut RocksDbStore, key: &str, next: u64) {
     let write = StoreWrite { key: key.as_bytes(), value: Some(b"value") };
-    store.write(&mut [write].into_iter(), Offset::new(next)).unwrap();
+    store.write(&mut [write].into_iter(), at(next)).unwrap();
 }
 
 fn keys(store: &RocksDbStore) -> Vec<String> {
@@ -85,7 +86,7 @@ fn stores_of_a_folder_do_not_see_each_other() {
     }
     opened[1].wipe().unwrap();
     assert_eq!(opened.iter().map(keys).collect::<Vec<_>>(), [vec!["row of 0"], vec![], vec!["row of 2"]]);
-    let checkpoints: Vec<_> = opened.iter().map(|store| store.checkpoint().unwrap().map(Offset::get)).collect();
+    let checkpoints: Vec<_> = opened.iter().map(|store| store.checkpoint().unwrap().map(|at| at.next.get())).collect();
     assert_eq!(checkpoints, [Some(1), None, Some(3)]);
     drop(opened);
     assert!(stores.remove("a", 0).unwrap() && !stores.remove("a", 0).unwrap());

@@ -12,10 +12,10 @@ use std::path::Path;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use machine::{Mark, rss_peak_mb};
-use tidemill::record::Offset;
+use tidemill::record::{Offset, Timestamp};
 #[cfg(feature = "rocksdb")]
 use tidemill::store::RocksDbStores;
-use tidemill::store::{ByteStore, Direction, FjallStores, KeyRange, StoreSettings, StoreWrite};
+use tidemill::store::{ByteStore, Checkpoint, Direction, FjallStores, KeyRange, StoreSettings, StoreWrite};
 
 /// Rows written at once in a flush, and in a restore.
 const FLUSH_ROWS: usize = 10_000;
@@ -175,7 +175,7 @@ fn write(store: &mut dyn ByteStore, mut numbers: Vec<u64>) -> Result<()> {
     let keys: Vec<_> = numbers.iter().map(|number| key(*number)).collect();
     let values = bytes.chunks_exact(84);
     let mut writes = keys.iter().zip(values).map(|(key, value)| StoreWrite { key, value: Some(value) });
-    Ok(store.write(&mut writes, Offset::new(numbers[0]))?)
+    Ok(store.write(&mut writes, Checkpoint { next: Offset::new(numbers[0]), at: Timestamp::ZERO })?)
 }
 
 /// The key of a row: ten windows of a key stand together, as in a window store.

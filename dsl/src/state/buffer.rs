@@ -13,10 +13,10 @@ use super::segmented_rows::forward_to_rows;
 use super::typed_rows::TypedRows;
 use super::window::unwritable;
 use super::{
-    Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore, StoreError,
-    VisitBytes,
+    Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, Release, RowFormat, StateStore,
+    StoreError, VisitBytes,
 };
-use crate::record::{Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{Headers, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Rows that wait in one buffer of one task.

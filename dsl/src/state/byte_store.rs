@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::record::Offset;
+use super::Checkpoint;
 
 /// Keys between two bounds, in the order of their unsigned bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,19 +80,19 @@ pub trait ByteStore: Send {
     /// The rows of a range in the order of the keys' unsigned bytes.
     fn range(&self, range: &KeyRange, direction: Direction) -> Result<Rows<'_>, StoreError>;
 
-    /// Writes rows and the offset they reflect in one atomic step: after a crash both are there or neither.
+    /// Writes rows and what they reflect in one atomic step: after a crash both are there or neither.
     ///
     /// # Panics
     ///
     /// Unless the writes come sorted by key, no key twice.
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError>;
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError>;
 
     /// Lets go of the rows of a range; nobody asks for them any more. They may go later, or not all: what counts is that it
     /// costs little. Other rows and the checkpoint stay as they are.
     fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError>;
 
-    /// The changelog offset after the last change that the rows reflect; `None` for a new store.
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
+    /// What the rows reflect of the changelog; `None` for a new store.
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Removes all rows and the checkpoint. A crash half-way leaves the store as it was, or empty.
     fn wipe(&mut self) -> Result<(), StoreError>;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, RowMemory,
-    StateStore, Store, StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
+    RowMemory, StateStore, Store, StoreError, StoreErrorKind, UndoMark, VisitBytes, VisitRow,
 };
-use crate::record::{Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{Headers, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 
 /// Typed rows of one key-value store of one task.
@@ -172,8 +172,8 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
         self.rows.unflushed()
     }
 
-    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
-        self.rows.flush(next)
+    fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError> {
+        self.rows.flush(at)
     }
 
     fn memory(&self) -> RowMemory {
@@ -184,7 +184,7 @@ impl<K: 'static, V: Send + 'static> StateStore for KeyValueState<K, V> {
         self.rows.shrink(bytes);
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.rows.checkpoint()
     }
 

@@ -11,6 +11,7 @@ mod cache;
 mod cached_rows;
 mod cell;
 mod cells;
+mod checkpoint;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod history;
@@ -53,6 +54,7 @@ pub use byte_store::{
 };
 pub(crate) use cache::{Before, CacheBudget, Held, Reader};
 pub use cache::{CacheLimit, CacheSpec, Release};
+pub use checkpoint::Checkpoint;
 pub use history::Version;
 pub use key_value::KeyValueState;
 pub(crate) use keyed_rows::KeyedRows;

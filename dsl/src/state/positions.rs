@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{ByteSnapshot, ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite, TakeSnapshot};
+use super::{
+    ByteSnapshot, ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreWrite,
+    TakeSnapshot,
+};
 use crate::record::{Decoder, Encoder, Offset, Timestamp, TopicPartition};
 
 const PLACES: &[u8] = &[0];
@@ -131,7 +134,7 @@ impl ByteStore for PositionedStore {
         self.inner.range(&rows_of(range), direction).map(without_prefix)
     }
 
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
         let places = self.positions.write();
         // One buffer for the longer keys, so that the writes can be lent.
         let (mut keys, mut rows) = (Vec::new(), Vec::new());
@@ -143,14 +146,14 @@ impl ByteStore for PositionedStore {
         }
         let places = StoreWrite { key: PLACES, value: Some(&places) };
         let rows = rows.into_iter().map(|(key, value)| StoreWrite { key: &keys[key], value });
-        self.inner.write(&mut std::iter::once(places).chain(rows), next)
+        self.inner.write(&mut std::iter::once(places).chain(rows), at)
     }
 
     fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
         self.inner.discard(&rows_of(range))
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.inner.checkpoint()
     }
 

@@ -13,10 +13,10 @@ use super::run_walk::RunRange;
 use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, RowMemory,
-    StateStore, StoreError, StoreErrorKind, VisitBytes, VisitRow,
+    CellId, Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
+    RowMemory, StateStore, StoreError, StoreErrorKind, VisitBytes, VisitRow,
 };
-use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{Decoder, Encoder, Headers, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// How a kind of store lays out the keys of its changelog.
@@ -365,8 +365,8 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.unflushed()
     }
 
-    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
-        self.rows.flush(next)
+    fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError> {
+        self.rows.flush(at)
     }
 
     fn memory(&self) -> RowMemory {
@@ -377,7 +377,7 @@ impl<L: KeyLayout, V: Send + 'static> StateStore for SegmentedRows<L, V> {
         self.rows.shrink(bytes);
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.rows.checkpoint()
     }
 
@@ -482,8 +482,8 @@ macro_rules! forward_to_rows {
             self.rows.unflushed()
         }
 
-        fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
-            self.rows.flush(next)
+        fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError> {
+            self.rows.flush(at)
         }
 
         fn memory(&self) -> $crate::state::RowMemory {
@@ -494,7 +494,7 @@ macro_rules! forward_to_rows {
             self.rows.shrink(bytes);
         }
 
-        fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+        fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
             self.rows.checkpoint()
         }
 

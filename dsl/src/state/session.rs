@@ -10,10 +10,10 @@ use super::typed_rows::TypedRows;
 use super::window::{segment_range, unwritable};
 use super::window_key::{SessionKeys, own_bytes, push_session, session_tail, session_window};
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
+    CellId, Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
     SessionStore, StateStore, StoreError, VisitBytes,
 };
-use crate::record::{Offset, StoredRecord, Timestamp};
+use crate::record::{StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 use crate::window::{Window, Windowed};
 

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::cache::{CacheBudget, HeldCause, Reader};
-use super::{Changelog, Direction, KeyRange, PublishedRows, Release, RowMemory, StoreError};
+use super::{Changelog, Checkpoint, Direction, KeyRange, PublishedRows, Release, RowMemory, StoreError};
 use crate::processor::{Address, Outputs};
-use crate::record::{Change, Headers, Offset, Record, StoredRecord, Timestamp};
+use crate::record::{Change, Headers, Record, StoredRecord, Timestamp};
 
 /// A store of a task, type erased. Its rows change only through the typed stores, such as
 /// [`KeyValueState`](super::KeyValueState).
@@ -27,9 +27,9 @@ pub trait StateStore: Any + Send {
     /// How many changed rows the bytes below do not have yet; always 0 for a store in memory.
     fn unflushed(&self) -> usize;
 
-    /// Writes changed rows to the bytes below, with the changelog offset that they reflect. Only between a commit and the
-    /// next change.
-    fn flush(&mut self, next: Offset) -> Result<(), StoreError>;
+    /// Writes changed rows to the bytes below, with what they reflect of the changelog. Only between a commit and the next
+    /// change.
+    fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError>;
 
     /// What the rows in memory take.
     fn memory(&self) -> RowMemory;
@@ -38,8 +38,8 @@ pub trait StateStore: Any + Send {
     /// between a commit and the next change; a store in memory keeps all.
     fn shrink(&mut self, bytes: u64);
 
-    /// The changelog offset up to which the bytes below reflect it; `None` for a new store and for one in memory.
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError>;
+    /// What the bytes below reflect of the changelog; `None` for a new store and for one in memory.
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError>;
 
     /// What has to be known besides the rows, if anything: it goes with every commit, and comes back by `resume`.
     fn commit_note(&self) -> Option<Vec<u8>> {

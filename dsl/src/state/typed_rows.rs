@@ -16,10 +16,10 @@ use super::scan::OpenScans;
 use super::segments::PREFIX;
 use super::undo::{Old, RowChange, RowJournal};
 use super::{
-    ByteStore, Changelog, ChangelogOut, Direction, KeyRange, PublishedRows, Release, RowFormat, RowMemory, StateStore,
-    StoreError, StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
+    ByteStore, Changelog, ChangelogOut, Checkpoint, Direction, KeyRange, PublishedRows, Release, RowFormat, RowMemory,
+    StateStore, StoreError, StoreErrorKind, StoreWrite, UndoMark, VisitBytes,
 };
-use crate::record::{BatchError, Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{BatchError, Headers, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// Looks at a row: its key's bytes, its value and its time; `Break` ends the walk.
@@ -540,7 +540,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.unflushed.len()
     }
 
-    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
+    fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError> {
         assert!(self.unlogged.is_empty(), "a store is flushed only after its changes were committed");
         // A restore knows no commits, at which rows are measured else.
         self.look_at_rows()?;
@@ -568,7 +568,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
             start = *end;
             StoreWrite { key, value }
         });
-        below.write(&mut writes, next)?;
+        below.write(&mut writes, at)?;
         drop(writes);
         if let Some(publishing) = &self.publishing {
             publishing.rows.flushed();
@@ -598,7 +598,7 @@ impl<V: Send + 'static> StateStore for TypedRows<V> {
         self.shrink_to(bytes);
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.below.as_ref().map_or(Ok(None), |below| below.checkpoint())
     }
 

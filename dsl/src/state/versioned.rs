@@ -13,10 +13,10 @@ use super::cells::KeyBytes;
 use super::history::{History, HistorySerde};
 use super::typed_rows::TypedRows;
 use super::{
-    Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, RowFormat, RowMemory, StateStore, StoreError,
-    StoreErrorKind, Version, VersionedStore, VisitBytes,
+    Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, RowFormat, RowMemory, StateStore,
+    StoreError, StoreErrorKind, Version, VersionedStore, VisitBytes,
 };
-use crate::record::{Decoder, Encoder, Headers, Offset, StoredRecord, Timestamp};
+use crate::record::{Decoder, Encoder, Headers, StoredRecord, Timestamp};
 use crate::serde::SerdeRef;
 
 /// The row that has the greatest time put, so that it is written, read and taken back like any other.
@@ -357,8 +357,8 @@ impl<K: 'static, V: Send + 'static> StateStore for VersionedState<K, V> {
         self.rows.unflushed()
     }
 
-    fn flush(&mut self, next: Offset) -> Result<(), StoreError> {
-        self.rows.flush(next)
+    fn flush(&mut self, at: Checkpoint) -> Result<(), StoreError> {
+        self.rows.flush(at)
     }
 
     fn memory(&self) -> RowMemory {
@@ -369,7 +369,7 @@ impl<K: 'static, V: Send + 'static> StateStore for VersionedState<K, V> {
         self.rows.shrink(bytes);
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.rows.checkpoint()
     }
 

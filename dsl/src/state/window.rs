@@ -9,10 +9,10 @@ use super::segments::{PREFIX, Segments};
 use super::typed_rows::TypedRows;
 use super::window_key::{WindowKeys, own_bytes, push_window, window_start, window_tail};
 use super::{
-    CellId, Changelog, ChangelogOut, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat, StateStore,
-    StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
+    CellId, Changelog, ChangelogOut, Checkpoint, Direction, Kept, KeyRange, PublishedRows, Reader, Release, RowFormat,
+    StateStore, StoreError, StoreErrorKind, Undoable, VisitBytes, WindowStore,
 };
-use crate::record::{Decoder, Encoder, Offset, StoredRecord, Timestamp};
+use crate::record::{Decoder, Encoder, StoredRecord, Timestamp};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::window::{Window, WindowEnds, Windowed};
 

@@ -60,6 +60,8 @@ const READ_MAX: usize = 64;
 /// How long it is waited until the records of an own commit can be seen, which takes the brokers a few milliseconds.
 const OWN_WAIT: Duration = Duration::from_secs(1);
 const A_MOMENT: Duration = Duration::from_millis(2);
+/// So long after all was read no delete can be missing.
+const SOON: Duration = Duration::from_secs(1);
 /// How soon a group is asked again.
 const AGAIN: Duration = Duration::from_millis(10);
 /// How long a read of another partition may wait for the answer to the fetch before.
@@ -414,10 +416,17 @@ impl Log for KafkaLog {
     }
 
     /// Kafka does not say which tombstones it removed. It keeps each for `delete.retention.ms` ([`TopicConfig::tombstones`]) at
-    /// least: whoever was away for longer has to read from the start.
-    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
+    /// least, so any may be gone for those who were away for longer.
+    fn complete_from(&self, partition: &TopicPartition, away: Duration) -> Result<Offset, LogError> {
         self.core.topics.check(partition)?;
-        Ok(Offset::ZERO)
+        // Whoever looks all the time does not have to ask for the topic's settings each time.
+        let spec = if away < SOON { None } else { self.core.topics.spec(&partition.topic)? };
+        match spec.map(|spec| spec.config) {
+            Some(config) if config.cleanup.compacts() && away >= config.tombstones => {
+                Ok(self.core.bounds(partition)?.end)
+            }
+            _ => Ok(Offset::ZERO),
+        }
     }
 
     /// The brokers do it themselves.

@@ -25,8 +25,12 @@ macro_rules! log_by_ledger {
             fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), LogError> {
                 self.0.delete_records(partition, before)
             }
-            fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
-                self.0.complete_from(partition)
+            fn complete_from(
+                &self,
+                partition: &TopicPartition,
+                away: ::std::time::Duration,
+            ) -> Result<Offset, LogError> {
+                self.0.complete_from(partition, away)
             }
             fn clean(&self, now: Timestamp) -> Result<Cleaned, LogError> {
                 self.0.clean(now)

@@ -275,7 +275,7 @@ impl<K: Keep> Log for Ledger<K> {
         self.shared.write(&mut state, &change).map(|_| ())
     }
 
-    fn complete_from(&self, partition: &TopicPartition) -> Result<Offset, LogError> {
+    fn complete_from(&self, partition: &TopicPartition, _away: Duration) -> Result<Offset, LogError> {
         let state = self.shared.lock();
         Ok(state.book.complete_from(state.book.partition(partition)?))
     }

@@ -3,16 +3,15 @@
 //! ```text
 //! key v1      00                                 value: 01 | the last number given out, u32, big-endian
 //! store       01 | <store name>/<partition>      value: its number, u32, big-endian
-//! checkpoint  02 | number u32, big-endian | 00   value: 01 | changelog offset u64, big-endian
+//! checkpoint  02 | number u32, big-endian | 00   value: see `checkpoint`
 //! row         02 | number u32, big-endian | 01 | key bytes     value: as given
 //! ```
 //!
-//! The 01 before a number and before an offset is the version of this layout.
+//! The 01 before a number is the version of this layout.
 
 use std::ops::Bound;
 
 use smallvec::SmallVec;
-use tidemill_dsl::record::Offset;
 
 use crate::store::{KeyRange, StoreId};
 
@@ -100,14 +99,4 @@ pub(super) fn counter(last: Number) -> [u8; 5] {
 
 pub(super) fn read_counter(stored: &[u8]) -> Option<Number> {
     Number::read(stored.strip_prefix(&[LAYOUT])?)
-}
-
-pub(super) fn offset(next: Offset) -> [u8; 9] {
-    let mut stored = [LAYOUT; 9];
-    stored[1..].copy_from_slice(&next.get().to_be_bytes());
-    stored
-}
-
-pub(super) fn read_offset(stored: &[u8]) -> Option<Offset> {
-    Some(Offset::new(u64::from_be_bytes(stored.strip_prefix(&[LAYOUT])?.try_into().ok()?)))
 }

@@ -18,13 +18,15 @@ use ::rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, IteratorMode, LogLevel, LruCacheOptions,
     Options, ReadOptions, WriteBatch, WriteOptions,
 };
-use tidemill_dsl::record::Offset;
 
 use self::fault::{cannot_open, failed, unknown_layout};
 use self::keys::{Number, ROW_PREFIX};
+use super::checkpoint;
 use super::leases::{Lease, Leases};
 use super::order::rising;
-use super::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreSettings, StoreWrite};
+use super::{
+    ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreErrorKind, StoreId, StoreSettings, StoreWrite,
+};
 
 /// Bits of a key's filter: one miss in a hundred looks at the disk.
 const FILTER_BITS: f64 = 10.0;
@@ -34,18 +36,19 @@ const CACHE_SHARD_BITS: i32 = 2;
 /// The stores in one folder. Clones share it; it is closed when the last clone and the last store are dropped.
 ///
 /// ```
-/// use tidemill::record::Offset;
-/// use tidemill::store::{ByteStore, RocksDbStores, StoreSettings, StoreWrite};
+/// use tidemill::record::{Offset, Timestamp};
+/// use tidemill::store::{ByteStore, Checkpoint, RocksDbStores, StoreSettings, StoreWrite};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let folder = folder.path();
 /// let stores = RocksDbStores::open(folder, StoreSettings::default())?;
 /// let mut accounts = stores.open_store("accounts", 0)?;
-/// accounts.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), Offset::new(1))?;
+/// let checkpoint = Checkpoint { next: Offset::new(1), at: Timestamp::from_millis(1_000) };
+/// accounts.write(&mut [StoreWrite { key: b"alice", value: Some(b"10") }].into_iter(), checkpoint)?;
 /// drop((stores, accounts));
 ///
 /// let accounts = RocksDbStores::open(folder, StoreSettings::default())?.open_store("accounts", 0)?;
-/// assert_eq!(accounts.checkpoint()?, Some(Offset::new(1)));
+/// assert_eq!(accounts.checkpoint()?, Some(checkpoint));
 /// # Ok::<(), tidemill::store::StoreError>(())
 /// ```
 #[derive(Clone)]
@@ -214,7 +217,7 @@ impl ByteStore for RocksDbStore {
         })))
     }
 
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for write in rising(writes) {
             let key = self.number.row(write.key);
@@ -223,7 +226,7 @@ impl ByteStore for RocksDbStore {
                 None => batch.delete(key),
             }
         }
-        batch.put(self.number.checkpoint(), keys::offset(next));
+        batch.put(self.number.checkpoint(), checkpoint::encode(at));
         self.shared.database.write(batch).map_err(|cause| self.failed("be written", cause))
     }
 
@@ -237,11 +240,11 @@ impl ByteStore for RocksDbStore {
         dropped.map_err(|cause| self.failed("let go of old rows", cause))
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         let stored = self.shared.database.get_pinned(self.number.checkpoint());
         let stored = stored.map_err(|cause| self.failed("be read", cause))?;
         let read = |stored: &[u8]| {
-            keys::read_offset(stored).ok_or_else(|| unknown_layout(&self.shared.folder, "a checkpoint"))
+            checkpoint::decode(stored).ok_or_else(|| unknown_layout(&self.shared.folder, "a checkpoint"))
         };
         stored.as_deref().map(read).transpose()
     }

@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use tidemill::record::Offset;
-use tidemill::store::{ByteSnapshot, ByteStore, Direction, KeyRange, StoreWrite};
+use tidemill::record::{Offset, Timestamp};
+use tidemill::store::{ByteSnapshot, ByteStore, Checkpoint, Direction, KeyRange, StoreWrite};
 
 /// Where one store lives.
 pub trait StoreHome {
@@ -24,6 +24,12 @@ pub trait StoreHome {
 }
 
 type Row = (Vec<u8>, Vec<u8>);
+
+/// What a write says that it reflects: each offset has a time of its own.
+fn at(next: u64) -> Checkpoint {
+    Checkpoint { next: Offset::new(next), at: Timestamp::from_millis(1_700_000_000_000 + next.cast_signed()) }
+}
+
 type Case<H> = fn(Subject<H>);
 
 /// Runs every case of the suite, each in a home of its own.
@@ -83,7 +89,7 @@ impl<H: StoreHome> Subject<H> {
 
     fn write(&mut self, rows: &[(&[u8], Option<&[u8]>)], next: u64) {
         let mut writes = rows.iter().map(|(key, value)| StoreWrite { key, value: *value });
-        self.store().write(&mut writes, Offset::new(next)).expect("a sorted write succeeds");
+        self.store().write(&mut writes, at(next)).expect("a sorted write succeeds");
     }
 
     fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
@@ -101,7 +107,9 @@ impl<H: StoreHome> Subject<H> {
     }
 
     fn checkpoint(&mut self) -> Option<u64> {
-        self.store().checkpoint().expect("a store can be read").map(Offset::get)
+        let checkpoint = self.store().checkpoint().expect("a store can be read")?;
+        assert_eq!(checkpoint, at(checkpoint.next.get()), "offset and time come back together");
+        Some(checkpoint.next.get())
     }
 
     fn assert_empty(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tidemill::record::Offset;
-use tidemill::state::{ByteStore, Direction, KeyRange, Rows, StoreError, StoreWrite};
+use tidemill::state::{ByteStore, Checkpoint, Direction, KeyRange, Rows, StoreError, StoreWrite};
 use tidemill::store::MemoryStore;
 
 /// The stores of a task by their names. They stay when the task ends.
@@ -29,7 +29,7 @@ impl Disk {
     pub(super) fn written(&self) -> Result<BTreeMap<String, Written>, StoreError> {
         let read = |(name, store): (&String, &MemoryStore)| {
             let rows: Result<Vec<_>, _> = store.range(&KeyRange::ALL, Direction::Forward)?.collect();
-            Ok((name.clone(), (rows?, store.checkpoint()?)))
+            Ok((name.clone(), (rows?, store.checkpoint()?.map(|checkpoint| checkpoint.next))))
         };
         self.stores().iter().map(read).collect()
     }
@@ -56,15 +56,15 @@ impl ByteStore for OnDisk {
         Ok(Box::new(rows.into_iter()))
     }
 
-    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, next: Offset) -> Result<(), StoreError> {
-        self.with(|store| store.write(writes, next))
+    fn write(&mut self, writes: &mut dyn Iterator<Item = StoreWrite<'_>>, at: Checkpoint) -> Result<(), StoreError> {
+        self.with(|store| store.write(writes, at))
     }
 
     fn discard(&mut self, range: &KeyRange) -> Result<(), StoreError> {
         self.with(|store| store.discard(range))
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.with(|store| store.checkpoint())
     }
 

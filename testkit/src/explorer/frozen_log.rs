@@ -93,7 +93,7 @@ impl Log for FrozenLog {
         only_read()
     }
 
-    fn complete_from(&self, _partition: &TopicPartition) -> Result<Offset, LogError> {
+    fn complete_from(&self, _partition: &TopicPartition, _away: Duration) -> Result<Offset, LogError> {
         Ok(Offset::ZERO)
     }
 

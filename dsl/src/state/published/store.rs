@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::CommittedRows;
 use crate::processor::{Outputs, PartitionCounts};
-use crate::record::Offset;
 use crate::state::{
-    ByteStore, CacheBudget, ChangelogOut, Descriptor, Direction, KeyRange, Reader, Rows, StateStore, StoreError,
-    StoreErrorKind, StoreSpec, StoreWrite,
+    ByteStore, CacheBudget, ChangelogOut, Checkpoint, Descriptor, Direction, KeyRange, Reader, Rows, StateStore,
+    StoreError, StoreErrorKind, StoreSpec, StoreWrite,
 };
 
 /// A store of one task as one commit left it. It is a store of its own over the committed rows: what is written to it,
@@ -90,7 +89,7 @@ impl ByteStore for ReadOnly {
         })))
     }
 
-    fn write(&mut self, _writes: &mut dyn Iterator<Item = StoreWrite<'_>>, _next: Offset) -> Result<(), StoreError> {
+    fn write(&mut self, _writes: &mut dyn Iterator<Item = StoreWrite<'_>>, _at: Checkpoint) -> Result<(), StoreError> {
         self.refused()
     }
 
@@ -98,7 +97,7 @@ impl ByteStore for ReadOnly {
         self.refused()
     }
 
-    fn checkpoint(&self) -> Result<Option<Offset>, StoreError> {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         Ok(None)
     }
 
