@@ -18,7 +18,7 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 
 use super::super::{LogError, LogErrorKind, Member};
 use super::settings::{GroupProtocol, Guarantee, KafkaSettings};
-use super::{choice, native};
+use super::{choice, native, trouble};
 
 /// Older ones lose records or hang, see the client's own list of changes.
 const OLDEST_CLIENT: (i32, &str) = (0x020c_0100, "2.12.1");
@@ -71,7 +71,7 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "tidemill::kafka", %error, reason, "the client has trouble with the cluster, and goes on trying");
+        trouble::tell(&error, reason);
     }
 }
 

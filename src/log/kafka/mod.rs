@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod share;
 mod topics;
+mod trouble;
 mod watcher;
 mod writer;
 

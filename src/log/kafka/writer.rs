@@ -21,6 +21,7 @@ use super::client;
 use super::fault::{coded, fault, late};
 use super::native::{self, Sender, TopicHandles};
 use super::settings::KafkaSettings;
+use super::trouble;
 
 /// How long it is waited for room, or before a call is made again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -65,7 +66,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "tidemill::kafka", %error, reason, "the client has trouble with the cluster, and goes on trying");
+        trouble::tell(&error, reason);
     }
 }
 

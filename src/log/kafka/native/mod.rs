@@ -13,6 +13,8 @@ use std::ptr::NonNull;
 
 use rdkafka::bindings as sys;
 
+use super::trouble;
+
 pub(super) use admin::{Committed, Group, Offsets, committed, forget, group, has_joined, topic_id};
 pub(super) use queue::{Fetched, Fetcher, Taken};
 pub(super) use sender::{Sender, TopicHandles};
@@ -66,6 +68,12 @@ pub(super) fn trace(level: i32, facility: &str, message: &str) {
     match level {
         // A setting of the program that is for producers, told to a consumer, or the other way round.
         _ if facility == "CONFWARN" => tracing::debug!(target: "tidemill::kafka", facility, "{message}"),
+        // Connections that fail or are lost, in the words of each client.
+        ..=6 if matches!(facility, "FAIL" | "ERROR") => {
+            if let Some(repeated) = trouble::due(trouble::kind(message)) {
+                tracing::warn!(target: "tidemill::kafka", facility, repeated, "{message}");
+            }
+        }
         ..=4 => tracing::warn!(target: "tidemill::kafka", facility, "{message}"),
         5..=6 => tracing::info!(target: "tidemill::kafka", facility, "{message}"),
         _ => tracing::debug!(target: "tidemill::kafka", facility, "{message}"),
