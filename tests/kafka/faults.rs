@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, TopicPartitionList};
 use tidemill::log::Log;
 use tidemill::log::kafka::{Guarantee, KafkaLog, KafkaSettings};
 use tidemill::processor::{ERROR_OFFSET, ERROR_TOPIC, ErrorHandler, ErrorSettings};
@@ -241,6 +242,42 @@ async fn a_changelog_that_ends_in_ends_of_transactions_is_restored() {
     println!(
         "markers: {restored} records restored, 2 partitions with a marker of each kind, {records} outputs checked"
     );
+}
+
+/// A transaction whose end the brokers do not write keeps a place pending: what it is a place in is said, and what to look at.
+#[test]
+fn a_place_that_stays_pending_is_named() {
+    let scene = Scene::new("pending", 2);
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers()).set("group.id", scene.names.application());
+    let member: BaseConsumer = config.create().unwrap();
+    let group = member.group_metadata().unwrap();
+    let place = |next: i64| {
+        let mut places = TopicPartitionList::new();
+        places.add_partition_offset(&scene.names.topic("in"), 1, rdkafka::Offset::Offset(next)).unwrap();
+        places
+    };
+    member.commit(&place(3), CommitMode::Sync).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers()).set("transactional.id", scene.names.topic("open"));
+    let open: BaseProducer = config.create().unwrap();
+    open.init_transactions(LIMIT).unwrap();
+    open.begin_transaction().unwrap();
+    open.send_offsets_to_transaction(&place(7), &group, LIMIT).unwrap();
+    let settings = KafkaSettings {
+        transaction_timeout: Duration::from_secs(1),
+        answer_within: Duration::from_secs(2),
+        ..KafkaSettings::new(brokers())
+    };
+    let log = KafkaLog::open(settings).unwrap();
+    let error = log.progress(&scene.names.application()).unwrap_err().to_string();
+    assert!(error.contains(&format!("`{}-1`", scene.names.topic("in"))), "{error}");
+    assert!(error.contains("have not ended within 3s") && error.contains("find-hanging"), "{error}");
+    open.commit_transaction(LIMIT).unwrap();
+    wait_until("the place", || {
+        let place = log.progress(&scene.names.application()).unwrap();
+        place.inputs.values().map(|at| at.next).eq([Offset::new(7)])
+    });
 }
 
 /// Trap 30: the offset that was committed is gone.

@@ -225,10 +225,10 @@ fn a_killed_broker_loses_nothing_with_at_least_once() {
 /// Trap 15: of the commits that were under way nobody knows the outcome, so each process finds out and goes on from there. How soon
 /// they do is from the moment when the broker answers until every partition of the input is further than it was.
 ///
-/// Only for who asks for rounds: in about one of four runs the group keeps offsets pending for minutes, and nobody knows yet why.
+/// One kill unless somebody asks for more: after some two hundred a broker has offsets pending for ever, see docs/reliability.md.
 #[test]
 fn a_killed_broker_loses_nothing_and_repeats_nothing_with_exactly_once() {
-    let Some(rounds) = rounds_asked_for() else { return };
+    let rounds = rounds_asked_for().unwrap_or(1);
     let broker = OwnBroker::start(&[]);
     let site = Site::new(broker.address(), Guarantee::ExactlyOnce);
     let (kills, mut chance, mut slowest) = (rounds.div_ceil(2), Chance(11), 0);

@@ -184,7 +184,10 @@ pub(super) fn reader(settings: &KafkaSettings, group: &str, patience: Duration) 
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.message.max.bytes", "1048576")
         .set("queued.min.messages", "100000")
-        .set("queued.max.messages.kbytes", "16384");
+        .set("queued.max.messages.kbytes", "16384")
+        // So that the loss of a connection is heard of; of idle ones it is nothing.
+        .set("log.connection.close", "true")
+        .set_log_level(RDKafkaLogLevel::Info);
     Ok(config)
 }
 

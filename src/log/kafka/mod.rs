@@ -22,6 +22,7 @@ mod security;
 mod session;
 mod settings;
 mod share;
+mod tender;
 mod topics;
 mod trouble;
 mod watcher;
@@ -33,7 +34,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use rdkafka::error::RDKafkaErrorCode;
 use tidemill_dsl::record::{Batch, Offset, Timestamp, TopicPartition};
 use tidemill_dsl::topology::TopicNeed;
 
@@ -49,6 +49,7 @@ use native::Offsets;
 use notes::{NotesTopic, Owner};
 use reader::Reader;
 use session::{KafkaSession, Uses};
+use tender::Tender;
 use topics::Topics;
 use watcher::Watcher;
 use writer::{Failed, Writer};
@@ -92,7 +93,9 @@ struct Core {
     settings: KafkaSettings,
     topics: Topics,
     /// For everybody who reads without a session.
-    reader: Reader,
+    reader: Arc<Reader>,
+    /// Looks after the clients of all readers.
+    tender: Tender,
     notes: NotesTopic,
     clock: SystemClock,
     /// Tells this process's appends from those of others.
@@ -119,9 +122,11 @@ impl KafkaLog {
         let topics = Topics::new(&settings)?;
         topics.reach()?;
         let reading = KafkaSettings { fetch_ahead_bytes: settings.fetch_ahead_bytes.min(1 << 20), ..settings.clone() };
+        let tender = Tender::start()?;
         let core = Core {
             topics,
-            reader: Reader::new(&reading, "tidemill", PATIENCE)?,
+            reader: Reader::new(&reading, "tidemill", PATIENCE, &tender)?,
+            tender,
             notes: NotesTopic::new(settings.notes_topic.clone()),
             clock: SystemClock,
             name: name_of_its_own(),
@@ -250,21 +255,26 @@ impl Core {
         let (begun, answer_within) = (self.now(), self.settings.answer_within);
         let mut places = Places::default();
         loop {
-            let (code, limit) = match native::committed(self.reader.consumer(), application, answer_within) {
+            let (error, limit) = match native::committed(self.reader.fetcher().consumer(), application, answer_within) {
                 Ok(Offsets { committed, pending }) => {
                     places.update(committed);
-                    if pending.iter().all(|partition| places.has(partition) || !is_wanted(partition)) {
+                    let open = |partition: &TopicPartition| !places.has(partition) && is_wanted(partition);
+                    let pending: Vec<_> = pending.into_iter().filter(open).collect();
+                    if pending.is_empty() {
                         return Ok(places);
                     }
                     // One that nobody ends is ended by the brokers.
-                    (RDKafkaErrorCode::UnstableOffsetCommit, self.settings.transaction_timeout + answer_within)
+                    let limit = self.settings.transaction_timeout + answer_within;
+                    (hanging(&pending, application, limit), limit)
                 }
-                // The group's broker was just started, or another one takes over.
-                Err(code) if is_passing(code) => (code, answer_within),
-                Err(code) => (code, Duration::ZERO),
+                Err(code) => {
+                    // The group's broker was just started, or another one takes over.
+                    let limit = if is_passing(code) { answer_within } else { Duration::ZERO };
+                    (coded(&format!("cannot ask for the progress of application `{application}`"), code), limit)
+                }
             };
             if passed(begun, self.now()) >= limit {
-                return Err(coded(&format!("cannot ask for the progress of application `{application}`"), code));
+                return Err(error);
             }
             pause(AGAIN);
         }
@@ -355,6 +365,17 @@ fn pause(time: Duration) {
 
 fn passed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(now.as_millis() - since.as_millis()).unwrap_or(0))
+}
+
+/// Offsets that a transaction committed which the brokers do not end, though its time is over.
+fn hanging(partitions: &[TopicPartition], application: &str, limit: Duration) -> LogError {
+    let names: Vec<String> = partitions.iter().map(|partition| format!("`{partition}`")).collect();
+    let message = format!(
+        "the place of application `{application}` in {} is part of a transaction that the brokers have not ended within {limit:?}: see \
+         whether it hangs there, with `kafka-transactions.sh list` and `find-hanging`",
+        names.join(", ")
+    );
+    LogError::new(LogErrorKind::Unavailable, message)
 }
 
 fn unheard(to: &TopicPartition) -> LogError {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
@@ -19,6 +19,7 @@ use super::client;
 use super::fault::{coded, fault, late};
 use super::native::{Fetched, Fetcher, Taken};
 use super::settings::KafkaSettings;
+use super::tender::Tender;
 use super::topics::ends;
 
 /// A batch is cut when it is that long, so that readers get no more than they asked for by much.
@@ -28,12 +29,14 @@ const TURN: Duration = Duration::from_millis(50);
 
 /// A consumer of partitions that it is told.
 pub(super) struct Reader {
-    fetcher: Fetcher,
+    /// Replaced only while the state is held.
+    fetcher: RwLock<Arc<Fetcher>>,
     state: Mutex<State>,
     version: AtomicU64,
-    brokers: String,
-    answer_within: Duration,
-    ahead: usize,
+    tender: Tender,
+    settings: KafkaSettings,
+    group: String,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -60,25 +63,61 @@ struct Place {
 
 impl Reader {
     /// A reader for `group`, as whose member it does not count.
-    pub(super) fn new(settings: &KafkaSettings, group: &str, patience: Duration) -> Result<Self, LogError> {
-        let consumer = client::reader(settings, group, patience)?
-            .create_with_context(client::Quiet::default())
-            .map_err(|error| fault("cannot make a consumer", &error))?;
-        let message = "cannot make a consumer: the client gives it no queue";
-        let fetcher = Fetcher::new(consumer).ok_or_else(|| LogError::new(LogErrorKind::Unavailable, message))?;
-        Ok(Reader {
-            fetcher,
-            state: Mutex::default(),
-            version: AtomicU64::new(1),
-            brokers: settings.brokers.clone(),
-            answer_within: settings.answer_within,
-            ahead: settings.fetch_ahead_bytes.max(1),
-        })
+    pub(super) fn new(
+        settings: &KafkaSettings,
+        group: &str,
+        patience: Duration,
+        tender: &Tender,
+    ) -> Result<Arc<Self>, LogError> {
+        let fetcher = new_fetcher(settings, group, patience)?;
+        Ok(Arc::new_cyclic(|this| {
+            listen(&fetcher, tender, this.clone());
+            Reader {
+                fetcher: RwLock::new(Arc::new(fetcher)),
+                state: Mutex::default(),
+                version: AtomicU64::new(1),
+                tender: tender.clone(),
+                settings: settings.clone(),
+                group: group.to_owned(),
+                patience,
+            }
+        }))
     }
 
-    /// The consumer behind it.
-    pub(super) fn consumer(&self) -> &rdkafka::consumer::BaseConsumer<client::Quiet> {
-        self.fetcher.consumer()
+    /// What fetches now.
+    pub(super) fn fetcher(&self) -> Arc<Fetcher> {
+        self.fetcher.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_current(&self, fetcher: &Arc<Fetcher>) -> bool {
+        Arc::ptr_eq(&self.fetcher.read().unwrap_or_else(PoisonError::into_inner), fetcher)
+    }
+
+    /// Goes on with a new client, from where each partition is read.
+    pub(super) fn renew(self: &Arc<Self>) {
+        let fresh = match new_fetcher(&self.settings, &self.group, self.patience) {
+            Ok(fresh) => Arc::new(fresh),
+            Err(error) => {
+                tracing::warn!(target: "tidemill::kafka", %error, "a client that lost a broker is used on");
+                return;
+            }
+        };
+        listen(&fresh, &self.tender, Arc::downgrade(self));
+        let mut state = self.lock();
+        if let Err(error) = state.begin_all(&fresh) {
+            tracing::warn!(target: "tidemill::kafka", %error, "a client that lost a broker is used on");
+            return;
+        }
+        let mut fetcher = self.fetcher.write().unwrap_or_else(PoisonError::into_inner);
+        let lost = std::mem::replace(&mut *fetcher, fresh);
+        drop((fetcher, state));
+        tracing::debug!(target: "tidemill::kafka", group = self.group, "a client lost a broker: another one reads on");
+        self.version.fetch_add(1, Ordering::AcqRel);
+        lost.wake();
+    }
+
+    fn ahead(&self) -> usize {
+        self.settings.fetch_ahead_bytes.max(1)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,7 +126,7 @@ impl Reader {
 
     /// Start and end of a partition that exists, as its leader says.
     pub(super) fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
-        ends(self.consumer().client(), partition, &self.brokers, self.answer_within)
+        ends(self.fetcher().consumer().client(), partition, &self.settings.brokers, self.settings.answer_within)
     }
 
     /// Begins to read a partition at `from`, unless that is where it is read already. The result is the end as it is known.
@@ -117,50 +156,43 @@ impl Reader {
 
     /// Puts a partition's place at `from`.
     fn place(&self, partition: &TopicPartition, from: Offset, end: Arc<AtomicU64>) -> Result<(), LogError> {
-        // What is taken now belongs to the old place; while this is held, nobody takes.
-        let taken = self.fetcher.take(Duration::ZERO);
-        let mut state = self.lock();
-        if state.places.remove(partition).is_some() {
-            self.assign(partition, None)?;
-        }
-        self.assign(partition, Some(from))?;
-        let asked_at = state.calls;
-        let place =
-            Place { batches: VecDeque::new(), bytes: 0, next: from, end, paused: false, failed: None, asked_at };
-        let changed = state.add_all(&taken, self.ahead, &self.fetcher);
-        state.places.insert(partition.clone(), place);
-        if changed {
-            self.version.fetch_add(1, Ordering::AcqRel);
-        }
-        Ok(())
-    }
-
-    fn assign(&self, partition: &TopicPartition, from: Option<Offset>) -> Result<(), LogError> {
-        let mut list = TopicPartitionList::with_capacity(1);
-        let done = match from {
-            Some(from) => list
-                .add_partition_offset(&partition.topic, number(partition), At::Offset(from.get().cast_signed()))
-                .and_then(|()| self.consumer().incremental_assign(&list)),
-            None => {
-                list.add_partition(&partition.topic, number(partition));
-                self.consumer().incremental_unassign(&list)
+        self.instead_of(partition, |fetcher, state, was_read| {
+            if was_read {
+                unassign(fetcher, partition)?;
             }
-        };
-        done.map_err(|error| fault(&format!("cannot read `{partition}`"), &error))
+            assign(fetcher, &[(partition, from)])?;
+            let asked_at = state.calls;
+            let place =
+                Place { batches: VecDeque::new(), bytes: 0, next: from, end, paused: false, failed: None, asked_at };
+            state.places.insert(partition.clone(), place);
+            Ok(())
+        })
     }
 
     /// Stops reading a partition.
     pub(super) fn unfollow(&self, partition: &TopicPartition) {
-        // While this is held, nobody takes; what the other partitions have in it stays theirs.
-        let taken = self.fetcher.take(Duration::ZERO);
-        let mut state = self.lock();
-        if state.places.remove(partition).is_some()
-            && let Err(error) = self.assign(partition, None)
-        {
-            tracing::warn!(target: "tidemill::kafka", %partition, %error, "a partition goes on being fetched for nobody");
-        }
-        if state.add_all(&taken, self.ahead, &self.fetcher) {
-            self.version.fetch_add(1, Ordering::AcqRel);
+        self.instead_of(partition, |fetcher, _, was_read| {
+            if was_read && let Err(error) = unassign(fetcher, partition) {
+                tracing::warn!(target: "tidemill::kafka", %partition, %error, "a partition goes on being fetched for nobody");
+            }
+        });
+    }
+
+    /// Takes away a partition's place, and does something in its stead, told whether there was one. What is taken now belonged to that
+    /// place, or is of others and stays theirs; while this lasts, nobody takes.
+    fn instead_of<T>(&self, partition: &TopicPartition, act: impl FnOnce(&Fetcher, &mut State, bool) -> T) -> T {
+        loop {
+            let fetcher = self.fetcher();
+            let taken = fetcher.take(Duration::ZERO);
+            let mut state = self.lock();
+            if !self.is_current(&fetcher) {
+                continue;
+            }
+            let was_read = state.places.remove(partition).is_some();
+            if state.add_all(&taken, self.ahead(), &fetcher) {
+                self.version.fetch_add(1, Ordering::AcqRel);
+            }
+            return act(&fetcher, &mut state, was_read);
         }
     }
 
@@ -209,9 +241,9 @@ impl Reader {
             return Ok(Vec::new());
         }
         let batches = place.take(from, bytes_max);
-        if place.paused && place.bytes < self.ahead / 2 {
+        if place.paused && place.bytes < self.ahead() / 2 {
             place.paused = false;
-            resume(&self.fetcher, partition);
+            resume(&self.fetcher(), partition);
         }
         Ok(batches)
     }
@@ -240,11 +272,11 @@ impl Reader {
                 waited = Duration::ZERO;
                 continue;
             }
-            if waited >= self.answer_within {
+            if waited >= self.settings.answer_within {
                 // The next call has the client begin anew, which may have lost its way when brokers came back.
                 self.unfollow(partition);
                 let what = format!("cannot read `{partition}` from {next} on, which ends at {to}");
-                return Err(late(&what, &self.brokers, self.answer_within));
+                return Err(late(&what, &self.settings.brokers, self.settings.answer_within));
             }
             if !self.serve(TURN) {
                 waited += TURN;
@@ -264,12 +296,14 @@ impl Reader {
 
     /// Takes in what was fetched; waits for it for `limit` at most. Says whether anything came.
     pub(super) fn serve(&self, limit: Duration) -> bool {
-        let taken = self.fetcher.take(limit);
+        let fetcher = self.fetcher();
+        let taken = fetcher.take(limit);
         if taken.is_empty() {
             return false;
         }
-        let changed = self.lock().add_all(&taken, self.ahead, &self.fetcher);
-        if changed {
+        let mut state = self.lock();
+        // What an earlier client gave comes again from the one that is there now.
+        if self.is_current(&fetcher) && state.add_all(&taken, self.ahead(), &fetcher) {
             self.version.fetch_add(1, Ordering::AcqRel);
         }
         true
@@ -288,11 +322,19 @@ impl Reader {
     /// Ends a `wait`.
     pub(super) fn wake(&self) {
         self.version.fetch_add(1, Ordering::AcqRel);
-        self.fetcher.wake();
+        self.fetcher().wake();
     }
 }
 
 impl State {
+    /// Has a new fetcher begin where each partition is read. What is ahead already makes it pause again.
+    fn begin_all(&mut self, fetcher: &Fetcher) -> Result<(), LogError> {
+        let places: Vec<_> = self.places.iter().map(|(partition, place)| (partition, place.next)).collect();
+        assign(fetcher, &places)?;
+        self.places.values_mut().for_each(|place| place.paused = false);
+        Ok(())
+    }
+
     /// Adds what was taken to the partitions' batches. Says whether any of them went on, or failed.
     fn add_all(&mut self, taken: &Taken<'_>, ahead: usize, fetcher: &Fetcher) -> bool {
         let mut changed = false;
@@ -415,6 +457,41 @@ impl Place {
         }
         taken
     }
+}
+
+/// A fetcher for `group`, as whose member it does not count.
+fn new_fetcher(settings: &KafkaSettings, group: &str, patience: Duration) -> Result<Fetcher, LogError> {
+    let consumer = client::reader(settings, group, patience)?
+        .create_with_context(client::Quiet::default())
+        .map_err(|error| fault("cannot make a consumer", &error))?;
+    let message = "cannot make a consumer: the client gives it no queue";
+    Fetcher::new(consumer).ok_or_else(|| LogError::new(LogErrorKind::Unavailable, message))
+}
+
+/// Has the reader told when the fetcher's client is lost.
+fn listen(fetcher: &Fetcher, tender: &Tender, reader: Weak<Reader>) {
+    let tender = tender.clone();
+    fetcher.on_loss(Box::new(move || tender.tell(reader)));
+}
+
+fn assign(fetcher: &Fetcher, places: &[(&TopicPartition, Offset)]) -> Result<(), LogError> {
+    let names = || places.iter().map(|(partition, _)| partition.to_string()).collect::<Vec<_>>().join("`, `");
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    let mut listed = places.iter().map(|(partition, from)| {
+        list.add_partition_offset(&partition.topic, number(partition), At::Offset(from.get().cast_signed()))
+    });
+    let done = listed.try_for_each(|added| added).and_then(|()| match places.is_empty() {
+        true => Ok(()),
+        false => fetcher.consumer().incremental_assign(&list),
+    });
+    done.map_err(|error| fault(&format!("cannot read `{}`", names()), &error))
+}
+
+fn unassign(fetcher: &Fetcher, partition: &TopicPartition) -> Result<(), LogError> {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(&partition.topic, number(partition));
+    let done = fetcher.consumer().incremental_unassign(&list);
+    done.map_err(|error| fault(&format!("cannot stop reading `{partition}`"), &error))
 }
 
 fn pause(fetcher: &Fetcher, partition: &TopicPartition) {

@@ -52,7 +52,7 @@ impl Uses {
 pub(super) struct KafkaSession {
     core: Arc<Core>,
     application: String,
-    reader: Reader,
+    reader: Arc<Reader>,
     fenced: Arc<AtomicBool>,
     uses: Arc<Uses>,
     epoch: Mutex<Epoch>,
@@ -87,7 +87,7 @@ impl KafkaSession {
             Guarantee::ExactlyOnce => Writer::transactional(&core.settings, id)?,
             Guarantee::AtLeastOnce => Writer::plain(&core.settings)?,
         };
-        let reader = Reader::new(&core.settings, application, PATIENCE)?;
+        let reader = Reader::new(&core.settings, application, PATIENCE, &core.tender)?;
         let uses = core.new_uses(application);
         let epoch = Epoch {
             writer,
@@ -235,7 +235,8 @@ impl KafkaSession {
         epoch.writer.flush()?;
         // From here to the end nothing of the share is given away.
         let held = self.share.as_ref().map(|share| share.hold(changed)).transpose().map_err(Failed::Abortable)?;
-        let consumer = held.as_ref().map_or_else(|| self.reader.consumer(), |held| held.consumer());
+        let own = self.reader.fetcher();
+        let consumer = held.as_ref().map_or_else(|| own.consumer(), |held| held.consumer());
         match (self.transactional(), offsets.count()) {
             (true, count) => {
                 if count > 0 {

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the client library is written in C; each block says why it is sound")]
 
 mod admin;
+mod loss;
 mod queue;
 mod sender;
 
@@ -82,7 +83,7 @@ pub(super) fn trace(level: i32, facility: &str, message: &str) {
 
 /// As [`trace`], called by the client.
 unsafe extern "C" fn trace_native(
-    _: *const sys::rd_kafka_t,
+    client: *const sys::rd_kafka_t,
     level: c_int,
     facility: *const c_char,
     message: *const c_char,
@@ -90,4 +91,5 @@ unsafe extern "C" fn trace_native(
     // SAFETY: the client passes texts that live as long as the call.
     let (facility, message) = unsafe { (text(facility), text(message)) };
     trace(level, &facility, &message);
+    loss::hear(client, level, &facility, &message);
 }

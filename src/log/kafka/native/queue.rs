@@ -12,6 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use tidemill_dsl::record::{BatchBuilder, Headers, Timestamp};
 
 use super::super::client::Quiet;
+use super::loss::{self, Listener};
 use super::{text, trace_native};
 
 /// The most messages that one call takes: few enough that they are still near the processor when they are read and given back.
@@ -45,6 +46,11 @@ impl Fetcher {
         // would be printed.
         unsafe { sys::rd_kafka_set_logger(consumer.client().native_ptr(), Some(trace_native)) };
         Some(Fetcher { queue, taken: Mutex::new(Buffer(Vec::with_capacity(TAKE_MAX))), consumer })
+    }
+
+    /// Has `listener` called once when the client has lost a broker, or does not know who leads a partition.
+    pub(in super::super) fn on_loss(&self, listener: Listener) {
+        loss::listen(self.consumer.client().native_ptr(), listener);
     }
 
     /// What partitions are assigned, paused and asked with; polling it would take records away.
@@ -86,6 +92,7 @@ impl Fetcher {
 
 impl Drop for Fetcher {
     fn drop(&mut self) {
+        loss::forget(self.consumer.client().native_ptr());
         // SAFETY: it came from `rd_kafka_queue_get_consumer`, is not used again, and the client still lives.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
     }
