@@ -3,6 +3,7 @@
 //! Rule: partitions are read without the group's consumer, which is a member and nothing else; so no rebalance ever drops what
 //! was fetched, and workers read where they are told. Everything that names the client is in this folder.
 
+mod asker;
 mod base64;
 mod choice;
 mod client;
@@ -42,6 +43,7 @@ use super::{
     TopicConfig, TopicId, TopicSpec, Written,
 };
 use crate::clock::{Clock, SystemClock};
+use asker::Asker;
 use committing::Places;
 use fault::{coded, is_passing};
 use member::KafkaMember;
@@ -94,6 +96,8 @@ struct Core {
     topics: Topics,
     /// For everybody who reads without a session.
     reader: Arc<Reader>,
+    /// For questions that wait for no records.
+    asker: Asker,
     /// Looks after the clients of all readers.
     tender: Tender,
     notes: NotesTopic,
@@ -127,6 +131,7 @@ impl KafkaLog {
             topics,
             reader: Reader::new(&reading, "tidemill", PATIENCE, &tender)?,
             tender,
+            asker: Asker::new(&settings)?,
             notes: NotesTopic::new(settings.notes_topic.clone()),
             clock: SystemClock,
             name: name_of_its_own(),
@@ -185,13 +190,13 @@ impl Core {
     /// open for long: a commit is answered before the records can be seen.
     fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
         self.topics.check(partition)?;
-        let mut bounds = self.reader.bounds(partition)?;
+        let mut bounds = self.asker.bounds(partition)?;
         let Some(own) = lock(&self.own_ends).get(partition).copied() else { return Ok(bounds) };
         let mut waited = Duration::ZERO;
         while bounds.end < own && waited < OWN_WAIT {
             pause(A_MOMENT);
             waited += A_MOMENT;
-            bounds = self.reader.bounds(partition)?;
+            bounds = self.asker.bounds(partition)?;
         }
         let mut ends = lock(&self.own_ends);
         if ends.get(partition).is_some_and(|own| *own <= bounds.end) {
@@ -207,7 +212,7 @@ impl Core {
         let limit = self.settings.transaction_timeout + self.settings.answer_within;
         let mut waited = Duration::ZERO;
         loop {
-            let bounds = self.reader.bounds(partition)?;
+            let bounds = self.asker.bounds(partition)?;
             if bounds.end >= written {
                 return Ok(bounds);
             }
@@ -255,7 +260,7 @@ impl Core {
         let (begun, answer_within) = (self.now(), self.settings.answer_within);
         let mut places = Places::default();
         loop {
-            let (error, limit) = match native::committed(self.reader.fetcher().consumer(), application, answer_within) {
+            let (error, limit) = match self.asker.committed(application) {
                 Ok(Offsets { committed, pending }) => {
                     places.update(committed);
                     let open = |partition: &TopicPartition| !places.has(partition) && is_wanted(partition);

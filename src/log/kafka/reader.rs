@@ -20,7 +20,6 @@ use super::fault::{coded, fault, late};
 use super::native::{Fetched, Fetcher, Taken};
 use super::settings::KafkaSettings;
 use super::tender::Tender;
-use super::topics::ends;
 
 /// A batch is cut when it is that long, so that readers get no more than they asked for by much.
 const BATCH_BYTES: usize = 256 << 10;
@@ -122,11 +121,6 @@ impl Reader {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Start and end of a partition that exists, as its leader says.
-    pub(super) fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
-        ends(self.fetcher().consumer().client(), partition, &self.settings.brokers, self.settings.answer_within)
     }
 
     /// Begins to read a partition at `from`, unless that is where it is read already. The result is the end as it is known.

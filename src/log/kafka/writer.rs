@@ -111,6 +111,12 @@ impl Writer {
     pub(super) fn transactional(settings: &KafkaSettings, id: &str) -> Result<Self, LogError> {
         let writer = Writer::with(client::transactions(settings, id)?, settings)?;
         let what = format!("cannot begin to write as `{id}`");
+        // A client that is connected to no broker of the cluster would ask half a second later for the one that keeps its transactions.
+        // It hears of them through the first connection, which it gives up then, and is connected when one of them has answered. When
+        // none does, the call after it says so.
+        for _ in 0..2 {
+            let _ = writer.producer.client().fetch_metadata(Some(&settings.notes_topic), TURN);
+        }
         writer.repeat(&what, |turn| writer.producer.init_transactions(turn)).map_err(Failed::cause)?;
         Ok(writer)
     }
