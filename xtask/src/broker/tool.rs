@@ -40,13 +40,21 @@ pub(super) fn run(port: Port, words: &[String]) -> Result<bool, String> {
     let (name, arguments) = words.split_first().ok_or("name a tool")?;
     let class = class(name)?;
     let mut command = java::java(&jars::provide()?, "256m");
-    command.arg(class).args(arguments).stdin(std::process::Stdio::inherit());
-    if !arguments.iter().any(|word| ["--bootstrap-server", "--help", "--version"].contains(&&**word)) {
-        command.args(["--bootstrap-server", &port.broker().to_string()]);
-    }
+    command.arg(class).args(with_address(port, arguments)).stdin(std::process::Stdio::inherit());
     let status =
         command.status().map_err(|error| format!("cannot run `java`: {error}; see that it works by itself"))?;
     Ok(status.success())
+}
+
+/// The arguments behind the broker's address, unless they have one or ask for none. Before them, because tools that have commands
+/// of their own understand it there only.
+fn with_address(port: Port, arguments: &[String]) -> Vec<String> {
+    let mut all = Vec::new();
+    if !arguments.iter().any(|word| ["--bootstrap-server", "--help", "--version"].contains(&&**word)) {
+        all.extend(["--bootstrap-server".to_owned(), port.broker().to_string()]);
+    }
+    all.extend_from_slice(arguments);
+    all
 }
 
 fn class(name: &str) -> Result<&str, String> {
@@ -67,5 +75,14 @@ mod tests {
         assert_eq!(class("kafka.tools.StorageTool"), Ok("kafka.tools.StorageTool"));
         assert!(class("topic").unwrap_err().contains("`topic`"));
         assert!(names().contains("\n  topics  "));
+    }
+
+    #[test]
+    fn the_address_stands_before_a_tools_own_commands() {
+        let port: Port = "19092".parse().unwrap();
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(with_address(port, &words("list")), words("--bootstrap-server 127.0.0.1:19092 list"));
+        assert_eq!(with_address(port, &words("--help")), words("--help"));
+        assert_eq!(with_address(port, &words("--bootstrap-server b:1")), words("--bootstrap-server b:1"));
     }
 }
