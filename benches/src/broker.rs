@@ -1,8 +1,8 @@
 //! An application on a Kafka cluster, as the measured process of a judge that has its own clock.
 
 use anyhow::{Context, Result};
-use tidemill::App;
 use tidemill::log::kafka::{Guarantee, KafkaSettings};
+use tidemill::{App, AppState};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::embedded;
@@ -42,7 +42,7 @@ async fn serve(options: &Options, application: &str) -> Result<()> {
     let states = app.states();
     tokio::spawn(async move {
         let mut states = states;
-        if let Ok(state) = states.wait_for(tidemill::AppState::is_over).await {
+        if let Ok(state) = states.wait_for(|state| matches!(state, AppState::Failed(_))).await {
             eprintln!("{}", *state);
         }
     });

@@ -34,7 +34,8 @@ impl Goal {
         }
     }
 
-    fn target(self) -> u64 {
+    /// The number that has to be reached.
+    pub(crate) fn target(self) -> u64 {
         match self {
             Goal::Count(target) | Goal::Last(target) => target,
         }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::goal::{Check, Goal};
+#[cfg(feature = "kafka")]
+use crate::judge::Mark as Elsewhere;
 use crate::machine::{self, Mark, rounded};
 use crate::options::Head;
 
@@ -29,6 +31,8 @@ pub(crate) struct Measured {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) latency: Option<Latency>,
     pub(crate) rss_peak_mb: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) judge_cpu_s: Option<f64>,
     pub(crate) other_cpu_s: f64,
     pub(crate) stolen_cpu_s: f64,
     pub(crate) load_before: String,
@@ -66,15 +70,43 @@ impl Measured {
         }
     }
 
+    /// The same of another process.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn of_process(start: &Elsewhere, end: &Elsewhere, records: u64, load: String, rss_peak_mb: f64) -> Self {
+        let (wall, cpu) = (end.wall_since(start), end.cpu_since(start));
+        Measured {
+            records,
+            wall_s: rounded(wall),
+            cpu_s: rounded(cpu),
+            records_per_s: (records as f64 / wall).round() as u64,
+            records_per_cpu_s: (records as f64 / cpu).round() as u64,
+            rss_peak_mb,
+            judge_cpu_s: Some(rounded(end.judge_since(start))),
+            other_cpu_s: rounded(end.others_since(start)),
+            stolen_cpu_s: rounded(end.stolen_since(start)),
+            load_before: load,
+            load_after: machine::load(),
+            ..Measured::default()
+        }
+    }
+
+    /// As [`with_second_half`](Self::with_second_half), of another process.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn with_second_half_of_process(self, half: Option<&Elsewhere>, end: &Elsewhere) -> Self {
+        let taken = half.map(|half| (end.wall_since(half), end.cpu_since(half)));
+        self.with_half(taken)
+    }
+
     /// The rates of the second half of the records, unless too little is left to tell.
     pub(crate) fn with_second_half(self, half: Option<&Mark>, end: &Mark) -> Self {
-        let Some(half) = half.filter(|half| end.cpu_since(half) >= 0.5) else { return self };
+        self.with_half(half.map(|half| (end.wall_since(half), end.cpu_since(half))))
+    }
+
+    /// With what the second half took: seconds, and CPU seconds.
+    fn with_half(self, taken: Option<(f64, f64)>) -> Self {
+        let Some((wall, cpu)) = taken.filter(|(_, cpu)| *cpu >= 0.5) else { return self };
         let rate = |seconds: f64| Some((self.records as f64 / 2.0 / seconds).round() as u64);
-        Measured {
-            steady_records_per_s: rate(end.wall_since(half)),
-            steady_records_per_cpu_s: rate(end.cpu_since(half)),
-            ..self
-        }
+        Measured { steady_records_per_s: rate(wall), steady_records_per_cpu_s: rate(cpu), ..self }
     }
 }
 

@@ -55,7 +55,7 @@ fn seconds(time: Timespec) -> f64 {
 }
 
 /// CPU seconds spent by the whole machine, and those stolen from it.
-fn machine() -> (f64, f64) {
+pub(crate) fn machine() -> (f64, f64) {
     const TICKS_PER_SECOND: f64 = 100.0;
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields: Vec<f64> = text.split_whitespace().skip(1).take(8).filter_map(|field| field.parse().ok()).collect();
@@ -65,7 +65,12 @@ fn machine() -> (f64, f64) {
 
 /// The most memory that this process had, in MB.
 pub(crate) fn rss_peak_mb() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    rss_peak_mb_of("self")
+}
+
+/// The most memory that a process had, in MB.
+pub(crate) fn rss_peak_mb_of(process: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
     rounded(kilobytes.unwrap_or(0.0) / 1024.0)

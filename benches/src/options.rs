@@ -88,6 +88,25 @@ pub(crate) struct Options {
     /// With `--driver broker`: a broker, `host:port`
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:19092")]
     pub(crate) bootstrap: String,
+    /// With `--driver broker`: another program that is measured in place of this one, such as Kafka Streams in `benches/peers`. It gets
+    /// the flags of `--app-id`
+    #[arg(long, value_name = "CMD")]
+    pub(crate) engine: Option<String>,
+    /// With `--driver broker`: another program that is measured in turn with this one; prints a table of both
+    #[arg(long, value_name = "CMD", conflicts_with = "engine")]
+    pub(crate) against: Option<String>,
+    /// With `--against`: what the other one is called
+    #[arg(long, value_name = "NAME", default_value = "kafka-streams")]
+    against_name: String,
+    /// With `--against`: a setting of the other one; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    against_set: Vec<(String, String)>,
+    /// With `--against`: how often each is measured
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// With `--against`: a file that gets the lines of all runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// Be the measured process of somebody else's judge: the application's id. It begins, says `STATE RUNNING`, and goes on until it is
     /// told to end (SIGTERM)
     #[arg(long, value_name = "ID", requires = "input")]
@@ -192,9 +211,11 @@ impl Workload {
 pub(crate) enum Driver {
     /// An application on the embedded log
     Embedded,
+    /// An application on a Kafka cluster (`--bootstrap`)
+    Broker,
     /// The test driver of tidemill-testkit: one process, in memory, a commit after every record
-    #[value(alias = "ttd")]
-    Driver,
+    #[value(name = "driver", alias = "ttd")]
+    Test,
 }
 
 /// Where state is kept.
@@ -212,6 +233,12 @@ pub(crate) enum Guarantee {
     AtLeastOnce,
     #[value(name = "exactly_once_v2")]
     ExactlyOnceV2,
+}
+
+impl Guarantee {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// When the log waits for the disk.
@@ -279,8 +306,14 @@ impl Options {
         self.set.iter().filter_map(named).collect()
     }
 
+    /// The same for the program of `--against`.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn of_other(&self) -> Options {
+        Options { engine_name: self.against_name.clone(), set: self.against_set.clone(), ..self.clone() }
+    }
+
     pub(crate) fn warmup(&self) -> Duration {
-        let standard = if self.driver == Driver::Driver { 6 } else { 10 };
+        let standard = if self.driver == Driver::Test { 6 } else { 10 };
         Duration::from_secs(self.warmup_s.unwrap_or(standard))
     }
 
@@ -295,7 +328,7 @@ impl Options {
             partitions: self.partitions,
             threads: self.threads,
             store: self.store.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default(),
-            guarantee: self.guarantee.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default(),
+            guarantee: self.guarantee.name(),
             cache: self.cache,
             commit_interval_ms: self.commit_interval,
             fsync: match self.fsync {

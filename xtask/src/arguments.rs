@@ -19,6 +19,11 @@ The tasks of this repository. lint and test print a table of their steps and end
                       what a release needs beside that: every feature alone, the oldest Rust,
                       Windows and macOS, and the packages as they would be published
   cargo xtask broker  a real Apache Kafka broker on this machine; says what it can be asked
+  cargo xtask compare --workload count
+                      measures tidemill and Kafka Streams in turn, on a broker that it starts unless
+                      KAFKA_BROKERS names one, and prints a table; needs Java 17 and Maven. What
+                      stands behind `compare` are flags of tidemill-bench, which
+                      `cargo run --release -p tidemill-benches -- --help` lists
 
   --without STEP..    leave steps out, by the names in the table; it says what was left out
   --yes               install what a step needs and is missing, without asking; so does CI=true
@@ -53,6 +58,8 @@ pub(crate) enum Asked {
     Lint(Options),
     ReleaseCheck(Options),
     Broker(broker::Asked),
+    /// With flags of `tidemill-bench`.
+    Compare(Vec<OsString>),
 }
 
 /// How to do it.
@@ -87,6 +94,9 @@ fn read(parser: &mut Parser) -> Result<Asked, lexopt::Error> {
             }
             Arg::Value(word) if command.is_none() && word == "broker" => {
                 return Ok(Asked::Broker(broker::read(parser)?));
+            }
+            Arg::Value(word) if command.is_none() && word == "compare" => {
+                return Ok(Asked::Compare(parser.raw_args()?.collect()));
             }
             Arg::Value(word) if command.is_none() => command = Some(word.string()?),
             other => return Err(other.unexpected()),
@@ -145,6 +155,13 @@ mod tests {
         assert_eq!(asked("broker"), Ok(Asked::Broker(broker::Asked::Help)));
         assert_eq!(asked("broker list"), Ok(Asked::Broker(broker::Asked::List)));
         assert!(asked("broker stat").unwrap_err().contains("`stat`"));
+    }
+
+    #[test]
+    fn what_stands_behind_compare_are_flags_of_the_benchmark() {
+        let flags = |words: &[&str]| Asked::Compare(words.iter().map(OsString::from).collect());
+        assert_eq!(asked("compare"), Ok(flags(&[])));
+        assert_eq!(asked("compare --workload count --help"), Ok(flags(&["--workload", "count", "--help"])));
     }
 
     #[test]

@@ -17,17 +17,25 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// The broker that was named, or a new one.
-    pub(crate) fn provide() -> Result<Given, String> {
+    /// The broker that was named, or a new one that is launched so.
+    pub(crate) fn provide(launch: Launch) -> Result<Given, String> {
         let this = std::env::current_exe().map_err(|error| format!("cannot tell where this program is: {error}"))?;
         let mut given = Given { own: None, environment: vec![(XTASK, this.into())] };
         if std::env::var_os(BROKERS).is_none_or(|brokers| brokers.is_empty()) {
             // In the foreground with this program, so that Ctrl-C ends both.
-            let port = broker::start_anywhere(&Launch { apart: false, ..Launch::default() })?;
+            let port = broker::start_anywhere(&Launch { apart: false, ..launch })?;
             given.own = Some(port);
             given.environment.push((BROKERS, port.broker().to_string().into()));
         }
         Ok(given)
+    }
+
+    /// Where the broker is.
+    pub(crate) fn brokers(&self) -> String {
+        match self.own {
+            Some(port) => port.broker().to_string(),
+            None => std::env::var(BROKERS).unwrap_or_default(),
+        }
     }
 }
 

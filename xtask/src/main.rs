@@ -2,6 +2,7 @@
 
 mod arguments;
 mod broker;
+mod compare;
 mod counts;
 mod kafka;
 mod release;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Ok(Asked::Broker(asked)) => broker::run(&asked),
+        Ok(Asked::Compare(flags)) => compare::run(&flags),
         Ok(Asked::Test(options)) => carry_out(steps::of_test(&options), &options),
         Ok(Asked::Lint(options)) => carry_out(steps::of_lint(), &options),
         Ok(Asked::ReleaseCheck(options)) => carry_out(release::of_release_check(), &options),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::broker::Launch;
 use crate::counts::Counts;
 use crate::kafka::Given;
 use crate::tools::Tool;
@@ -99,7 +100,7 @@ fn of_itself(step: &Step, passed: bool, tests: Counts) -> Counts {
 /// Calls cargo, hands over each line that it prints, and says whether it succeeded.
 fn call(step: &Step, mut line: impl FnMut(&str)) -> Result<bool, String> {
     // Gone when this returns, whatever became of the step.
-    let broker = if step.on_kafka { Some(Given::provide()?) } else { None };
+    let broker = if step.on_kafka { Some(Given::provide(Launch::default())?) } else { None };
     let mut command = step.toolchain.map_or_else(cargo, cargo_of);
     command.envs(broker.iter().flat_map(|given| given.environment.iter().map(|(name, value)| (name, value))));
     command.current_dir(root()).args(&step.arguments).envs(step.environment.iter().map(|(name, value)| (name, value)));

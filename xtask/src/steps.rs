@@ -14,8 +14,8 @@ const OF_KAFKA: &str = "kafka";
 /// All that needs no C compiler, built once for every test: with other features, each of them would be another build.
 const ALL: &str = "--workspace --features tidemill/cli,tidemill/http,tidemill/avro-registry";
 /// The same with Kafka, for the packages that know of it.
-const ALL_ON_KAFKA: &str = "--release -p tidemill -p tidemill-fuzz-targets \
-                            --features tidemill/cli,tidemill/http,tidemill/avro-registry,tidemill-fuzz-targets/kafka";
+const ALL_ON_KAFKA: &str = "--release -p tidemill -p tidemill-fuzz-targets -p tidemill-benches \
+                            --features tidemill/cli,tidemill/http,tidemill/avro-registry,tidemill-fuzz-targets/kafka,tidemill-benches/kafka";
 /// All packages but the one that turns features of tidemill on.
 const PLAIN: &str = "--workspace --exclude tidemill-fuzz-targets";
 /// Faults are planted in a build of its own, which leaves the usual one as it is.
@@ -76,9 +76,12 @@ pub(crate) fn of_test(options: &Options) -> Vec<Step> {
     let kafka = [
         Step::new(
             "kafka-lib",
-            &format!("test {ALL_ON_KAFKA} --no-fail-fast --lib --test corpus -- log::kafka decoders every_target"),
+            &format!(
+                "test {ALL_ON_KAFKA} --no-fail-fast --lib --bin tidemill-bench --test corpus -- log::kafka decoders every_target \
+                 judge"
+            ),
         ),
-        Step::new("kafka", &format!("test {ALL_ON_KAFKA} --no-fail-fast --test {OF_KAFKA}"))
+        Step::new("kafka", &format!("test {ALL_ON_KAFKA} --no-fail-fast --test {OF_KAFKA} --test broker"))
             .needing(Tool::Java)
             .needing(Tool::Maven)
             .on_kafka(),

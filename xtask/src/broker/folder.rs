@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::Port;
 
 /// Everything of all brokers.
-pub(super) fn home() -> Result<PathBuf, String> {
+pub(crate) fn home() -> Result<PathBuf, String> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
     let cache = cache.ok_or("nobody said where to keep Kafka: set `XDG_CACHE_HOME`, or `HOME`, to a folder")?;

@@ -20,6 +20,7 @@ mod waiting;
 
 pub(crate) use address::Port;
 pub(crate) use arguments::{Asked, read};
+pub(crate) use folder::home;
 pub(crate) use java::has_java;
 pub(crate) use launch::{Launch, start_anywhere};
 pub(crate) use stop::{End, stop};
