@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Where state is kept
     #[arg(long, value_enum, default_value_t = StoreKind::Disk)]
     pub(crate) store: StoreKind,
-    /// Accepted for scripts: the embedded log is exactly once, whatever is asked for
+    /// Of an application on a cluster; the embedded log is exactly once, whatever is asked for
     #[arg(long, value_enum, default_value_t = Guarantee::ExactlyOnceV2)]
     pub(crate) guarantee: Guarantee,
     /// Record cache before downstream and changelog, in bytes; with 0 every update is put out
@@ -163,13 +163,15 @@ Settings for --set:
   stores.cache_bytes=N          blocks in memory
   stores.write_buffer_bytes=N   rows that wait to be sorted into a file
   log.recent_bytes=N            youngest records in memory
-  client.NAME=VALUE             a setting of the Kafka client, with `--app-id`
+  client.NAME=VALUE             a setting of the Kafka client, on a cluster
 
 Examples:
   tidemill-bench --workload count --records 5000000
   tidemill-bench --workload count --store memory --threads 2
   tidemill-bench --workload latency --rate 10000 --commit-interval 5
   tidemill-bench --workload wordcount --driver driver --records 100000
+  tidemill-bench --driver broker --bootstrap 127.0.0.1:19092 --workload count
+  cargo xtask compare --workload count --guarantee exactly_once_v2 --rounds 5
 
 Reading the line: `cpu_s` is steadier than `wall_s` where other programs run; compare only what was measured in turn.
 `records_per_s` counts input records over `wall_s`, which ends when everything is committed.

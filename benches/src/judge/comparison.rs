@@ -76,6 +76,10 @@ fn table((our_name, ours): (&str, &Figures), (their_name, theirs): (&str, &Figur
     for (name, said, more_is_better) in FIGURES {
         let (Some(ours), Some(theirs)) = (ours.of(name), theirs.of(name)) else { continue };
         let ratio = if more_is_better { ours[1] / theirs[1] } else { theirs[1] / ours[1] };
+        // Of one record, and of less than a tick of the clock, there is nothing to say.
+        if !ratio.is_normal() {
+            continue;
+        }
         writeln!(text, "| {said} | {} | {} | {ratio:.2} |", shown(ours), shown(theirs))
             .expect("a text takes everything");
     }
@@ -102,6 +106,12 @@ mod tests {
         assert_eq!(figures(&[4.0, 1.0, 2.0, 3.0]).of("wall_s"), Some([1.0, 2.5, 4.0]));
         assert_eq!(figures(&[]).of("wall_s"), None);
         assert_eq!(figures(&[1.0]).of("rss_peak_mb"), None);
+    }
+
+    #[test]
+    fn what_was_too_little_to_measure_is_left_out() {
+        let table = table(("a", &figures(&[1.0])), ("b", &figures(&[0.0])));
+        assert!(!table.contains("seconds"), "{table}");
     }
 
     #[test]
