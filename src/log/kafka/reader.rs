@@ -474,6 +474,7 @@ fn assign(fetcher: &Fetcher, places: &[(&TopicPartition, Offset)]) -> Result<(),
     let mut listed = places.iter().map(|(partition, from)| {
         list.add_partition_offset(&partition.topic, number(partition), At::Offset(from.get().cast_signed()))
     });
+    let _known: Vec<_> = places.iter().map(|(partition, _)| fetcher.know(&partition.topic)).collect();
     let done = listed.try_for_each(|added| added).and_then(|()| match places.is_empty() {
         true => Ok(()),
         false => fetcher.consumer().incremental_assign(&list),

@@ -26,6 +26,8 @@ use staff::Staff;
 
 pub(super) use staff::{Staffed, Staffing, workers};
 
+/// Threads that restore tasks, with fewer workers too: restoring is waiting for the log as much as it is work.
+const RESTORERS_MIN: usize = 4;
 /// How soon what is under way between workers is looked at again.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
@@ -146,7 +148,8 @@ impl<'a> Term<'a> {
         let done: Done = Arc::new(move |task, made| drop(tell.send(Event::Made(task, made))));
         let workers = self.keeper.member.workers;
         let (maker, restorer) = (&self.keeper.maker, self.keeper.restorer());
-        self.restorers = Some(Restorers::start(workers, maker, (globals, &self.standbys), &restorer, &done)?);
+        let restorers = workers.max(RESTORERS_MIN);
+        self.restorers = Some(Restorers::start(restorers, maker, (globals, &self.standbys), &restorer, &done)?);
         if self.keeper.shared.standbys_wanted > 0 && self.keeper.shared.registry.is_some() {
             let (standbys, shared, maker) = (self.standbys.clone(), self.keeper.shared.clone(), maker.clone());
             let settings = self.keeper.settings;

@@ -8,6 +8,7 @@ mod admin;
 mod loss;
 mod queue;
 mod sender;
+mod topic_handle;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;

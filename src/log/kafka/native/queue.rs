@@ -13,6 +13,7 @@ use tidemill_dsl::record::{BatchBuilder, Headers, Timestamp};
 
 use super::super::client::Quiet;
 use super::loss::{self, Listener};
+use super::topic_handle::TopicHandle;
 use super::{text, trace_native};
 
 /// The most messages that one call takes: few enough that they are still near the processor when they are read and given back.
@@ -58,7 +59,13 @@ impl Fetcher {
         &self.consumer
     }
 
-    /// Takes what is there; waits for the first message, at most for `wait`. Threads take turns.
+    /// Makes a topic known to the client, which then asks at once who leads its partitions; of a topic that it is only told to read
+    /// it asks up to a second later. It may forget the topic when the handle goes and it does not read it.
+    pub(in super::super) fn know(&self, topic: &str) -> Option<TopicHandle> {
+        TopicHandle::new(self.consumer.client().native_ptr(), topic)
+    }
+
+    /// Takes what is there; waits for the first message, at most for `wait`. One thread at a time: see `Turns`.
     pub(in super::super) fn take(&self, wait: Duration) -> Taken<'_> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.take_into(&mut taken.0, Duration::ZERO, TAKE_MAX);

@@ -2,7 +2,7 @@
 //! crate copies the name for each.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
@@ -12,25 +12,14 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use tidemill_dsl::record::{Headers, StoredRecord, TopicName, TopicPartition};
 
+use super::topic_handle::TopicHandle;
+
 /// Handles of the topics that a producer has written to.
 ///
 /// Rule: a handle is given back before its producer is dropped, so this is a part of the value that owns the producer, and stands before
 /// it.
 #[derive(Default)]
-pub(in super::super) struct TopicHandles(Mutex<BTreeMap<TopicName, Handle>>);
-
-/// One that is ours to give back.
-struct Handle(NonNull<sys::rd_kafka_topic_t>);
-
-// SAFETY: the client's topics may be used by any thread.
-unsafe impl Send for Handle {}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // SAFETY: it came from `rd_kafka_topic_new`, and is given back once.
-        unsafe { sys::rd_kafka_topic_destroy(self.0.as_ptr()) };
-    }
-}
+pub(in super::super) struct TopicHandles(Mutex<BTreeMap<TopicName, TopicHandle>>);
 
 /// A partition that a producer writes to.
 pub(in super::super) struct Sender<'a> {
@@ -54,12 +43,11 @@ impl TopicHandles {
         let producer = producer.client().native_ptr();
         let mut handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let topic = match handles.get(&*to.topic) {
-            Some(handle) => handle.0,
+            Some(handle) => handle.native(),
             None => {
-                let name = CString::new(&*to.topic).ok()?;
-                // SAFETY: the client lives, and copies the name; without a configuration the topic has the client's.
-                let topic = NonNull::new(unsafe { sys::rd_kafka_topic_new(producer, name.as_ptr(), ptr::null_mut()) })?;
-                handles.insert(to.topic.clone(), Handle(topic));
+                let handle = TopicHandle::new(producer, &to.topic)?;
+                let topic = handle.native();
+                handles.insert(to.topic.clone(), handle);
                 topic
             }
         };
