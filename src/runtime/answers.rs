@@ -9,14 +9,14 @@ use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tidemill_dsl::record::{Offset, TopicPartition};
+use tidemill_dsl::record::{Batch, Offset, TopicPartition};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind};
 use crate::log::{Log, LogError, LogErrorKind};
 
-/// How many bytes are read at once.
-const READ_BYTES: usize = 1 << 20;
+/// How many bytes are read at once: a batch, since more than one may have to be waited for.
+const READ_BYTES: usize = 1;
 /// How long after a log that cannot be reached it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -44,6 +44,22 @@ struct Waiting {
     /// How far each partition of answers is read.
     places: BTreeMap<TopicPartition, Offset>,
     ended: bool,
+}
+
+impl Waiting {
+    /// Hands out the replies of a batch from an offset on.
+    fn take(&mut self, batch: &Arc<Batch>, from: Offset) {
+        let mut records = batch.records();
+        records.skip_to(from);
+        while let Some(record) = records.peek() {
+            let ask = record.key.and_then(|name| self.asks.remove(name));
+            if let (Some(ask), Some(reply)) = (ask, record.value) {
+                // Whoever asked may have given up this very moment.
+                let _ = ask.send(reply.to_vec());
+            }
+            records.advance();
+        }
+    }
 }
 
 impl Desk {
@@ -79,6 +95,8 @@ impl Answers {
         if !waiting.places.contains_key(partition) {
             let end = log.bounds(partition)?.end;
             waiting.places.insert(partition.clone(), end);
+            // Only what was read wakes the thread.
+            self.desk.bell.ring();
         }
         // Without this entry the thread would wait for ever; once it has ended, whoever waits hears so at once.
         if !waiting.ended {
@@ -167,9 +185,11 @@ fn read(desk: &Desk, log: &dyn Log) {
         while waiting.asks.is_empty() && !waiting.ended {
             waiting = desk.asked.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
+        let mut ends = waiting.ended;
+        drop(waiting);
         // Before the look: what comes after it wakes.
         log.wake_at_change(&waker);
-        let limit = match hand_out(&mut waiting, log) {
+        let limit = match hand_out(desk, log) {
             Ok(()) => {
                 complained = false;
                 None
@@ -183,49 +203,39 @@ fn read(desk: &Desk, log: &dyn Log) {
             }
             Err(error) => {
                 tracing::error!(%error, "replies cannot be read any more");
-                waiting.ended = true;
+                ends = true;
                 None
             }
         };
-        if waiting.ended {
+        if ends {
             // Those who still wait hear that nobody answers.
+            let mut waiting = desk.lock();
+            waiting.ended = true;
             waiting.asks.clear();
             return;
         }
-        drop(waiting);
         desk.bell.listen(limit);
     }
 }
 
-/// Reads what is new, and hands it to those who wait for it.
-fn hand_out(waiting: &mut Waiting, log: &dyn Log) -> Result<(), LogError> {
-    let Waiting { asks, places, .. } = waiting;
-    for (partition, next) in places {
+/// Reads what is new, and hands it to those who wait for it. Nobody who begins to wait meanwhile is kept waiting by the log.
+fn hand_out(desk: &Desk, log: &dyn Log) -> Result<(), LogError> {
+    let places = desk.lock().places.clone();
+    for (partition, mut next) in places {
         loop {
-            let batches = match log.read(partition, *next, READ_BYTES) {
+            let batches = match log.read(&partition, next, READ_BYTES) {
                 // What lay there was removed by its retention: whoever asked has given up long ago.
                 Err(gone) if gone.kind() == LogErrorKind::OutOfRange => {
-                    *next = log.bounds(partition)?.start;
+                    next = log.bounds(&partition)?.start;
                     continue;
                 }
                 batches => batches?,
             };
-            if batches.is_empty() {
-                break;
-            }
-            for batch in batches {
-                let mut records = batch.records();
-                records.skip_to(*next);
-                while let Some(record) = records.peek() {
-                    let ask = record.key.and_then(|name| asks.remove(name));
-                    if let (Some(ask), Some(reply)) = (ask, record.value) {
-                        // Whoever asked may have given up this very moment.
-                        let _ = ask.send(reply.to_vec());
-                    }
-                    records.advance();
-                }
-                *next = batch.end();
-            }
+            let Some(last) = batches.last() else { break };
+            let mut waiting = desk.lock();
+            batches.iter().for_each(|batch| waiting.take(batch, next));
+            next = last.end();
+            waiting.places.insert(partition.clone(), next);
         }
     }
     Ok(())

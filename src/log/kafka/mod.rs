@@ -26,6 +26,7 @@ mod share;
 mod tender;
 mod topics;
 mod trouble;
+mod turns;
 mod watcher;
 mod writer;
 

@@ -20,6 +20,7 @@ use super::fault::{coded, fault, late};
 use super::native::{Fetched, Fetcher, Taken};
 use super::settings::KafkaSettings;
 use super::tender::Tender;
+use super::turns::Turns;
 
 /// A batch is cut when it is that long, so that readers get no more than they asked for by much.
 const BATCH_BYTES: usize = 256 << 10;
@@ -32,6 +33,7 @@ pub(super) struct Reader {
     fetcher: RwLock<Arc<Fetcher>>,
     state: Mutex<State>,
     version: AtomicU64,
+    turns: Turns,
     tender: Tender,
     settings: KafkaSettings,
     group: String,
@@ -75,6 +77,7 @@ impl Reader {
                 fetcher: RwLock::new(Arc::new(fetcher)),
                 state: Mutex::default(),
                 version: AtomicU64::new(1),
+                turns: Turns::default(),
                 tender: tender.clone(),
                 settings: settings.clone(),
                 group: group.to_owned(),
@@ -112,6 +115,7 @@ impl Reader {
         drop((fetcher, state));
         tracing::debug!(target: "tidemill::kafka", group = self.group, "a client lost a broker: another one reads on");
         self.version.fetch_add(1, Ordering::AcqRel);
+        self.turns.stir();
         lost.wake();
     }
 
@@ -177,6 +181,7 @@ impl Reader {
     fn instead_of<T>(&self, partition: &TopicPartition, act: impl FnOnce(&Fetcher, &mut State, bool) -> T) -> T {
         loop {
             let fetcher = self.fetcher();
+            let _turn = self.turns.first(|| fetcher.wake());
             let taken = fetcher.take(Duration::ZERO);
             let mut state = self.lock();
             if !self.is_current(&fetcher) {
@@ -254,6 +259,7 @@ impl Reader {
         let (mut batches, mut next, mut bytes) = (Vec::new(), from, 0);
         let mut waited = Duration::ZERO;
         while next < to && (batches.is_empty() || bytes < bytes_max) {
+            let seen = self.version();
             let more = self.fetched(partition, next, bytes_max.saturating_sub(bytes))?;
             let added: usize = more.iter().map(|batch| batch.bytes().len()).sum();
             if let Some(last) = more.last() {
@@ -272,7 +278,7 @@ impl Reader {
                 let what = format!("cannot read `{partition}` from {next} on, which ends at {to}");
                 return Err(late(&what, &self.settings.brokers, self.settings.answer_within));
             }
-            if !self.serve(TURN) {
+            if !self.serve(seen, TURN) {
                 waited += TURN;
             }
         }
@@ -288,8 +294,16 @@ impl Reader {
         }
     }
 
-    /// Takes in what was fetched; waits for it for `limit` at most. Says whether anything came.
-    pub(super) fn serve(&self, limit: Duration) -> bool {
+    /// Counts what came.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Takes in what was fetched; waits for it for about `limit` at most, unless something came since `seen`, which another thread may
+    /// have taken in. Says whether anything came.
+    pub(super) fn serve(&self, seen: u64, limit: Duration) -> bool {
+        let came = || self.version() != seen;
+        let Some(_turn) = self.turns.within(limit, came) else { return came() };
         let fetcher = self.fetcher();
         let taken = fetcher.take(limit);
         if taken.is_empty() {
@@ -305,17 +319,18 @@ impl Reader {
 
     /// Waits until something changed since `seen`, or for `limit`.
     pub(super) fn wait(&self, seen: u64, limit: Duration) -> u64 {
-        while self.version.load(Ordering::Acquire) == seen {
-            if !self.serve(limit) {
+        while self.version() == seen {
+            if !self.serve(seen, limit) {
                 break;
             }
         }
-        self.version.load(Ordering::Acquire)
+        self.version()
     }
 
     /// Ends a `wait`.
     pub(super) fn wake(&self) {
         self.version.fetch_add(1, Ordering::AcqRel);
+        self.turns.stir();
         self.fetcher().wake();
     }
 }

@@ -273,13 +273,14 @@ impl Session for KafkaSession {
         if !self.reader.follows(partition) {
             return self.core.read(partition, from, bytes_max);
         }
-        self.reader.serve(Duration::ZERO);
+        self.reader.serve(self.reader.version(), Duration::ZERO);
+        let seen = self.reader.version();
         let batches = self.reader.fetched(partition, from, bytes_max)?;
         if !batches.is_empty() {
             return Ok(batches);
         }
         // Whoever asks knows of records that are there; without a moment's rest it would ask all the time.
-        self.reader.serve(A_MOMENT);
+        self.reader.serve(seen, A_MOMENT);
         self.reader.fetched(partition, from, bytes_max)
     }
 
