@@ -101,22 +101,23 @@ impl Topics {
         topic = configs.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
         let answer = wait(self.admin.create_topics([&topic], &self.options()));
         match answer.map_err(|error| self.explain(&what, &error))?.into_iter().next() {
-            Some(Err((_, Code::TopicAlreadyExists))) => {
-                let there = self.partitions_told(name)?.unwrap_or(count);
-                match there == count {
-                    true => Ok(()),
-                    false => invalid(&format!("it is there with {there} partitions, not {count}")),
-                }
-            }
+            // Whoever else made it just now is answered before all brokers have heard of it.
+            Some(Err((_, Code::TopicAlreadyExists))) => match self.heard(&what, || self.partitions_told(name))? {
+                there if there == count => Ok(()),
+                there => invalid(&format!("it is there with {there} partitions, not {count}")),
+            },
             Some(Err((_, code))) => Err(coded(&what, code)),
-            _ => self.heard(&what, || Ok(self.partitions_told(name)? == Some(count))),
+            _ => self.heard(&what, || Ok(self.partitions_told(name)?.filter(|there| *there == count))).map(drop),
         }
     }
 
-    /// Waits until brokers have heard of a change.
-    fn heard(&self, what: &str, heard: impl Fn() -> Result<bool, LogError>) -> Result<(), LogError> {
+    /// Waits until brokers have heard of a change. Gives what they say then.
+    fn heard<T>(&self, what: &str, heard: impl Fn() -> Result<Option<T>, LogError>) -> Result<T, LogError> {
         let mut waited = Duration::ZERO;
-        while !heard()? {
+        loop {
+            if let Some(heard) = heard()? {
+                return Ok(heard);
+            }
             if waited > self.limit {
                 return Err(late(what, &self.brokers, self.limit));
             }
@@ -124,7 +125,6 @@ impl Topics {
             thread::park_timeout(ASK_EVERY);
             waited += ASK_EVERY;
         }
-        Ok(())
     }
 
     pub(super) fn delete(&self, name: &str) -> Result<(), LogError> {
@@ -133,7 +133,7 @@ impl Topics {
         self.lock_known().remove(name);
         match answer.map_err(|error| self.explain(&what, &error))?.into_iter().next() {
             Some(Err((_, code))) => Err(coded(&what, code)),
-            _ => self.heard(&what, || Ok(self.partitions_told(name)?.is_none())),
+            _ => self.heard(&what, || Ok(self.partitions_told(name)?.is_none().then_some(()))),
         }
     }
 
